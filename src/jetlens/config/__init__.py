@@ -1,0 +1,44 @@
+"""All that can be configured, as pydantic models: the one truth from which schemas and documentation are made."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from jetlens.config.base import Name, Positive, Section
+from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
+from jetlens.config.features import FeaturesConfig
+from jetlens.config.models import ModelOptions
+from jetlens.config.reading import ReadingConfig
+from jetlens.config.skim import SkimConfig
+from jetlens.config.training import TrainingConfig
+from jetlens.errors import did_you_mean
+
+
+class Config(Section):
+    """One analysis."""
+
+    analysis: Name = Field(description="name of the results folder")
+    samples: str = Field(description="the sample table, a TSV file")
+    luminosity_fb: Positive = Field(description="integrated luminosity the yields are scaled to [1/fb]")
+    reading: ReadingConfig = Field(default_factory=ReadingConfig)
+    skim: SkimConfig
+    features: FeaturesConfig
+    models: dict[Name, ModelOptions] = Field(min_length=1, description="model variants by name")
+    training: TrainingConfig
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    explanation: ExplanationConfig
+    figures: FiguresConfig = Field(default_factory=FiguresConfig)
+
+    @model_validator(mode="after")
+    def _variants_are_defined(self) -> Config:
+        for key, names in (
+            ("training.variants", self.training.variants),
+            ("explanation.variants", self.explanation.variants),
+        ):
+            for name in names:
+                if name not in self.models:
+                    raise ValueError(f"{key}: unknown variant '{name}'{did_you_mean(name, self.models)}")
+        for name in self.explanation.variants:
+            if name not in self.training.variants:
+                raise ValueError(f"explanation.variants: '{name}' is not trained; add it to training.variants")
+        return self

@@ -1,0 +1,84 @@
+"""Configuration of the features handed to the networks (``features``)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from jetlens.config.base import Name, PositiveInt, Section
+
+
+class ConstituentStream(Section):
+    """The constituents of one jet, leading in pT first: (N, max_tokens, F)."""
+
+    kind: Literal["constituents"]
+    jet: int = Field(0, ge=0, description="which fat jet, 0 is the leading one")
+    max_tokens: PositiveInt = Field(50, description="constituents kept per jet")
+    features: list[Name] = Field(min_length=1, description="names from jetlens.features.constituents")
+    alignment: Literal["none", "centre", "rotate", "flip"] = Field(
+        "none",
+        description="centre: pT-weighted centroid; rotate: and principal axis upwards; flip: and hardest half to the upper right",
+    )
+
+
+class KinematicStream(Section):
+    """One token per reconstructed object: jets and their sums: (N, tokens, F)."""
+
+    kind: Literal["kinematics"]
+    tokens: list[str] = Field(
+        min_length=1, description="objects, e.g. fat_jets[0] or fat_jets[0]+fat_jets[1] (the resonance)"
+    )
+    features: list[Name] = Field(min_length=1, description="names from jetlens.features.kinematics")
+
+
+class ObjectStream(Section):
+    """Jets and leptons of an event as one set, one token each: (N, sum of max_objects, F)."""
+
+    kind: Literal["objects"]
+    max_objects: dict[str, PositiveInt] = Field(
+        min_length=1, description="how many of each collection, e.g. {jets: 10, electrons: 2, muons: 2}"
+    )
+    features: list[Name] = Field(min_length=1, description="names from jetlens.features.objects")
+
+
+Stream = Annotated[ConstituentStream | KinematicStream | ObjectStream, Field(discriminator="kind")]
+
+
+class SplitConfig(Section):
+    """Folds from a hash of (sample, event number, seed); fold numbers are 0 … folds − 1."""
+
+    folds: int = Field(10, ge=3, le=255, description="number of folds")
+    test: list[int] = Field(default=[0, 1], min_length=1, description="folds no training ever sees")
+    validation: list[int] = Field(default=[2], min_length=1, description="folds for early stopping")
+    seed: int = Field(1, ge=0, description="seed of the hash")
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> SplitConfig:
+        outside = [k for k in [*self.test, *self.validation] if not 0 <= k < self.folds]
+        if outside:
+            raise ValueError(f"fold {outside[0]} does not exist; with folds: {self.folds} they are 0 to {self.folds - 1}")
+        both = set(self.test) & set(self.validation)
+        if both:
+            raise ValueError(f"fold {min(both)} is in both test and validation; no event may serve twice")
+        if len(set(self.test) | set(self.validation)) >= self.folds:
+            raise ValueError("no fold is left for training; name fewer in test and validation")
+        return self
+
+
+class FeaturesConfig(Section):
+    """Streams of tokens, the event vector and the split."""
+
+    streams: dict[Name, Stream] = Field(min_length=1, description="named streams")
+    event: list[str] = Field(
+        min_length=1, description="event-level features, from jetlens.features.event"
+    )
+    split: SplitConfig = Field(default_factory=SplitConfig, description="training, validation and test events")
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> FeaturesConfig:
+        reserved = {"event", "label", "weight", "event_number", "fold", "metadata"}
+        clash = sorted(name for name in self.streams if name in reserved or name.endswith("_mask"))
+        if clash:
+            raise ValueError(f"stream '{clash[0]}' clashes with an array of the feature file; choose another name")
+        return self

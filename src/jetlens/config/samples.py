@@ -1,0 +1,178 @@
+"""The sample table: which files hold which process, with which cross section."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from jetlens.errors import ConfigError, did_you_mean
+
+Role = Literal["signal", "background"]
+REQUIRED = ("sample", "process", "role", "files", "cross_section_pb")
+OPTIONAL = ("events", "mass_GeV")
+ROLES = ("signal", "background")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of the sample table.
+
+    Attributes:
+        name: unique name, also the folder of its results.
+        process: label of the physics process; samples of one process are drawn together.
+        role: signal or background.
+        files: input files by part name, in a fixed order.
+        cross_section_pb: cross section of what the files hold, before any selection [pb].
+        events: generated events, if not simply those in the files (files skimmed beforehand).
+        mass_gev: mass hypothesis of a signal [GeV].
+    """
+
+    name: str
+    process: str
+    role: Role
+    files: dict[str, str]
+    cross_section_pb: float
+    events: float | None = None
+    mass_gev: float | None = None
+
+
+def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
+    """Read and check the tab-separated sample table; files are looked up, but not opened.
+
+    ``files`` holds one or more entries separated by commas: a path, a glob pattern, a URL (``root://``, ``https://``)
+    or ``@list.txt``, a text file with one entry per line. Relative paths start at the working directory.
+
+    Raises:
+        ConfigError: with one line per problem, naming file and line.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"{path}: sample table cannot be read: {error.strerror}") from error
+    numbered = [(n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.lstrip().startswith("#")]
+    if len(numbered) < 2:
+        raise ConfigError(f"{path}: the sample table has no samples; expected a header and one line per sample")
+    (header_line, header_text), *rows = numbered
+    header = [word.strip() for word in header_text.split("\t")]
+    _check_header(header, f"{path}, line {header_line}")
+    samples: dict[str, Sample] = {}
+    problems: list[str] = []
+    for number, text in rows:
+        where = f"{path}, line {number}"
+        try:
+            sample = _parse(header, text, where)
+            if sample.name in samples:
+                raise ConfigError(f"{where}: sample '{sample.name}' is in the table twice; names must be unique")
+            samples[sample.name] = sample
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return samples
+
+
+def _check_header(header: list[str], where: str) -> None:
+    for word in header:
+        if word not in REQUIRED + OPTIONAL:
+            raise ConfigError(f"{where}: unknown column '{word}'{did_you_mean(word, REQUIRED + OPTIONAL)}")
+    missing = [word for word in REQUIRED if word not in header]
+    if missing:
+        raise ConfigError(f"{where}: column '{missing[0]}' is missing (columns are separated by tabs)")
+    twice = [word for word, count in Counter(header).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{where}: column '{twice[0]}' is there twice")
+
+
+def _parse(header: list[str], text: str, where: str) -> Sample:
+    values = [value.strip() for value in next(csv.reader([text], delimiter="\t"))]
+    if len(values) > len(header):
+        raise ConfigError(f"{where}: {len(values)} columns found, {len(header)} expected (columns are separated by tabs)")
+    row = dict(zip(header, values + [""] * (len(header) - len(values)), strict=True))
+    for column in REQUIRED:
+        if not row[column]:
+            raise ConfigError(f"{where}: column '{column}' is empty")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", row["sample"]):
+        raise ConfigError(f"{where}: sample name '{row['sample']}' may hold letters, digits, '_', '-' and '.' only")
+    if row["role"] not in ROLES:
+        raise ConfigError(f"{where}: unknown role '{row['role']}'{did_you_mean(row['role'], ROLES)}")
+    return Sample(
+        name=row["sample"],
+        process=row["process"],
+        role=cast(Role, row["role"]),
+        files=_parts(_expand(row["files"], where)),
+        cross_section_pb=cast(float, _number(row, "cross_section_pb", where)),
+        events=_number(row, "events", where),
+        mass_gev=_number(row, "mass_GeV", where),
+    )
+
+
+def _number(row: dict[str, str], column: str, where: str) -> float | None:
+    text = row.get(column, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"{where}: {column} must be a number, found '{text}'") from None
+    if not 0 < value < float("inf"):
+        raise ConfigError(f"{where}: {column} must be a positive number, found {text}")
+    return value
+
+
+def _is_url(entry: str) -> bool:
+    return "://" in entry
+
+
+def _expand(entries: str, where: str) -> list[str]:
+    files: list[str] = []
+    for entry in (word.strip() for word in entries.split(",")):
+        if entry.startswith("@"):
+            try:
+                listed = Path(entry[1:]).read_text(encoding="utf-8").splitlines()
+            except OSError as error:
+                raise ConfigError(f"{where}: file list {entry[1:]} cannot be read: {error.strerror}") from error
+            files += _expand(",".join(line for line in listed if line.strip()), f"{where}, {entry[1:]}")
+        elif _is_url(entry):
+            files.append(entry)
+        elif glob.has_magic(entry):
+            found = sorted(glob.glob(entry, recursive=True))
+            if not found:
+                raise ConfigError(f"{where}: no file matches '{entry}'")
+            files += found
+        elif entry and not Path(entry).is_file():
+            nearby = [str(p) for p in Path(entry).parent.glob("*")] if Path(entry).parent.is_dir() else []
+            hint = did_you_mean(entry, nearby) if nearby else ""
+            raise ConfigError(f"{where}: file '{entry}' does not exist{hint if 'did you mean' in hint else ''}")
+        elif entry:
+            files.append(entry)
+    twice = [name for name, count in Counter(files).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{where}: file '{twice[0]}' is named twice; its events would count double")
+    return files
+
+
+def _parts(files: list[str]) -> dict[str, str]:
+    """Name each file's part by its stem; by folder and stem, or with a hash, where that is not unique."""
+
+    def stem(file: str) -> str:
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", re.sub(r"\.root$", "", file.rsplit("/", 1)[-1]))
+
+    def folder_and_stem(file: str) -> str:
+        folders = file.split("/")[:-1]
+        return f"{stem(folders[-1])}_{stem(file)}" if folders else stem(file)
+
+    def hashed(file: str) -> str:
+        return f"{stem(file)}_{hashlib.sha256(file.encode()).hexdigest()[:12]}"
+
+    for naming in (stem, folder_and_stem, hashed):
+        names = [naming(file) for file in files]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, files, strict=True))

@@ -1,0 +1,33 @@
+"""Errors that a user is meant to read: one line each, naming what is wrong, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class JetlensError(Exception):
+    """Base of every error a user can cause; its text is the whole message."""
+
+
+class ConfigError(JetlensError):
+    """The configuration or the sample table is not valid."""
+
+
+class FileError(JetlensError):
+    """An input or intermediate file cannot be used as it is."""
+
+
+class NoEventsError(JetlensError):
+    """A step was left without a single event."""
+
+
+class JetlensWarning(UserWarning):
+    """Something the user should know of, though the run goes on."""
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """Return ``'; did you mean 'x'?'`` for the closest allowed word, or the list of allowed words."""
+    choices = sorted(allowed)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else f"; allowed: {', '.join(choices)}"

@@ -1,0 +1,1 @@
+"""From selected events to the arrays that networks are trained on."""
