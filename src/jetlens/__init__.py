@@ -5,10 +5,8 @@ One package per stage of the pipeline, in the order in which data flows:
 ``explanation``, ``figures``. A stage imports nothing from a later one and talks to it through files only.
 """
 
-from importlib.metadata import version
-
 from jetlens.errors import ConfigError, FileError, JetlensError, JetlensWarning, NoEventsError
 
-__version__ = version("jetlens")
+__version__ = "0.1.0"
 
 __all__ = ["ConfigError", "FileError", "JetlensError", "JetlensWarning", "NoEventsError", "__version__"]

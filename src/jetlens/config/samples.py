@@ -126,7 +126,8 @@ def _number(row: dict[str, str], column: str, where: str) -> float | None:
     return value
 
 
-def _is_url(entry: str) -> bool:
+def is_url(entry: str) -> bool:
+    """Tell whether a file entry is a URL, which is opened by the reader and never looked up on disk."""
     return "://" in entry
 
 
@@ -139,7 +140,7 @@ def _expand(entries: str, where: str) -> list[str]:
             except OSError as error:
                 raise ConfigError(f"{where}: file list {entry[1:]} cannot be read: {error.strerror}") from error
             files += _expand(",".join(line for line in listed if line.strip()), f"{where}, {entry[1:]}")
-        elif _is_url(entry):
+        elif is_url(entry):
             files.append(entry)
         elif glob.has_magic(entry):
             found = sorted(glob.glob(entry, recursive=True))

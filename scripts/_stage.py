@@ -1,0 +1,42 @@
+"""What every script of the workflow shares: where output goes, and how errors end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LIBRARY = Path(__file__).resolve().parents[1] / "src"
+if LIBRARY.is_dir():
+    sys.path.insert(0, str(LIBRARY))
+
+
+@contextlib.contextmanager
+def stage(snakemake: Any) -> Iterator[None]:
+    """Send all output, that of compiled libraries too, to the rule's log; end errors with a message on the terminal.
+
+    An error meant for the user ends as its one line; any other with its traceback. Numerical libraries are held to
+    the threads that Snakemake granted.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(snakemake.threads)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    from jetlens.errors import JetlensError
+
+    terminal = os.dup(2)
+    log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    try:
+        yield
+    except BaseException as error:
+        message = f"jetlens: {error}\n" if isinstance(error, JetlensError) else traceback.format_exc()
+        for target in (log, terminal):
+            os.write(target, message.encode())
+        sys.stderr.flush()
+        os._exit(1)

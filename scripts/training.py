@@ -1,0 +1,22 @@
+"""Rules ``train_network`` and ``train_boosting``: one variant, one seed."""
+
+from pathlib import Path
+
+from _stage import stage
+
+with stage(snakemake):
+    from jetlens.config.models import read_options
+    from jetlens.config.training import TrainingConfig
+    from jetlens.training import train
+
+    seed = int(snakemake.wildcards.seed)
+    variant = snakemake.wildcards.variant
+    train(
+        snakemake.input,
+        Path(snakemake.output.manifest).parent,
+        variant=variant,
+        options=read_options(snakemake.params.options),
+        training=TrainingConfig(variants=[variant], seeds=[seed], **snakemake.params.training),
+        seed=seed,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,106 @@
+import dataclasses
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# the library need not be installed: it lies beside the workflow
+LIBRARY = Path(workflow.basedir).parent / "src"
+if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
+    sys.path.insert(0, str(LIBRARY))
+
+from jetlens.config.load import validate as validate_config
+from jetlens.config.samples import is_url, read_samples
+from jetlens.errors import JetlensError
+
+try:
+    analysis = validate_config(config, workflow.configfiles)
+    samples = read_samples(analysis.samples)
+except JetlensError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"results/{analysis.analysis}"
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+VARIANTS = analysis.training.variants
+BOOSTED = [name for name, options in analysis.models.items() if options.kind == "gradient_boosting"]
+NETWORKS = [name for name in analysis.models if name not in BOOSTED]
+
+
+wildcard_constraints:
+    sample="|".join(samples),
+    part=r"[A-Za-z0-9_-]+",
+    variant="|".join(analysis.models),
+    seed=r"\d+",
+
+
+def section(name):
+    """The part of the configuration a rule depends on, as plain data: nothing else makes the rule run again."""
+    return getattr(analysis, name).model_dump(mode="json")
+
+
+def options_of(wildcards):
+    return analysis.models[wildcards.variant].model_dump(mode="json")
+
+
+def sample_of(wildcards):
+    """The line of the sample table, without its files, which are inputs."""
+    row = dataclasses.asdict(samples[wildcards.sample])
+    row.pop("files")
+    return row
+
+
+def local_source(wildcards):
+    """The input file as Snakemake sees it; a URL is none, the library opens it itself."""
+    source = samples[wildcards.sample].files[wildcards.part]
+    return [] if is_url(source) else source
+
+
+def per_part(pattern, only=None):
+    """``pattern`` for every part of every sample, or of one."""
+    return [
+        pattern.format(sample=name, part=part)
+        for name, sample in samples.items()
+        for part in sample.files
+        if only is None or name == only
+    ]
+
+
+def all_skims(wildcards=None):
+    return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet")
+
+
+def all_cutflows(wildcards=None):
+    return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.cutflow.json")
+
+
+def cutflows_of_sample(wildcards):
+    return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.cutflow.json", wildcards.sample)
+
+
+def all_features(wildcards=None):
+    return per_part(f"{RESULTS}/features/{{sample}}/{{part}}.npz")
+
+
+def models_of(variant):
+    """The model files of one variant, one per seed."""
+    suffix = "npz" if variant in BOOSTED else "keras"
+    return [f"{RESULTS}/training/{variant}/seed{seed}/model.{suffix}" for seed in analysis.training.seeds]
+
+
+def models_of_variant(wildcards):
+    return models_of(wildcards.variant)
+
+
+def training_section():
+    """The training settings without the lists of variants and seeds: adding one retrains no other."""
+    settings = section("training")
+    return {key: value for key, value in settings.items() if key not in ("variants", "seeds")}
+
+
+def manifests_of_variant(wildcards):
+    return [f"{RESULTS}/training/{wildcards.variant}/seed{seed}/manifest.json" for seed in analysis.training.seeds]
+
+
+def local_sources():
+    return [file for sample in samples.values() for file in sample.files.values() if not is_url(file)]
