@@ -1,1 +1,26 @@
-"""The evaluation stage."""
+"""How well each variant separates signal from background, on events that no training saw."""
+
+from jetlens.evaluation.metrics import (
+    Difference,
+    Rejection,
+    RocCurve,
+    auc,
+    background_rejection,
+    paired_difference,
+    roc_curve,
+)
+from jetlens.evaluation.stage import evaluate
+from jetlens.evaluation.summary import compare, summarise
+
+__all__ = [
+    "Difference",
+    "Rejection",
+    "RocCurve",
+    "auc",
+    "background_rejection",
+    "compare",
+    "evaluate",
+    "paired_difference",
+    "roc_curve",
+    "summarise",
+]

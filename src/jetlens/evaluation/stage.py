@@ -1,0 +1,253 @@
+"""Evaluation of one variant: scores of the test events, figures of merit with errors, ROC curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlens.config.evaluation import EvaluationConfig
+from jetlens.errors import FileError
+from jetlens.evaluation.metrics import (
+    Rejection,
+    auc,
+    auc_replicas,
+    background_rejection,
+    interval_68,
+    resample,
+    roc_curve,
+)
+from jetlens.evaluation.scores import Scores, write_scores
+from jetlens.evaluation.testset import TestSet, read_test_set
+from jetlens.files import atomic_path, read_json, write_json
+
+SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
+"""Working points at which the background rejection is quoted."""
+ROC_GRID = np.linspace(0.0, 1.0, 201)
+"""Signal efficiencies at which the ROC curves of the seeds are averaged."""
+
+
+def evaluate(
+    models: Sequence[Path],
+    feature_files: Sequence[Path],
+    output: Path,
+    *,
+    variant: str,
+    evaluation: EvaluationConfig,
+) -> None:
+    """Measure a variant on the test folds; write ``scores.npz``, ``metrics.json`` and ``roc.csv``.
+
+    Args:
+        models: folders ``training/<variant>/seed<k>``, one per seed.
+        feature_files: files of the features stage, all samples.
+        output: folder ``evaluation/<variant>``.
+        variant: name of the variant.
+        evaluation: weights, bootstrap.
+
+    Raises:
+        FileError: if a model or a feature file cannot be used, or a score is not finite.
+        NoEventsError: if a class has no test event.
+    """
+    from jetlens.training import load_model  # brings a whole back end with it
+
+    test = read_test_set(feature_files)
+    seeds = [seed_of(folder) for folder in models]
+    logits = np.stack([np.asarray(load_model(folder).predict_logits(test.features)) for folder in models])
+    scores = _scores(logits.astype(np.float64), seeds, test)
+    manifests = [read_json(folder / "manifest.json") for folder in models]
+    content = {"variant": variant, "seeds": seeds, **_training(manifests), **measure(scores, evaluation)}
+    write_scores(output / "scores.npz", scores)
+    write_roc(output / "roc.csv", scores, evaluation)
+    write_json(output / "metrics.json", content)
+
+
+def seed_of(folder: Path) -> int:
+    """Return k of a folder ``seed<k>``.
+
+    Raises:
+        FileError: if the folder is not called so.
+    """
+    name = Path(folder).name
+    if not name.startswith("seed") or not name[4:].isdigit():
+        raise FileError(f"{folder}: expected a folder 'seed<number>' of the training stage, found '{name}'")
+    return int(name[4:])
+
+
+def event_weights(scores: Scores, weights: str) -> NDArray[np.float64]:
+    """Return the weights that ``evaluation.weights`` asks for: ones or expected events."""
+    return np.ones(len(scores)) if weights == "unit" else scores.weight
+
+
+def measure(scores: Scores, evaluation: EvaluationConfig) -> dict[str, Any]:
+    """Return all figures of merit, as written to ``metrics.json``.
+
+    Top-level numbers use the weights that the configuration asks for; ``unit`` and ``physics`` repeat them
+    for both. AUC and rejection are those of single networks, averaged over seeds (the rejection by its
+    ε_B, since 1/ε_B has no finite mean); ``ensemble`` holds those of the mean logit.
+    """
+    by_weight = {
+        kind: _figures(scores, event_weights(scores, kind), evaluation) for kind in ("unit", "physics")
+    }
+    signal = int((scores.label == 1).sum())
+    return {
+        "weights": evaluation.weights,
+        **by_weight[evaluation.weights],
+        "n_test": {"signal": signal, "background": len(scores) - signal},
+        "by_weights": by_weight,
+    }
+
+
+def _figures(scores: Scores, weight: NDArray[np.float64], evaluation: EvaluationConfig) -> dict[str, Any]:
+    label = scores.label
+    areas = np.array([auc(row, label, weight) for row in scores.logits])
+    counts = resample(label, evaluation.bootstrap, np.random.default_rng(evaluation.seed))
+    replicas = np.mean([auc_replicas(row, label, counts, weight) for row in scores.logits], axis=0)
+    ensemble = auc_replicas(scores.ensemble, label, counts, weight)
+    rejections = {f"{e:.1f}": mean_rejection(scores.logits, label, e, weight) for e in SIGNAL_EFFICIENCIES}
+    return {
+        "auc": _digits(areas.mean()),
+        "auc_spread": _digits(areas.std(ddof=1)) if len(areas) > 1 else None,
+        "auc_interval": [_digits(edge) for edge in interval_68(replicas)],
+        "auc_per_seed": [_digits(area) for area in areas],
+        "auc_per_process": _per_process(scores, weight),
+        "background_rejection": {key: entry["value"] for key, entry in rejections.items()},
+        "background_rejection_detail": rejections,
+        "ensemble": {
+            "auc": _digits(auc(scores.ensemble, label, weight)),
+            "auc_interval": [_digits(edge) for edge in interval_68(ensemble)],
+            "background_rejection_detail": {
+                f"{e:.1f}": _entry(background_rejection(scores.ensemble, label, e, weight))
+                for e in SIGNAL_EFFICIENCIES
+            },
+        },
+    }
+
+
+def mean_rejection(
+    logits: NDArray[np.float64], label: NDArray[np.int8], efficiency: float, weight: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Average the background rejection over seeds: 1 / ⟨ε_B⟩.
+
+    Returns:
+        ``value``; ``error`` (statistical, the mean of the seeds' errors, since they share their test events);
+        ``spread`` (over seeds, of ε_B, propagated); ``is_limit``: True where no background event passes
+        for any seed, ``value`` being the lower limit at 95 % confidence; ``per_seed``.
+    """
+    seeds = [background_rejection(row, label, efficiency, weight) for row in logits]
+    shares = np.array([seed.background_efficiency for seed in seeds])
+    entry: dict[str, Any] = {"per_seed": [_entry(seed) for seed in seeds]}
+    mean = shares.mean()
+    if mean <= 0:
+        limit = _significant(min(seed.value for seed in seeds))
+        return {"value": limit, "error": None, "spread": None, "is_limit": True, **entry}
+    # in ε_B: errors of seeds where nothing passes count as zero spread of a zero share
+    errors = [seed.error * seed.background_efficiency**2 if seed.error is not None else 0.0 for seed in seeds]
+    spread = _significant(shares.std(ddof=1) / mean**2) if len(seeds) > 1 else None
+    return {
+        "value": _significant(1 / mean),
+        "error": _significant(float(np.mean(errors)) / mean**2),
+        "spread": spread,
+        "is_limit": False,
+        **entry,
+    }
+
+
+def _per_process(scores: Scores, weight: NDArray[np.float64]) -> dict[str, float]:
+    """Return the ensemble's AUC of all signal against each background process by itself."""
+    process = scores.process_names[scores.sample]
+    result = {}
+    for name in dict.fromkeys(scores.process_names.tolist()):
+        chosen = (scores.label == 1) | (process == name)
+        background = (process == name) & (scores.label == 0)
+        if background.any():
+            result[name] = _digits(auc(scores.ensemble[chosen], scores.label[chosen], weight[chosen]))
+    return result
+
+
+def write_roc(path: Path, scores: Scores, evaluation: EvaluationConfig) -> None:
+    """Write the ROC curve on a grid of signal efficiencies.
+
+    Columns: ``signal_efficiency``; ``background_efficiency`` (mean over seeds), ``…_low``/``…_high`` (mean ∓
+    standard deviation over seeds), ``…_ensemble``; one column per seed. Between two cuts the curve is a
+    straight line, as for its area.
+    """
+    weight = event_weights(scores, evaluation.weights)
+    rows = np.stack([_on_grid(row, scores, weight) for row in scores.logits])
+    mean = rows.mean(axis=0)
+    spread = rows.std(axis=0, ddof=1) if len(rows) > 1 else np.zeros_like(mean)
+    columns = {
+        "signal_efficiency": ROC_GRID,
+        "background_efficiency": mean,
+        "background_efficiency_low": np.clip(mean - spread, 0, 1),
+        "background_efficiency_high": np.clip(mean + spread, 0, 1),
+        "background_efficiency_ensemble": _on_grid(scores.ensemble, scores, weight),
+    }
+    columns |= {
+        f"background_efficiency_seed{seed}": row for seed, row in zip(scores.seeds, rows, strict=True)
+    }
+    with atomic_path(path) as temporary:
+        header = ",".join(columns)
+        np.savetxt(
+            temporary, np.stack(list(columns.values()), axis=1), "%.6f", ",", header=header, comments=""
+        )
+
+
+def _on_grid(row: NDArray[np.float64], scores: Scores, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate ε_B at the grid's ε_S; on a vertical step the tightest cut that keeps ε_S counts."""
+    curve = roc_curve(row, scores.label, weight)
+    last = np.append(np.diff(curve.signal) > 0, True)
+    first = np.append(True, np.diff(curve.signal) > 0)
+    # from (ε_S of the step before, its largest ε_B) to (ε_S of this step, its smallest ε_B)
+    steps, low, high = curve.signal[first], curve.background[first], curve.background[last]
+    after = np.clip(np.searchsorted(steps, ROC_GRID, side="left"), 0, len(steps) - 1)
+    before = np.maximum(after - 1, 0)
+    width = np.where(after > before, steps[after] - steps[before], 1.0)
+    share = np.clip((ROC_GRID - steps[before]) / width, 0, 1)
+    return np.asarray(
+        np.where(after > before, high[before] + share * (low[after] - high[before]), low[after])
+    )
+
+
+def _scores(logits: NDArray[np.float64], seeds: list[int], test: TestSet) -> Scores:
+    features = test.features
+    return Scores(
+        logits=logits,
+        ensemble=logits.mean(axis=0),
+        seeds=np.array(seeds, dtype=np.int64),
+        label=features.label,
+        weight=features.weight,
+        event_number=features.event_number,
+        sample=test.sample,
+        sample_names=np.array(test.samples),
+        process_names=np.array(test.processes),
+    )
+
+
+def _training(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "parameters": manifests[0]["parameters"],
+        "training_seconds": round(float(np.mean([entry["training_seconds"] for entry in manifests])), 2),
+    }
+
+
+def _entry(rejection: Rejection) -> dict[str, Any]:
+    content = asdict(rejection)
+    for key in ("value", "error"):
+        content[key] = None if content[key] is None else _significant(content[key])
+    for key in ("signal_efficiency", "background_efficiency"):
+        content[key] = _digits(content[key])
+    return content
+
+
+def _digits(value: float) -> float:
+    """Six decimals: far below any statistical error, far above floating-point noise."""
+    return round(float(value), 6)
+
+
+def _significant(value: float) -> float:
+    """Five significant digits."""
+    return float(f"{value:.5g}")
