@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, PositiveInt, Section
+
+Augmentation = Literal["rotate_constituents", "mirror_eta", "rotate_phi"]
+Share = Annotated[float, Field(ge=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class LoopOverrides(Section):
+    """Keys of ``training`` that one variant sets differently; null means: as in ``training``."""
+
+    epochs: PositiveInt | None = Field(None, description="most passes over the training events")
+    patience: PositiveInt | None = Field(
+        None, description="epochs without a better validation loss before stopping"
+    )
+    batch_size: PositiveInt | None = Field(None, description="events per gradient step")
+    learning_rate: Positive | None = Field(None, description="peak learning rate of AdamW")
+    warmup_epochs: NonNegative | None = Field(None, description="epochs of linear warm-up")
+    weight_decay: NonNegative | None = Field(None, description="decoupled weight decay of AdamW")
+    gradient_clip: Positive | None = Field(None, description="largest global gradient norm")
+    label_smoothing: Share | None = Field(None, description="labels y become y(1 − s) + s/2")
+    ema: Share | None = Field(None, description="momentum of the averaged weights; 0: none")
+    augmentation: list[Augmentation] | None = Field(
+        None, description="random symmetries applied to training events"
+    )
 
 
 class TrainingConfig(Section):
@@ -15,10 +38,30 @@ class TrainingConfig(Section):
     variants: list[Name] = Field(min_length=1, description="which entries of 'models' to train")
     seeds: list[int] = Field(default=[1, 2], min_length=1, description="one training per variant and seed")
     backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras 3 back end")
+    weights: Literal["unit", "physics"] = Field(
+        "unit",
+        description="weights within a class, unit: all events alike; physics: by σ·L weight. "
+        "In both cases the two classes then sum to the same",
+    )
     epochs: PositiveInt = Field(30, description="most passes over the training events")
-    patience: PositiveInt = Field(6, description="epochs without a better validation loss before stopping")
+    patience: PositiveInt = Field(8, description="epochs without a better validation loss before stopping")
     batch_size: PositiveInt = Field(128, description="events per gradient step")
     learning_rate: Positive = Field(1e-3, description="peak learning rate of AdamW")
+    warmup_epochs: NonNegative = Field(1.0, description="epochs of linear warm-up; a cosine to zero follows")
+    weight_decay: NonNegative = Field(
+        0.01, description="decoupled weight decay of AdamW; biases and norms are exempt"
+    )
+    gradient_clip: Positive = Field(1.0, description="largest global gradient norm")
+    label_smoothing: Share = Field(0.0, description="labels y become y(1 − s) + s/2")
+    ema: Share = Field(
+        0.0, description="momentum of the averaged weights that are validated and kept; 0: none"
+    )
+    augmentation: list[Augmentation] = Field(
+        default=[],
+        description="random symmetries of training events: rotate_constituents (about each jet's axis), "
+        "mirror_eta (η → −η of the event), rotate_phi (the event about the beam)",
+    )
+    memory_gb: Positive = Field(1.0, description="events beyond this are streamed from disk instead of held")
 
     @model_validator(mode="after")
     def _no_repeats(self) -> TrainingConfig:
@@ -26,3 +69,7 @@ class TrainingConfig(Section):
             if len(set(values)) != len(values):
                 raise ValueError(f"{key} has an entry twice")
         return self
+
+    def with_overrides(self, overrides: LoopOverrides) -> TrainingConfig:
+        """Return a copy with the keys that ``overrides`` sets."""
+        return self.model_copy(update=overrides.model_dump(exclude_none=True))
