@@ -5,7 +5,9 @@ from pathlib import Path
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.models import read_options
+    from pydantic import TypeAdapter
+
+    from jetlens.config.models import ModelOptions
     from jetlens.config.training import TrainingConfig
     from jetlens.training import train
 
@@ -15,7 +17,7 @@ with stage(snakemake):
         snakemake.input,
         Path(snakemake.output.manifest).parent,
         variant=variant,
-        options=read_options(snakemake.params.options),
+        options=TypeAdapter(ModelOptions).validate_python(snakemake.params.options),
         training=TrainingConfig(variants=[variant], seeds=[seed], **snakemake.params.training),
         seed=seed,
         threads=snakemake.threads,

@@ -104,3 +104,8 @@ def manifests_of_variant(wildcards):
 
 def local_sources():
     return [file for sample in samples.values() for file in sample.files.values() if not is_url(file)]
+
+
+def explanation_section():
+    """The explanation settings without the list of variants: adding one explains no other again."""
+    return {key: value for key, value in section("explanation").items() if key != "variants"}

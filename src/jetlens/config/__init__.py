@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from jetlens.config.base import Name, Positive, Section
 from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
 from jetlens.config.features import FeaturesConfig
-from jetlens.config.models import ModelOptions
+from jetlens.config.models import ModelOptions, stream_names
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.config.training import TrainingConfig
@@ -28,6 +28,15 @@ class Config(Section):
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     explanation: ExplanationConfig
     figures: FiguresConfig = Field(default_factory=FiguresConfig)
+
+    @model_validator(mode="after")
+    def _streams_are_defined(self) -> Config:
+        for variant, options in self.models.items():
+            for name in stream_names(options):
+                if name not in self.features.streams:
+                    hint = did_you_mean(name, self.features.streams)
+                    raise ValueError(f"models.{variant}: features.streams has no stream '{name}'{hint}")
+        return self
 
     @model_validator(mode="after")
     def _variants_are_defined(self) -> Config:

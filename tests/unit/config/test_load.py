@@ -1,0 +1,92 @@
+"""Configuration errors must name file, line, key, what was found and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jetlens.config.load import load
+from jetlens.errors import ConfigError
+from tests.conftest import ROOT
+
+DEMO = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
+
+
+def message(tmp_path: Path, old: str, new: str) -> str:
+    """The error of the demo configuration with one place changed."""
+    assert DEMO.count(old) >= 1
+    path = tmp_path / "mine.yaml"
+    path.write_text(DEMO.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return str(caught.value)
+
+
+def line_of(text: str) -> int:
+    return next(n for n, line in enumerate(DEMO.splitlines(), 1) if text in line)
+
+
+def test_the_demo_configuration_is_valid() -> None:
+    config = load(ROOT / "config" / "config.yaml")
+    assert config.analysis == "demo"
+    assert set(config.training.variants) <= set(config.models)
+
+
+def test_a_misspelt_key_is_named_with_its_line_and_the_right_word(tmp_path: Path) -> None:
+    text = message(tmp_path, "luminosity_fb:", "luminosity_bf:")
+    assert f"mine.yaml, line {line_of('luminosity_fb:')}: unknown key 'luminosity_bf'; did you mean 'luminosity_fb'?" in text
+    assert "key 'luminosity_fb' is missing" in text
+
+
+def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
+    text = message(tmp_path, "max_tokens: 50", "max_token: 50")
+    assert f"line {line_of('max_tokens: 50')}: unknown key 'features.streams.jet1.max_token'; did you mean 'max_tokens'?" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("luminosity_fb: 3000", "luminosity_fb: -3", "luminosity_fb: input should be greater than 0, found -3"),
+        ("luminosity_fb: 3000", "luminosity_fb: .inf", "luminosity_fb"),
+        ("luminosity_fb: 3000", "luminosity_fb:", "luminosity_fb: input should be a valid number, found None"),
+        ("kind: constituents", "kind: constituent", "unknown kind 'constituent'; did you mean 'constituents'?"),
+        ("alignment: none", "alignment: sideways", "features.streams.jet1.alignment"),
+        ("test: [0, 1]", "test: [0, 2]", "fold 2 is in both test and validation"),
+        ("test: [0, 1]", "test: [0, 17]", "fold 17 does not exist"),
+        ("analysis: demo", "analysis: my demo", "analysis: string should match pattern"),
+        ("max: 2.5}", "maximum: 2.5}", "did you mean 'max'?"),
+        ("electrons: {pt_min", "electron: {pt_min", "unknown collection 'electron'; did you mean 'electrons'?"),
+    ],
+)
+def test_wrong_values(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    text = message(tmp_path, old, new)
+    assert expected in text
+    assert "mine.yaml" in text
+
+
+def test_an_unknown_variant_is_an_error(tmp_path: Path) -> None:
+    first = load(ROOT / "config" / "config.yaml").training.variants[0]
+    text = message(tmp_path, f"variants: [{first}", f"variants: [{first}x")
+    assert f"unknown variant '{first}x'; did you mean '{first}'?" in text
+
+
+def test_a_variant_with_an_unknown_stream_is_an_error(tmp_path: Path) -> None:
+    text = message(tmp_path, "    jet2:\n", "    jet3:\n")
+    assert "no stream 'jet2'" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("- a\n- b\n", "expected keys and values, found list"), ("a: [1,\n", "is not valid YAML"), ("", "found NoneType")],
+)
+def test_files_that_are_no_configuration(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=expected):
+        load(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read: No such file"):
+        load(tmp_path / "none.yaml")

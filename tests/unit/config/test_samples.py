@@ -1,0 +1,105 @@
+"""The sample table: every mistake is named with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jetlens.config.samples import read_samples
+from jetlens.errors import ConfigError
+from tests.conftest import ROOT
+
+HEADER = "sample\tprocess\trole\tfiles\tcross_section_pb\tevents\tmass_GeV"
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.root", "b.root", "run_01/events.root", "run_02/events.root"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+
+    def write(*rows: str, header: str = HEADER) -> Path:
+        path = Path("samples.tsv")
+        path.write_text("\n".join(["# a comment", header, *rows]) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    samples = read_samples("config/samples.tsv")
+    assert {name: sample.cross_section_pb for name, sample in samples.items()} == {
+        "signal_H1000": 0.002705, "qcd_bbbar": 34.62, "qcd_jj": 10556, "ttbar_had": 18.29,
+    }  # fmt: skip
+    assert samples["signal_H1000"].mass_gev == 1000
+    assert [sample.role for sample in samples.values()] == ["signal", "background", "background", "background"]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("s\tp\tsignal\ta.root\t-1", "cross_section_pb must be a positive number, found -1"),
+        ("s\tp\tsignal\ta.root\tmany", "cross_section_pb must be a number, found 'many'"),
+        ("s\tp\tsignal\ta.root\tnan", "cross_section_pb must be a positive number, found nan"),
+        ("s\tp\tsignal\ta.root\tinf", "positive number, found inf"),
+        ("s\tp\tsgnal\ta.root\t1", "unknown role 'sgnal'; did you mean 'signal'?"),
+        ("s\tp\tsignal\tc.root\t1", "file 'c.root' does not exist"),
+        ("s\tp\tsignal\t*.parquet\t1", r"no file matches '\*.parquet'"),
+        ("s\tp\tsignal\ta.root,a.root\t1", "file 'a.root' is named twice"),
+        ("s\tp\tsignal\t\t1", "column 'files' is empty"),
+        ("my sample\tp\tsignal\ta.root\t1", "sample name 'my sample' may hold"),
+        ("s\tp\tsignal\ta.root\t1\t1\t1\t1", "8 columns found, 7 expected"),
+        ("s\tp\tsignal\t@none.txt\t1", "file list none.txt cannot be read"),
+    ],
+)
+def test_a_bad_line(table, row: str, expected: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match=rf"samples\.tsv, line 3: .*{expected}"):
+        read_samples(table(row))
+
+
+def test_a_duplicate_sample(table) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match=r"line 4: sample 's' is in the table twice"):
+        read_samples(table("s\tp\tsignal\ta.root\t1", "s\tp\tsignal\tb.root\t1"))
+
+
+def test_all_problems_are_told_at_once(table) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError) as caught:
+        read_samples(table("s\tp\tsignal\ta.root\t-1", "t\tp\tsgnal\tb.root\t1"))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (HEADER.replace("role", "roll"), "unknown column 'roll'; did you mean 'role'?"),
+        (HEADER.replace("role\t", ""), "column 'role' is missing"),
+        (HEADER.replace("\t", " "), "unknown column"),
+        (HEADER.replace("events", "role"), "column 'role' is there twice"),
+    ],
+)
+def test_a_bad_header(table, header: str, expected: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match=expected):
+        read_samples(table("s\tp\tsignal\ta.root\t1", header=header))
+
+
+def test_parts_of_equally_named_files_are_told_apart(table) -> None:  # type: ignore[no-untyped-def]
+    sample = read_samples(table("s\tp\tsignal\trun_*/events.root\t1"))["s"]
+    assert sample.files == {"run_01_events": "run_01/events.root", "run_02_events": "run_02/events.root"}
+
+
+def test_ten_thousand_files_from_a_list(table) -> None:  # type: ignore[no-untyped-def]
+    urls = [f"root://eos.example//store/{n // 100}/events_{n}.root" for n in range(10_000)]
+    Path("list.txt").write_text("\n".join(urls))
+    sample = read_samples(table("s\tp\tsignal\t@list.txt\t1"))["s"]
+    assert list(sample.files.values()) == urls
+    assert len(sample.files) == 10_000
+
+
+def test_no_samples_and_no_table(table, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match="has no samples"):
+        read_samples(table())
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_samples(tmp_path / "none.tsv")

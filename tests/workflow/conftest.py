@@ -1,0 +1,101 @@
+"""A small analysis on the demo's real files, run once through Snakemake, for all workflow tests to look at."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+
+@dataclass
+class Workspace:
+    """A working directory with a configuration of its own, in which Snakemake runs this repository's workflow."""
+
+    folder: Path
+    config: dict[str, Any]
+    rows: list[dict[str, str]]
+
+    def write(self) -> None:
+        """Write configuration and sample table."""
+        (self.folder / "config").mkdir(exist_ok=True)
+        self.config["samples"] = "config/samples.tsv"
+        text = yaml.safe_dump(self.config, allow_unicode=True, sort_keys=False)
+        (self.folder / "config" / "mini.yaml").write_text(text, encoding="utf-8")
+        with (self.folder / "config" / "samples.tsv").open("w", encoding="utf-8", newline="") as stream:
+            table = csv.DictWriter(stream, list(self.rows[0]), delimiter="\t", lineterminator="\n")
+            table.writeheader()
+            table.writerows(self.rows)
+
+    def snakemake(self, *words: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on the configuration as it stands; output and errors come together in ``stdout``."""
+        self.write()
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(self.folder), "--configfile", str(self.folder / "config" / "mini.yaml")]
+        if "--cores" not in words and "--workflow-profile" not in words:
+            command += ["--cores", "2"]
+        return subprocess.run(
+            [*command, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": ""},
+        )
+
+    def results(self, *parts: str) -> Path:
+        """Return a path under the results folder."""
+        return self.folder.joinpath("results", self.config["analysis"], *parts)
+
+
+def small_config() -> dict[str, Any]:
+    """The demo's configuration with small networks, trained for two epochs with one seed."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    config["analysis"] = "mini"
+    config["training"] |= {"variants": ["cross_attention", "gradient_boosting"], "seeds": [1], "epochs": 2}
+    config["explanation"] |= {"variants": ["cross_attention"], "events": 50, "faithfulness_events": 10}
+    config["evaluation"]["bootstrap"] = 50
+    block = {"layers": 1, "heads": 2, "feed_forward": 16}
+    options = config["models"]["cross_attention"]
+    options |= {"width": 16, "embedding": [16], "head": [16], "cross": block}
+    options["encoders"] = {name: dict(block) for name in options["encoders"]}
+    options["training"] = {}
+    return config
+
+
+def demo_rows() -> list[dict[str, str]]:
+    """The demo's sample table, with absolute paths."""
+    with (ROOT / "config" / "samples.tsv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader((line for line in stream if not line.startswith("#")), delimiter="\t"))
+    for row in rows:
+        row["files"] = str(ROOT / row["files"])
+    return rows
+
+
+@pytest.fixture(scope="session")
+def new_workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Workspace]:
+    """Make a fresh working directory with the small analysis."""
+
+    def make() -> Workspace:
+        return Workspace(tmp_path_factory.mktemp("analysis"), small_config(), demo_rows())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(new_workspace: Callable[[], Workspace]) -> Workspace:
+    """The small analysis, run to its end."""
+    workspace = new_workspace()
+    done = workspace.snakemake()
+    assert done.returncode == 0, done.stdout
+    return workspace
