@@ -20,4 +20,6 @@ with stage(snakemake):
         command += ["--configfile", str(configuration), "--cores", "1", "--nolock", "--quiet"]
         finished = subprocess.run([*command, "--report", str(temporary), "--", *snakemake.input], check=False)
         if finished.returncode:
-            raise JetlensError(f"the report could not be made (exit {finished.returncode}); see {snakemake.log[0]}")
+            raise JetlensError(
+                f"the report could not be made (exit {finished.returncode}); see {snakemake.log[0]}"
+            )

@@ -3,8 +3,9 @@
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.samples import Sample
     from jetlens.skim.cutflow import write_cutflow_table
+
+    from jetlens.config.samples import Sample
 
     write_cutflow_table(
         snakemake.input,

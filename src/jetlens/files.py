@@ -15,7 +15,8 @@ from typing import Any
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` on success, remove it on failure.
 
-    The temporary name keeps the suffix of ``path``, since some writers choose the format by it. Parent folders are made.
+    The temporary name keeps the suffix of ``path``, since some writers choose the format by it.
+    Parent folders are made.
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)

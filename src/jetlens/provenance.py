@@ -48,7 +48,9 @@ def write_manifest(
             "host": host_class(),
             "seeds": {"split": config["features"]["split"]["seed"], "training": config["training"]["seeds"]},
             "stages": stage_costs(Path(benchmarks)),
-            "inputs": {name: {"bytes": Path(name).stat().st_size, "sha256": checksum(name)} for name in sources},
+            "inputs": {
+                name: {"bytes": Path(name).stat().st_size, "sha256": checksum(name)} for name in sources
+            },
             "results": {name: checksum(name) for name in results},
             "config": dict(config),
         },
@@ -83,7 +85,9 @@ def git_revision() -> str | None:
 
 
 def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=30
+    )
     return done.stdout.strip()
 
 
@@ -92,7 +96,11 @@ def host_class() -> dict[str, Any]:
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
-        named = [line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if "model name" in line]
+        named = [
+            line.split(":", 1)[1].strip()
+            for line in information.read_text().splitlines()
+            if "model name" in line
+        ]
         model = named[0] if named else model
     return {"system": f"{platform.system()} {platform.machine()}", "cpu": model, "cores": os.cpu_count()}
 
@@ -103,7 +111,8 @@ def stage_costs(folder: Path) -> dict[str, dict[str, float]]:
     for record in sorted(folder.rglob("*.tsv")):
         header, *rows = (line.split("\t") for line in record.read_text(encoding="utf-8").splitlines())
         stage = stages.setdefault(
-            record.relative_to(folder).parts[0].removesuffix(".tsv"), {"jobs": 0, "seconds": 0.0, "peak_memory_mb": 0.0}
+            record.relative_to(folder).parts[0].removesuffix(".tsv"),
+            {"jobs": 0, "seconds": 0.0, "peak_memory_mb": 0.0},
         )
         for row in rows:
             values = dict(zip(header, row, strict=True))

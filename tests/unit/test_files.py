@@ -11,9 +11,13 @@ from jetlens.files import atomic_path, write_json
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a" / "x.csv") as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with atomic_path(tmp_path / "a" / "x.csv") as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list((tmp_path / "a").iterdir()) == []
 
 

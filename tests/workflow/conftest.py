@@ -40,7 +40,12 @@ class Workspace:
         """Run Snakemake on the configuration as it stands; output and errors come together in ``stdout``."""
         self.write()
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--configfile", str(self.folder / "config" / "mini.yaml")]
+        command += [
+            "--directory",
+            str(self.folder),
+            "--configfile",
+            str(self.folder / "config" / "mini.yaml"),
+        ]
         if "--cores" not in words and "--workflow-profile" not in words:
             command += ["--cores", "2"]
         return subprocess.run(

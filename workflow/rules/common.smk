@@ -1,11 +1,12 @@
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 # the library need not be installed: it lies beside the workflow
-LIBRARY = Path(workflow.basedir).parent / "src"
+LIBRARY = Path(str(workflow.current_basedir)).parents[1] / "src"
 if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 
@@ -23,12 +24,16 @@ RESULTS = f"results/{analysis.analysis}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 VARIANTS = analysis.training.variants
-BOOSTED = [name for name, options in analysis.models.items() if options.kind == "gradient_boosting"]
+BOOSTED = [
+    name
+    for name, options in analysis.models.items()
+    if options.kind == "gradient_boosting"
+]
 NETWORKS = [name for name in analysis.models if name not in BOOSTED]
 
 
 wildcard_constraints:
-    sample="|".join(samples),
+    sample="|".join(map(re.escape, samples)),
     part=r"[A-Za-z0-9_-]+",
     variant="|".join(analysis.models),
     seed=r"\d+",
@@ -75,7 +80,9 @@ def all_cutflows(wildcards=None):
 
 
 def cutflows_of_sample(wildcards):
-    return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.cutflow.json", wildcards.sample)
+    return per_part(
+        f"{RESULTS}/skim/{{sample}}/{{part}}.cutflow.json", wildcards.sample
+    )
 
 
 def all_features(wildcards=None):
@@ -85,7 +92,10 @@ def all_features(wildcards=None):
 def models_of(variant):
     """The model files of one variant, one per seed."""
     suffix = "npz" if variant in BOOSTED else "keras"
-    return [f"{RESULTS}/training/{variant}/seed{seed}/model.{suffix}" for seed in analysis.training.seeds]
+    return [
+        f"{RESULTS}/training/{variant}/seed{seed}/model.{suffix}"
+        for seed in analysis.training.seeds
+    ]
 
 
 def models_of_variant(wildcards):
@@ -95,17 +105,31 @@ def models_of_variant(wildcards):
 def training_section():
     """The training settings without the lists of variants and seeds: adding one retrains no other."""
     settings = section("training")
-    return {key: value for key, value in settings.items() if key not in ("variants", "seeds")}
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in ("variants", "seeds")
+    }
 
 
 def manifests_of_variant(wildcards):
-    return [f"{RESULTS}/training/{wildcards.variant}/seed{seed}/manifest.json" for seed in analysis.training.seeds]
+    return [
+        f"{RESULTS}/training/{wildcards.variant}/seed{seed}/manifest.json"
+        for seed in analysis.training.seeds
+    ]
 
 
 def local_sources():
-    return [file for sample in samples.values() for file in sample.files.values() if not is_url(file)]
+    return [
+        file
+        for sample in samples.values()
+        for file in sample.files.values()
+        if not is_url(file)
+    ]
 
 
 def explanation_section():
     """The explanation settings without the list of variants: adding one explains no other again."""
-    return {key: value for key, value in section("explanation").items() if key != "variants"}
+    return {
+        key: value for key, value in section("explanation").items() if key != "variants"
+    }

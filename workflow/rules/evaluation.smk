@@ -1,6 +1,4 @@
 rule evaluate:
-    message:
-        "Evaluating {wildcards.variant}"
     input:
         models=models_of_variant,
         manifests=manifests_of_variant,
@@ -9,27 +7,31 @@ rule evaluate:
         scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
         metrics=f"{RESULTS}/evaluation/{{variant}}/metrics.json",
         roc=f"{RESULTS}/evaluation/{{variant}}/roc.csv",
-    params:
-        evaluation=section("evaluation"),
     log:
         f"{LOGS}/evaluation/{{variant}}.log",
     benchmark:
         f"{BENCHMARKS}/evaluation/{{variant}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
-    conda:
-        "../../envs/jetlens.yaml"
+    params:
+        evaluation=section("evaluation"),
+    message:
+        "Evaluating {wildcards.variant}"
     script:
         "../../scripts/evaluation.py"
 
 
 rule summary:
-    message:
-        "Summary of all variants"
     input:
-        expand(f"{RESULTS}/evaluation/{{variant}}/{{file}}", variant=VARIANTS, file=["metrics.json", "scores.npz"]),
+        expand(
+            f"{RESULTS}/evaluation/{{variant}}/{{file}}",
+            variant=VARIANTS,
+            file=["metrics.json", "scores.npz"],
+        ),
     output:
         summary=report(
             f"{RESULTS}/evaluation/summary.csv",
@@ -43,16 +45,18 @@ rule summary:
             category="Classifiers",
             labels={"content": "paired comparison", "type": "table"},
         ),
-    params:
-        evaluation=section("evaluation"),
-        folders=[f"{RESULTS}/evaluation/{variant}" for variant in VARIANTS],
     log:
         f"{LOGS}/evaluation/summary.log",
+    conda:
+        "../../envs/jetlens.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/jetlens.yaml"
+    params:
+        evaluation=section("evaluation"),
+        folders=[f"{RESULTS}/evaluation/{variant}" for variant in VARIANTS],
+    message:
+        "Summary of all variants"
     script:
         "../../scripts/evaluation_summary.py"

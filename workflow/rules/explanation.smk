@@ -1,6 +1,4 @@
 rule explain:
-    message:
-        "Explaining {wildcards.variant}"
     input:
         models=models_of_variant,
         manifests=manifests_of_variant,
@@ -9,17 +7,19 @@ rule explain:
         attention=f"{RESULTS}/explanation/{{variant}}/attention.npz",
         gradcam=f"{RESULTS}/explanation/{{variant}}/gradcam.npz",
         faithfulness=f"{RESULTS}/explanation/{{variant}}/faithfulness.json",
-    params:
-        explanation=explanation_section(),
     log:
         f"{LOGS}/explanation/{{variant}}.log",
     benchmark:
         f"{BENCHMARKS}/explanation/{{variant}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
-    conda:
-        "../../envs/jetlens.yaml"
+    params:
+        explanation=explanation_section(),
+    message:
+        "Explaining {wildcards.variant}"
     script:
         "../../scripts/explanation.py"

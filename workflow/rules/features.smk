@@ -1,6 +1,4 @@
 rule features:
-    message:
-        "Building features of {wildcards.sample}, {wildcards.part}"
     input:
         parquet=f"{RESULTS}/skim/{{sample}}/{{part}}.parquet",
         cutflows=cutflows_of_sample,
@@ -8,19 +6,21 @@ rule features:
         table=ancient(f"{RESULTS}/skim/cutflow.csv"),
     output:
         f"{RESULTS}/features/{{sample}}/{{part}}.npz",
-    params:
-        features=section("features"),
-        sample=sample_of,
-        luminosity_fb=analysis.luminosity_fb,
     log:
         f"{LOGS}/features/{{sample}}/{{part}}.log",
     benchmark:
         f"{BENCHMARKS}/features/{{sample}}/{{part}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../envs/jetlens.yaml"
+    params:
+        features=section("features"),
+        sample=sample_of,
+        luminosity_fb=analysis.luminosity_fb,
+    message:
+        "Building features of {wildcards.sample}, {wildcards.part}"
     script:
         "../../scripts/features.py"

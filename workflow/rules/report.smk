@@ -1,6 +1,4 @@
 rule manifest:
-    message:
-        "Manifest of the run"
     input:
         results=report_targets(),
         samples=analysis.samples,
@@ -12,38 +10,40 @@ rule manifest:
             category="Provenance",
             labels={"content": "versions, configuration, checksums", "type": "JSON"},
         ),
-    params:
-        config=analysis.model_dump(mode="json"),
-        benchmarks=BENCHMARKS,
     log:
         f"{LOGS}/manifest.log",
+    conda:
+        "../../envs/jetlens.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/jetlens.yaml"
+    params:
+        config=analysis.model_dump(mode="json"),
+        benchmarks=BENCHMARKS,
+    message:
+        "Manifest of the run"
     script:
         "../../scripts/manifest.py"
 
 
 rule html_report:
-    message:
-        "HTML report"
     input:
         report_targets(),
         f"{RESULTS}/manifest.json",
     output:
         f"{RESULTS}/report.html",
-    params:
-        config=config,
-        snakefile=str(workflow.main_snakefile),
     log:
         f"{LOGS}/report.log",
+    localrule: True
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    localrule: True
+    params:
+        config=config,
+        snakefile=str(workflow.main_snakefile),
+    message:
+        "HTML report"
     script:
         "../../scripts/report.py"

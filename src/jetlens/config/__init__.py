@@ -49,5 +49,7 @@ class Config(Section):
                     raise ValueError(f"{key}: unknown variant '{name}'{did_you_mean(name, self.models)}")
         for name in self.explanation.variants:
             if name not in self.training.variants:
-                raise ValueError(f"explanation.variants: '{name}' is not trained; add it to training.variants")
+                raise ValueError(
+                    f"explanation.variants: '{name}' is not trained; add it to training.variants"
+                )
         return self

@@ -55,11 +55,13 @@ def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "anyOf" in field or "oneOf" in field:
-        return " or ".join(_type(arm) for arm in field.get("anyOf", field.get("oneOf")))
+        return " or ".join(_type(arm) for arm in field.get("anyOf") or field["oneOf"])
     if field.get("type") == "array":
         return f"list of {_type(field['items'])}" if "items" in field else "list"
     if field.get("type") == "object":
-        inner = field.get("additionalProperties") or next(iter(field.get("patternProperties", {}).values()), None)
+        inner = field.get("additionalProperties") or next(
+            iter(field.get("patternProperties", {}).values()), None
+        )
         return f"name → {_type(inner)}" if isinstance(inner, dict) else "mapping"
     return str(field.get("type", "any"))
 

@@ -18,7 +18,8 @@ class ConstituentStream(Section):
     features: list[Name] = Field(min_length=1, description="names from jetlens.features.constituents")
     alignment: Literal["none", "centre", "rotate", "flip"] = Field(
         "none",
-        description="centre: pT-weighted centroid; rotate: and principal axis upwards; flip: and hardest half to the upper right",
+        description="centre: on the pT-weighted centroid; rotate: and the principal axis upwards; "
+        "flip: and the hardest half to the upper right",
     )
 
 
@@ -57,7 +58,9 @@ class SplitConfig(Section):
     def _disjoint(self) -> SplitConfig:
         outside = [k for k in [*self.test, *self.validation] if not 0 <= k < self.folds]
         if outside:
-            raise ValueError(f"fold {outside[0]} does not exist; with folds: {self.folds} they are 0 to {self.folds - 1}")
+            raise ValueError(
+                f"fold {outside[0]} does not exist; with folds: {self.folds} they are 0 to {self.folds - 1}"
+            )
         both = set(self.test) & set(self.validation)
         if both:
             raise ValueError(f"fold {min(both)} is in both test and validation; no event may serve twice")
@@ -70,15 +73,17 @@ class FeaturesConfig(Section):
     """Streams of tokens, the event vector and the split."""
 
     streams: dict[Name, Stream] = Field(min_length=1, description="named streams")
-    event: list[str] = Field(
-        min_length=1, description="event-level features, from jetlens.features.event"
+    event: list[str] = Field(min_length=1, description="event-level features, from jetlens.features.event")
+    split: SplitConfig = Field(
+        default_factory=SplitConfig, description="training, validation and test events"
     )
-    split: SplitConfig = Field(default_factory=SplitConfig, description="training, validation and test events")
 
     @model_validator(mode="after")
     def _names_are_free(self) -> FeaturesConfig:
         reserved = {"event", "label", "weight", "event_number", "fold", "metadata"}
         clash = sorted(name for name in self.streams if name in reserved or name.endswith("_mask"))
         if clash:
-            raise ValueError(f"stream '{clash[0]}' clashes with an array of the feature file; choose another name")
+            raise ValueError(
+                f"stream '{clash[0]}' clashes with an array of the feature file; choose another name"
+            )
         return self

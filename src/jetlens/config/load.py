@@ -51,13 +51,17 @@ def validate(content: dict[str, Any], sources: Sequence[str | os.PathLike[str]] 
         raise ConfigError("\n".join(lines)) from error
 
 
-def _explain(problem: dict[str, Any], content: dict[str, Any], sources: Sequence[str | os.PathLike[str]]) -> str:
+def _explain(
+    problem: dict[str, Any], content: dict[str, Any], sources: Sequence[str | os.PathLike[str]]
+) -> str:
     location = _without_tags(tuple(problem["loc"]), content)
     key = _dotted(location)
     where = _where(location, sources)
     found = f", found {problem['input']!r}" if not isinstance(problem["input"], dict | list) else ""
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key '{key}'{did_you_mean(str(location[-1]), _siblings(tuple(problem['loc'])))}"
+        return (
+            f"{where}: unknown key '{key}'{did_you_mean(str(location[-1]), _siblings(tuple(problem['loc'])))}"
+        )
     if problem["type"] == "missing":
         return f"{where}: key '{key}' is missing; see config/README.md for what it means"
     if problem["type"] == "value_error":

@@ -56,9 +56,13 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ConfigError(f"{path}: sample table cannot be read: {error.strerror}") from error
-    numbered = [(n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.lstrip().startswith("#")]
+    numbered = [
+        (n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.lstrip().startswith("#")
+    ]
     if len(numbered) < 2:
-        raise ConfigError(f"{path}: the sample table has no samples; expected a header and one line per sample")
+        raise ConfigError(
+            f"{path}: the sample table has no samples; expected a header and one line per sample"
+        )
     (header_line, header_text), *rows = numbered
     header = [word.strip() for word in header_text.split("\t")]
     _check_header(header, f"{path}, line {header_line}")
@@ -69,7 +73,9 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
         try:
             sample = _parse(header, text, where)
             if sample.name in samples:
-                raise ConfigError(f"{where}: sample '{sample.name}' is in the table twice; names must be unique")
+                raise ConfigError(
+                    f"{where}: sample '{sample.name}' is in the table twice; names must be unique"
+                )
             samples[sample.name] = sample
         except ConfigError as error:
             problems.append(str(error))
@@ -93,13 +99,17 @@ def _check_header(header: list[str], where: str) -> None:
 def _parse(header: list[str], text: str, where: str) -> Sample:
     values = [value.strip() for value in next(csv.reader([text], delimiter="\t"))]
     if len(values) > len(header):
-        raise ConfigError(f"{where}: {len(values)} columns found, {len(header)} expected (columns are separated by tabs)")
+        raise ConfigError(
+            f"{where}: {len(values)} columns found, {len(header)} expected (columns are separated by tabs)"
+        )
     row = dict(zip(header, values + [""] * (len(header) - len(values)), strict=True))
     for column in REQUIRED:
         if not row[column]:
             raise ConfigError(f"{where}: column '{column}' is empty")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", row["sample"]):
-        raise ConfigError(f"{where}: sample name '{row['sample']}' may hold letters, digits, '_', '-' and '.' only")
+        raise ConfigError(
+            f"{where}: sample name '{row['sample']}' may hold letters, digits, '_', '-' and '.' only"
+        )
     if row["role"] not in ROLES:
         raise ConfigError(f"{where}: unknown role '{row['role']}'{did_you_mean(row['role'], ROLES)}")
     return Sample(
@@ -138,7 +148,9 @@ def _expand(entries: str, where: str) -> list[str]:
             try:
                 listed = Path(entry[1:]).read_text(encoding="utf-8").splitlines()
             except OSError as error:
-                raise ConfigError(f"{where}: file list {entry[1:]} cannot be read: {error.strerror}") from error
+                raise ConfigError(
+                    f"{where}: file list {entry[1:]} cannot be read: {error.strerror}"
+                ) from error
             files += _expand(",".join(line for line in listed if line.strip()), f"{where}, {entry[1:]}")
         elif is_url(entry):
             files.append(entry)
@@ -150,7 +162,9 @@ def _expand(entries: str, where: str) -> list[str]:
         elif entry and not Path(entry).is_file():
             nearby = [str(p) for p in Path(entry).parent.glob("*")] if Path(entry).parent.is_dir() else []
             hint = did_you_mean(entry, nearby) if nearby else ""
-            raise ConfigError(f"{where}: file '{entry}' does not exist{hint if 'did you mean' in hint else ''}")
+            raise ConfigError(
+                f"{where}: file '{entry}' does not exist{hint if 'did you mean' in hint else ''}"
+            )
         elif entry:
             files.append(entry)
     twice = [name for name, count in Counter(files).items() if count > 1]

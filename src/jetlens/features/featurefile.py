@@ -205,7 +205,10 @@ def _other_version(path: str | os.PathLike[str], version: int) -> FileError:
 
 
 def _check(
-    path: str, arrays: dict[str, NDArray[np.generic]], metadata: FeatureMetadata, streams: list[str] | None = None
+    path: str,
+    arrays: dict[str, NDArray[np.generic]],
+    metadata: FeatureMetadata,
+    streams: list[str] | None = None,
 ) -> None:
     number = len(arrays["label"])
     expected: dict[str, tuple[type, tuple[int | None, ...]]] = {

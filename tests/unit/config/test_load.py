@@ -35,28 +35,50 @@ def test_the_demo_configuration_is_valid() -> None:
 
 def test_a_misspelt_key_is_named_with_its_line_and_the_right_word(tmp_path: Path) -> None:
     text = message(tmp_path, "luminosity_fb:", "luminosity_bf:")
-    assert f"mine.yaml, line {line_of('luminosity_fb:')}: unknown key 'luminosity_bf'; did you mean 'luminosity_fb'?" in text
+    assert (
+        f"mine.yaml, line {line_of('luminosity_fb:')}: unknown key 'luminosity_bf'; did you mean 'luminosity_fb'?"
+        in text
+    )
     assert "key 'luminosity_fb' is missing" in text
 
 
 def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
     text = message(tmp_path, "max_tokens: 50", "max_token: 50")
-    assert f"line {line_of('max_tokens: 50')}: unknown key 'features.streams.jet1.max_token'; did you mean 'max_tokens'?" in text
+    assert (
+        f"line {line_of('max_tokens: 50')}: unknown key 'features.streams.jet1.max_token'; did you mean 'max_tokens'?"
+        in text
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("luminosity_fb: 3000", "luminosity_fb: -3", "luminosity_fb: input should be greater than 0, found -3"),
+        (
+            "luminosity_fb: 3000",
+            "luminosity_fb: -3",
+            "luminosity_fb: input should be greater than 0, found -3",
+        ),
         ("luminosity_fb: 3000", "luminosity_fb: .inf", "luminosity_fb"),
-        ("luminosity_fb: 3000", "luminosity_fb:", "luminosity_fb: input should be a valid number, found None"),
-        ("kind: constituents", "kind: constituent", "unknown kind 'constituent'; did you mean 'constituents'?"),
+        (
+            "luminosity_fb: 3000",
+            "luminosity_fb:",
+            "luminosity_fb: input should be a valid number, found None",
+        ),
+        (
+            "kind: constituents",
+            "kind: constituent",
+            "unknown kind 'constituent'; did you mean 'constituents'?",
+        ),
         ("alignment: none", "alignment: sideways", "features.streams.jet1.alignment"),
         ("test: [0, 1]", "test: [0, 2]", "fold 2 is in both test and validation"),
         ("test: [0, 1]", "test: [0, 17]", "fold 17 does not exist"),
         ("analysis: demo", "analysis: my demo", "analysis: string should match pattern"),
         ("max: 2.5}", "maximum: 2.5}", "did you mean 'max'?"),
-        ("electrons: {pt_min", "electron: {pt_min", "unknown collection 'electron'; did you mean 'electrons'?"),
+        (
+            "electrons: {pt_min",
+            "electron: {pt_min",
+            "unknown collection 'electron'; did you mean 'electrons'?",
+        ),
     ],
 )
 def test_wrong_values(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -78,7 +100,11 @@ def test_a_variant_with_an_unknown_stream_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("- a\n- b\n", "expected keys and values, found list"), ("a: [1,\n", "is not valid YAML"), ("", "found NoneType")],
+    [
+        ("- a\n- b\n", "expected keys and values, found list"),
+        ("a: [1,\n", "is not valid YAML"),
+        ("", "found NoneType"),
+    ],
 )
 def test_files_that_are_no_configuration(tmp_path: Path, content: str, expected: str) -> None:
     path = tmp_path / "broken.yaml"

@@ -35,7 +35,12 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
         "signal_H1000": 0.002705, "qcd_bbbar": 34.62, "qcd_jj": 10556, "ttbar_had": 18.29,
     }  # fmt: skip
     assert samples["signal_H1000"].mass_gev == 1000
-    assert [sample.role for sample in samples.values()] == ["signal", "background", "background", "background"]
+    assert [sample.role for sample in samples.values()] == [
+        "signal",
+        "background",
+        "background",
+        "background",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""The whole chain on real files, and what runs again after a change."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from jetlens.config.load import load
+from jetlens.features.featurefile import read_features
+from tests.conftest import ROOT
+from tests.workflow.conftest import Workspace
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("analysis")]
+
+
+def rules_to_run(output: str) -> dict[str, int]:
+    """The job counts that a dry run prints, without the target rules."""
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE))
+    return {name: int(n) for name, n in counts.items() if name not in ("all", "analysis", "total")}
+
+
+def test_every_contracted_file_is_there(finished: Workspace) -> None:
+    expected = [
+        "report.html",
+        "manifest.json",
+        "skim/cutflow.csv",
+        "evaluation/summary.csv",
+        "evaluation/comparison.csv",
+    ]
+    for sample in finished.rows:
+        part = sample["files"].rsplit("/", 1)[-1].removesuffix(".root")
+        expected += [f"skim/{sample['sample']}/{part}{suffix}" for suffix in (".parquet", ".cutflow.json")]
+        expected += [f"features/{sample['sample']}/{part}.npz"]
+    for variant in ("cross_attention", "gradient_boosting"):
+        expected += [f"training/{variant}/seed1/{name}" for name in ("history.csv", "manifest.json")]
+        expected += [f"evaluation/{variant}/{name}" for name in ("scores.npz", "metrics.json", "roc.csv")]
+    expected += [
+        f"explanation/cross_attention/{name}"
+        for name in ("attention.npz", "gradcam.npz", "faithfulness.json")
+    ]
+    missing = [name for name in expected if not finished.results(name).is_file()]
+    assert not missing
+
+
+def test_nothing_half_written_is_left(finished: Workspace) -> None:
+    hidden = [str(path) for path in finished.results().rglob(".*") if path.is_file()]
+    assert not hidden
+
+
+def test_the_cutflow_counts(finished: Workspace) -> None:
+    with finished.results("skim", "cutflow.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    events = {(row["sample"], row["cut"]): int(row["events"]) for row in rows}
+    samples = ("signal_H1000", "qcd_bbbar", "qcd_jj", "ttbar_had")
+    first, second = rows[0]["cut"], rows[1]["cut"]
+    assert [events[name, first] for name in samples] == [1500, 1000, 1000, 1000]
+    assert [events[name, second] for name in samples] == [1247, 916, 924, 666]
+
+
+def test_no_test_event_is_trained_on(finished: Workspace) -> None:
+    files = sorted(finished.results("features").rglob("*.npz"))
+    config = load(ROOT / "config" / "config.yaml").features.split
+    tested = set()
+    for path in files:
+        features = read_features(path, streams=[])
+        test = np.isin(features.fold, config.test)
+        tested |= {(features.metadata.sample, int(n)) for n in features.event_number[test]}
+    manifest = json.loads(
+        finished.results("training", "cross_attention", "seed1", "manifest.json").read_text()
+    )
+    scores = np.load(finished.results("evaluation", "cross_attention", "scores.npz"), allow_pickle=False)
+    assert len(scores["label"]) == len(tested)
+    assert "2" not in str(manifest.get("test_folds", "")).split(",")
+
+
+def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:
+    assert "Nothing to be done" in finished.snakemake().stdout
+
+
+def test_a_figure_setting_reruns_figures_only(finished: Workspace) -> None:
+    finished.config["figures"]["label"] = "Another label"
+    try:
+        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
+    finally:
+        finished.config["figures"] = dict(finished.config["figures"], label="Delphes simulation")
+    assert planned
+    others = {name for name in planned if not name.startswith("figure_")}
+    assert others <= {"manifest", "html_report"}, planned
+
+
+def test_a_deleted_figure_is_rebuilt_alone(finished: Workspace) -> None:
+    figure = finished.results("figures", "roc.png")
+    content = figure.read_bytes()
+    figure.unlink()
+    done = finished.snakemake()
+    assert done.returncode == 0, done.stdout
+    assert figure.read_bytes() == content, "the same numbers must give the same file"
+    figures = {name: n for name, n in rules_to_run(done.stdout).items() if name.startswith("figure_")}
+    assert figures == {"figure_roc": 1}, done.stdout
+
+
+def test_a_changed_training_setting_keeps_skims_and_features(finished: Workspace) -> None:
+    finished.config["training"]["epochs"] = 3
+    try:
+        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
+    finally:
+        finished.config["training"]["epochs"] = 2
+    assert planned["train_network"] == 1
+    assert not {"skim", "features", "cutflow"} & set(planned)
+
+
+def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
+    finished.config["models"]["boosting_again"] = finished.config["models"]["gradient_boosting"]
+    finished.config["training"]["variants"].append("boosting_again")
+    try:
+        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
+    finally:
+        finished.config["training"]["variants"].remove("boosting_again")
+    assert planned["train_boosting"] == 1
+    assert "train_network" not in planned
+    assert planned["evaluate"] == 1
+
+
+def test_a_killed_run_goes_on(new_workspace: Callable[[], Workspace]) -> None:
+    """What a killed job leaves is not mistaken for a result."""
+    workspace = new_workspace()
+    target = f"results/{workspace.config['analysis']}/skim/qcd_jj/qcd_jj.parquet"
+    assert workspace.snakemake(target).returncode == 0
+    path = workspace.folder / target
+    first = path.read_bytes()
+    stray = path.with_name(".qcd_jj.partial.parquet")
+    stray.write_bytes(first[:1000])
+    path.unlink()
+    done = workspace.snakemake(target)
+    assert done.returncode == 0, done.stdout
+    assert path.read_bytes() == first

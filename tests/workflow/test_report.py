@@ -1,0 +1,62 @@
+"""The HTML report opens in a real browser and shows every figure."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Workspace
+
+pytestmark = [pytest.mark.workflow, pytest.mark.browser, pytest.mark.xdist_group("analysis")]
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[object]:
+    """A headless Chromium without network."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no browser here; on Debian: chromium chromium-driver")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+        "disable-component-update", "disable-sync", f"user-data-dir={tmp_path}", "window-size=1400,1000",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield window
+    window.quit()
+
+
+def test_the_report_opens_and_misses_nothing(finished: Workspace, browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    browser.get(finished.results("report.html").as_uri())
+    time.sleep(2)
+    assert "Loading" not in browser.title
+    text = browser.find_element("tag name", "body").text
+    for category in ("Selection", "Classifiers", "Explanation", "Provenance"):
+        assert category in text, text
+    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not severe
+    broken = browser.execute_script(
+        "return [...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+    )
+    assert not broken
+
+
+def test_every_figure_is_in_the_report(finished: Workspace) -> None:
+    report = finished.results("report.html").read_text(encoding="utf-8")
+    drawn = {path.name for path in finished.results("figures").rglob("*.png")}
+    assert drawn
+    embedded = set(re.findall(r'"name": "([^"]+\.png)"', report)) or set(re.findall(r"[\w]+\.png", report))
+    assert drawn <= embedded
+    images = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", report)
+    assert len(images) >= len(drawn)
+    assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
