@@ -10,22 +10,33 @@ from jetlens.config.base import Positive, Section
 
 
 class ReadingConfig(Section):
-    """Which branches of the input hold what, and how much memory reading may take."""
+    """Which branches of the input hold what, and how much memory reading may take.
+
+    Names are those of Delphes; where one is left at its default, a NanoAOD file is read under NanoAOD's own name.
+    """
 
     format: Literal["auto", "delphes", "nanoaod"] = Field(
         "auto", description="file format; auto looks at the tree's name and branches"
     )
     tree: str | None = Field(None, description="name of the tree; null: Delphes or Events, highest cycle")
-    fat_jets: str = Field("FatJet", description="collection of large-radius jets (any jet branch will do)")
-    jets: str = Field("Jet", description="collection of small-radius jets")
-    electrons: str = Field("Electron", description="collection of electrons")
-    muons: str = Field("Muon", description="collection of muons")
-    missing_energy: str = Field("MissingET", description="branch of the missing transverse momentum")
+    fat_jets: str | None = Field(
+        "FatJet", description="collection of large-radius jets (any jet branch will do); null: none"
+    )
+    jets: str | None = Field("Jet", description="collection of small-radius jets; null: none")
+    electrons: str | None = Field("Electron", description="collection of electrons; null: none")
+    muons: str | None = Field("Muon", description="collection of muons; null: none")
+    missing_energy: str | None = Field(
+        "MissingET", description="branch of the missing transverse momentum; null: none, it counts as zero"
+    )
+    weight_index: int | None = Field(
+        None, ge=0, description="which of several event weights to use; null: the nominal one"
+    )
     constituents: list[str] | None = Field(
         None,
+        min_length=1,
         description="branches the fat jets' constituents are looked up in; null: found from the file",
     )
-    leading_jets: int = Field(2, ge=1, description="constituents are resolved for this many leading fat jets")
+    leading_jets: int = Field(2, ge=0, description="constituents are resolved for this many leading fat jets")
     memory_gb: Positive = Field(1.0, description="memory budget of one reading job; sets the size of a chunk")
     unmatched: Literal["fail", "warn"] = Field(
         "fail", description="what to do where a constituent reference matches no object of its event"

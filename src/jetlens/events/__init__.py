@@ -1,1 +1,38 @@
-"""The events stage."""
+"""Reading event files: objects, and jet constituents resolved by reference, as numpy or awkward arrays.
+
+In a notebook::
+
+    from jetlens.config.reading import ReadingConfig
+    from jetlens.events import open_events
+
+    with open_events("resources/demo/signal_H1000_hh_4b.root", ReadingConfig()) as reader:
+        for chunk in reader.chunks():
+            leading = chunk.collections["fat_jets"].leading(2)  # jagged: .offsets, and a flat column per name
+            constituents = chunk.constituents(leading["row"])
+            values, mask = constituents.padded(50)  # (jets, 50, 4): pt, eta, phi, energy
+            events = chunk.to_awkward()  # or as awkward records
+"""
+
+from __future__ import annotations
+
+from jetlens.config.reading import ReadingConfig
+from jetlens.events.delphes import TREES, DelphesReader
+from jetlens.events.jagged import Jagged
+from jetlens.events.reader import TYPES, Chunk, Constituents, EventReader
+from jetlens.events.rootfile import RootTree
+
+__all__ = ["TYPES", "Chunk", "Constituents", "EventReader", "Jagged", "open_events"]
+
+
+def open_events(path: str, config: ReadingConfig) -> EventReader:
+    """Open an event file for reading in chunks; use it in a ``with`` statement.
+
+    Args:
+        path: a ROOT file, local or a URL (``https://``; ``root://`` with the extra ``xrootd``).
+        config: names of branches, memory budget, and what to do about references that match nothing.
+
+    Raises:
+        FileError: if the file is unreadable or truncated, or lacks a tree or branch that is needed.
+    """
+    tree = RootTree(path, config.tree, TREES)
+    return DelphesReader(tree, config)
