@@ -22,7 +22,7 @@ class BlockOptions(Section):
 
 
 class HeadOptions(Section):
-    """What all networks share: how inputs are scaled, the classifier head, and their own training settings."""
+    """What all networks share: how inputs are scaled, the classifier head, and own training settings."""
 
     head: list[PositiveInt] = Field(default=[64], description="hidden layers of the classifier head")
     dropout: Share = Field(0.1, description="share of units dropped in training, in blocks and head")
@@ -95,7 +95,7 @@ class CrossAttentionOptions(PooledOptions):
 
 
 class CrossAttentionThreeStreamOptions(CrossAttentionOptions):
-    """The paper's network (arXiv:2401.00452, model_2): kinematic tokens query the constituents of two jets."""
+    """The paper's network (arXiv:2401.00452, model_2): kinematic tokens query two jets."""
 
     kind: Literal["cross_attention_three_stream"]
 
@@ -134,7 +134,7 @@ class KinematicsMLPOptions(HeadOptions):
 
 
 class AnalysisObjectOptions(TokenOptions):
-    """The AnalysisObjectTransformer: objects, self-attention, class attention (arXiv:2103.17239), event vector."""
+    """The AnalysisObjectTransformer: self-attention, class attention (arXiv:2103.17239), event vector."""
 
     kind: Literal["analysis_object"]
     stream: Name = Field(description="the stream of objects")

@@ -1,0 +1,312 @@
+"""The layers that Keras does not bring along, on ``keras.ops`` alone, so that they run on every back end.
+
+Shapes: B events, T tokens, F features, D width of a token, H heads. ``real`` is a boolean (B, T), True where a token
+is real; it is never guessed from the features. No layer lets a padded slot change any output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+NEGLIGIBLE = -1.0e9
+"""Added to the scores of padded keys: their softmax is exactly zero wherever one key is real."""
+
+register = keras.saving.register_keras_serializable(package="jetlens")
+
+
+@register
+class Standardisation(keras.layers.Layer):  # type: ignore[misc]
+    """(x − mean) / scale with stored statistics, zero in padded slots, tails bent logarithmically.
+
+    The statistics are weights, so that a saved model is self-contained, but never trained; they are fitted on real
+    tokens of training events by :func:`jetlens.training.statistics.fit`. Beyond ± ``clip`` the output grows as
+    clip + ln(1 + |z| − clip): impact-parameter significances have tails of hundreds of σ.
+
+    Args:
+        per_token: separate statistics for each token, for streams whose tokens are not interchangeable.
+        clip: where bending starts, in standard deviations.
+    """
+
+    def __init__(self, per_token: bool = False, clip: float = 5.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.per_token = per_token
+        self.clip = clip
+
+    def build(self, x_shape: tuple[int | None, ...], real_shape: Any = None) -> None:
+        """Create mean and scale of shape (F,), or (T, F) if ``per_token``."""
+        shape = tuple(x_shape[1:]) if self.per_token else (x_shape[-1],)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+
+    def call(self, x: Any, real: Any = None) -> Any:
+        """Standardise (B, T, F) with ``real`` (B, T), or (B, F) without."""
+        z = (x - self.mean) / self.scale
+        core = ops.clip(z, -self.clip, self.clip)
+        tail = z - core
+        z = core + ops.sign(tail) * ops.log1p(ops.abs(tail))
+        if real is None:
+            return z
+        # where, not a product: whatever stands in a padded slot, even NaN, stays out
+        return ops.where(ops.expand_dims(real, -1), z, ops.zeros_like(z))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "per_token": self.per_token, "clip": self.clip}
+
+
+@register
+class TokenOffset(keras.layers.Layer):  # type: ignore[misc]
+    """Add a trained vector to tokens: one for all (which jet they belong to), or one each (which object it is).
+
+    Args:
+        tokens: 1 for all alike, or the number of tokens T.
+    """
+
+    def __init__(self, tokens: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tokens = tokens
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the (tokens, D) offsets."""
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.offset = self.add_weight(
+            name="offset", shape=(self.tokens, input_shape[-1]), initializer=initializer
+        )
+
+    def call(self, x: Any) -> Any:
+        """Shift (B, T, D)."""
+        return x + self.offset
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "tokens": self.tokens}
+
+
+@register
+class ClassToken(keras.layers.Layer):  # type: ignore[misc]
+    """A trained token, the same for every event: a weight, drawn once at initialisation and never again."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the token (1, D)."""
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.token = self.add_weight(name="token", shape=(1, input_shape[-1]), initializer=initializer)
+
+    def call(self, x: Any) -> Any:
+        """Return (B, 1, D) for tokens (B, T, D)."""
+        return ops.broadcast_to(ops.expand_dims(self.token, 0), (ops.shape(x)[0], 1, x.shape[-1]))
+
+
+@register
+class LayerScale(keras.layers.Layer):  # type: ignore[misc]
+    """A trained factor per channel on a residual branch, small at first (arXiv:2103.17239, section 2).
+
+    Args:
+        initial: the factors' initial value.
+    """
+
+    def __init__(self, initial: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.initial = initial
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the factors (D,)."""
+        initializer = keras.initializers.Constant(self.initial)
+        self.factor = self.add_weight(name="factor", shape=(input_shape[-1],), initializer=initializer)
+
+    def call(self, x: Any) -> Any:
+        """Scale (B, T, D)."""
+        return x * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "initial": self.initial}
+
+
+@register
+class MaskedPooling(keras.layers.Layer):  # type: ignore[misc]
+    """Mean or maximum over real tokens; zero for an event without any.
+
+    Args:
+        mode: ``mean`` or ``max``.
+    """
+
+    def __init__(self, mode: str = "mean", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mode = mode
+
+    def call(self, x: Any, real: Any) -> Any:
+        """Pool (B, T, D) to (B, D)."""
+        weight = ops.expand_dims(ops.cast(real, x.dtype), -1)
+        if self.mode == "mean":
+            return ops.sum(x * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
+        highest = ops.max(x + (1.0 - weight) * NEGLIGIBLE, axis=1)
+        return highest * ops.cast(ops.any(real, axis=1, keepdims=True), x.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "mode": self.mode}
+
+
+class _Attention(keras.layers.Layer):  # type: ignore[misc]
+    """Scaled dot-product attention without weights of its own; the projections are Dense layers around it.
+
+    Being free of weights, every use has a layer, and so a name, of its own, even where projections are shared.
+    The softmaxed scores are a second output of the very same computation: a probe reads what the classifier used.
+
+    Args:
+        heads: number of heads H.
+        query_streams: streams the queries come from.
+        key_streams: streams the keys come from, in the order of the key axis.
+        extra_keys: trained tokens ahead of the first stream on the key axis (class attention: 1).
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        query_streams: list[str],
+        key_streams: list[str],
+        extra_keys: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.heads = heads
+        self.query_streams = list(query_streams)
+        self.key_streams = list(key_streams)
+        self.extra_keys = extra_keys
+
+    def attend(self, q: Any, k: Any, v: Any, real: Any, bias: Any = None) -> tuple[Any, Any]:
+        """Attend with queries (B, Tq, H·d) to keys and values (B, Tk, H·d).
+
+        Args:
+            q: queries.
+            k: keys.
+            v: values.
+            real: (B, Tk), which keys are real.
+            bias: (B, H, Tq, Tk), added to the scores before the softmax.
+
+        Returns:
+            Output (B, Tq, H·d) and scores (B, H, Tq, Tk), which sum to one over real keys.
+        """
+        head_width = q.shape[-1] // self.heads
+        q, k, v = (self._split(t, head_width) for t in (q * head_width**-0.5, k, v))
+        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))
+        if bias is not None:
+            scores = scores + bias
+        weight = ops.cast(real, scores.dtype)[:, None, None, :]
+        scores = ops.softmax(scores + (1.0 - weight) * NEGLIGIBLE, axis=-1) * weight
+        output = ops.transpose(ops.matmul(scores, v), (0, 2, 1, 3))
+        return ops.reshape(output, (-1, ops.shape(output)[1], self.heads * head_width)), scores
+
+    def _split(self, x: Any, head_width: int) -> Any:
+        return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], self.heads, head_width)), (0, 2, 1, 3))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        own = {name: getattr(self, name) for name in ("heads", "query_streams", "key_streams", "extra_keys")}
+        return {**super().get_config(), **own}
+
+
+@register
+class SelfAttention(_Attention):
+    """Attention among the tokens of one set; queries, keys and values come fused from one projection."""
+
+    def call(self, qkv: Any, real: Any, bias: Any = None) -> tuple[Any, Any]:
+        """Attend within (B, T, 3·H·d); see :meth:`attend`."""
+        q, k, v = ops.split(qkv, 3, axis=-1)
+        return self.attend(q, k, v, real, bias)
+
+    def compute_output_shape(self, qkv_shape: Any, real_shape: Any = None, bias_shape: Any = None) -> Any:
+        """Return the shapes of output and scores."""
+        batch, tokens, channels = qkv_shape
+        return (batch, tokens, channels // 3), (batch, self.heads, tokens, tokens)
+
+
+@register
+class CrossAttention(_Attention):
+    """Attention of one set's tokens to those of another."""
+
+    def call(self, q: Any, kv: Any, real: Any) -> tuple[Any, Any]:
+        """Attend with (B, Tq, H·d) to (B, Tk, 2·H·d); see :meth:`attend`."""
+        k, v = ops.split(kv, 2, axis=-1)
+        return self.attend(q, k, v, real)
+
+    def compute_output_shape(self, q_shape: Any, kv_shape: Any, real_shape: Any = None) -> Any:
+        """Return the shapes of output and scores."""
+        return tuple(q_shape), (q_shape[0], self.heads, q_shape[1], kv_shape[1])
+
+
+@register
+class AlwaysReal(keras.layers.Layer):  # type: ignore[misc]
+    """The mask of tokens with a class token ahead, which is always real: (B, T) to (B, 1 + T)."""
+
+    def call(self, real: Any) -> Any:
+        """Prepend True."""
+        first = ops.ones_like(real[:, :1])
+        return ops.concatenate([first, real], axis=1)
+
+
+@register
+class Tokens(keras.layers.Layer):  # type: ignore[misc]
+    """The identity, under a name: marks the last place where a stream still has one row per token.
+
+    Args:
+        stream: the stream whose tokens these are.
+    """
+
+    def __init__(self, stream: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stream = stream
+
+    def call(self, x: Any) -> Any:
+        """Return (B, T, D) as it is."""
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "stream": self.stream}
+
+
+@register
+class PairFeatures(keras.layers.Layer):  # type: ignore[misc]
+    """Pairwise features of ParT (arXiv:2202.03772, eq. 3): ln ΔR, ln kT, ln z, ln m² of every two constituents.
+
+    kT = min(pT_a, pT_b) ΔR; z = min(pT_a, pT_b) / (pT_a + pT_b); m² = 2 pT_a pT_b (cosh Δη − cos Δφ), the mass of
+    two massless constituents [GeV²].
+
+    Args:
+        columns: indices of Δη, Δφ and ln pT on the feature axis of the raw stream.
+    """
+
+    FLOOR = 1e-8
+
+    def __init__(self, columns: list[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.columns = list(columns)
+
+    def call(self, x: Any, real: Any) -> Any:
+        """Return (B, T, T, 4) for raw features (B, T, F); zero where either slot is padded."""
+        x = ops.where(ops.expand_dims(real, -1), x, ops.zeros_like(x))
+        eta, phi, log_pt = (x[..., column] for column in self.columns)
+        delta_eta = eta[:, :, None] - eta[:, None, :]
+        delta_phi = phi[:, :, None] - phi[:, None, :]
+        delta_r = ops.sqrt(delta_eta**2 + delta_phi**2 + self.FLOOR)
+        softer = ops.minimum(log_pt[:, :, None], log_pt[:, None, :])
+        harder = ops.maximum(log_pt[:, :, None], log_pt[:, None, :])
+        log_z = -ops.log1p(ops.exp(harder - softer))
+        angle = ops.maximum(2.0 * (ops.cosh(delta_eta) - ops.cos(delta_phi)), self.FLOOR)
+        pairs = ops.stack(
+            [ops.log(delta_r), softer + ops.log(delta_r), log_z, softer + harder + ops.log(angle)], axis=-1
+        )
+        both = ops.logical_and(real[:, :, None], real[:, None, :])[..., None]
+        return ops.where(both, pairs, ops.zeros_like(pairs))
+
+    def compute_output_shape(self, x_shape: Any, real_shape: Any = None) -> Any:
+        """Return (B, T, T, 4)."""
+        return (x_shape[0], x_shape[1], x_shape[1], 4)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "columns": self.columns}

@@ -1,0 +1,176 @@
+"""Looking inside a trained network: attention scores, token activations and their gradients.
+
+Everything is read off the model's own graph: the scores are a second output of the layer that the classifier itself
+goes through, so asking for them cannot change what is scored. Models are Keras models as built by
+:func:`jetlens.models.registry.build_model` or loaded from ``model.keras``; inputs are dictionaries of the arrays of
+the feature file (stream, ``<stream>_mask``, ``event``), of which those the model does not read are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlens.errors import did_you_mean
+from jetlens.models.layers import CrossAttention, SelfAttention, Tokens
+
+Arrays = Mapping[str, NDArray[Any]]
+Float = NDArray[np.float32]
+
+
+def attention_layers(model: keras.Model) -> list[str]:
+    """Return the names of the layers that attend, in the order of the forward pass."""
+    return [layer.name for layer in model.layers if isinstance(layer, SelfAttention | CrossAttention)]
+
+
+def attention_streams(model: keras.Model, layer: str) -> tuple[list[str], list[str]]:
+    """Return the streams of an attention layer's query axis and of its key axis, each in order.
+
+    A trained class token is the stream ``class``; on the key axis it takes the one slot before the streams' tokens.
+
+    Raises:
+        ValueError: if the model has no such attention layer.
+    """
+    found = _attention_layer(model, layer)
+    return list(found.query_streams), ["class"] * found.extra_keys + list(found.key_streams)
+
+
+def attention_scores(
+    model: keras.Model, inputs: Arrays, layers: Sequence[str] | None = None, batch_size: int = 256
+) -> dict[str, Float]:
+    """Return softmaxed attention scores from the forward pass that scores the events.
+
+    Args:
+        model: the network.
+        inputs: arrays of B events.
+        layers: names of attention layers; None: all.
+        batch_size: events at a time.
+
+    Returns:
+        For each layer (B, H, Tq, Tk); rows sum to one over real keys, padded keys have zero. Rows of padded queries
+        mean nothing and are to be left out.
+
+    Raises:
+        ValueError: if the model has no such attention layer.
+    """
+    names = attention_layers(model) if layers is None else list(layers)
+    if not names:
+        return {}
+    outputs = {name: _attention_layer(model, name).output[1] for name in names}
+    probe = keras.Model(model.inputs, outputs)
+    return {name: np.asarray(value) for name, value in _predict(probe, model, inputs, batch_size).items()}
+
+
+def token_layers(model: keras.Model) -> dict[str, str]:
+    """Return, for each stream, the last layer whose output still has one row per token of that stream."""
+    return {layer.stream: layer.name for layer in model.layers if isinstance(layer, Tokens)}
+
+
+def token_activations(
+    model: keras.Model, layer_name: str, inputs: Arrays, batch_size: int = 256
+) -> tuple[Float, Float, Float]:
+    """Return a layer's token activations, the logits, and the logits' gradients with respect to the activations.
+
+    Args:
+        model: the network.
+        layer_name: a layer with output (B, T, D), such as those of :func:`token_layers`.
+        inputs: arrays of B events.
+        batch_size: events at a time.
+
+    Returns:
+        Activations (B, T, D), logits before the sigmoid (B,), and ∂ logit / ∂ activation (B, T, D).
+
+    Raises:
+        ValueError: if the model has no such layer, or its output is not (B, T, D).
+    """
+    names = [layer.name for layer in model.layers]
+    if layer_name not in names:
+        raise ValueError(f"the model has no layer '{layer_name}'{did_you_mean(layer_name, names)}")
+    output = model.get_layer(layer_name).output
+    if isinstance(output, list | tuple) or len(output.shape) != 3:
+        raise ValueError(f"layer '{layer_name}' has no output of shape (B, T, D)")
+    probe = keras.Model(model.inputs, [output, model.outputs[0]])
+    differentiate = _differentiator(model, probe, layer_name)
+    parts = [differentiate(batch) for batch in _batches(model, inputs, batch_size)]
+    a, z, g = (
+        np.concatenate([keras.ops.convert_to_numpy(x) for x in part]) for part in zip(*parts, strict=True)
+    )
+    return a, z, g
+
+
+def model_inputs(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    """Return those arrays that the model reads.
+
+    Raises:
+        ValueError: if one is missing.
+    """
+    names = [tensor.name for tensor in model.inputs]
+    for name in names:
+        if name not in inputs:
+            raise ValueError(f"the model reads '{name}', which is missing; found: {', '.join(inputs)}")
+    return {name: np.asarray(inputs[name]) for name in names}
+
+
+def _attention_layer(model: keras.Model, name: str) -> Any:
+    names = attention_layers(model)
+    if name not in names:
+        raise ValueError(f"the model has no attention layer '{name}'{did_you_mean(name, names)}")
+    return model.get_layer(name)
+
+
+def _batches(model: keras.Model, inputs: Arrays, batch_size: int) -> list[list[Any]]:
+    arrays = list(model_inputs(model, inputs).values())
+    starts = range(0, len(arrays[0]), batch_size)
+    return [[keras.ops.convert_to_tensor(a[i : i + batch_size]) for a in arrays] for i in starts]
+
+
+def _predict(probe: keras.Model, model: keras.Model, inputs: Arrays, batch_size: int) -> dict[str, Any]:
+    parts = [probe(batch, training=False) for batch in _batches(model, inputs, batch_size)]
+    return {k: np.concatenate([keras.ops.convert_to_numpy(part[k]) for part in parts]) for k in parts[0]}
+
+
+def _differentiator(
+    model: keras.Model, probe: keras.Model, layer: str
+) -> Callable[[list[Any]], tuple[Any, Any, Any]]:
+    """Return a function from a batch to activations, logits (B,) and gradients.
+
+    Events do not talk to one another, so the gradient of the summed logits is that of each one's own.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def with_tape(batch: list[Any]) -> tuple[Any, Any, Any]:
+            with tf.GradientTape() as tape:
+                activations, logits = probe(batch, training=False)
+                total = tf.reduce_sum(logits)
+            return activations, logits[:, 0], tape.gradient(total, activations)
+
+        return with_tape
+    if backend == "torch":
+        import torch
+
+        def with_autograd(batch: list[Any]) -> tuple[Any, Any, Any]:
+            with torch.enable_grad():
+                activations, logits = probe(batch, training=False)
+                (gradient,) = torch.autograd.grad(logits.sum(), activations)
+            return activations.detach(), logits[:, 0].detach(), gradient
+
+        return with_autograd
+    import jax
+
+    # JAX differentiates functions, not intermediate results: cut a copy of the graph in two at the layer
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    upper = keras.Model([copy.get_layer(layer).output, *copy.inputs], copy.outputs[0])
+
+    def with_function(batch: list[Any]) -> tuple[Any, Any, Any]:
+        activations, logits = probe(batch, training=False)
+        gradient = jax.grad(lambda a: upper([a, *batch], training=False).sum())(activations)
+        return activations, logits[:, 0], gradient
+
+    return with_function
