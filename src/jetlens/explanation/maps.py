@@ -105,7 +105,7 @@ def normalise(values: Floats, mask: Mask) -> Floats:
     """
     values = np.where(mask, values, 0.0)
     total = values.sum(axis=-1, keepdims=True)
-    return np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    return np.asarray(np.divide(values, total, out=np.zeros_like(values), where=total > 0))
 
 
 @dataclass(frozen=True)
