@@ -5,6 +5,11 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Section
+from jetlens.config.quantities import COLLECTIONS, parse_quantity
+from jetlens.errors import ConfigError, did_you_mean
+
+ALL_EVENTS = "all events"
+"""The cutflow's first line, which no cut may be called."""
 
 
 class ObjectCuts(Section):
@@ -18,8 +23,8 @@ class Cut(Section):
     """One line of the cutflow: ``min ≤ quantity ≤ max``.
 
     ``quantity`` names a number per event: ``count(jets)``, ``fat_jets[0].pt``, ``abs_eta(fat_jets[1])``,
-    ``abs_delta_eta(fat_jets[0], fat_jets[1])``, ``event.met``; the vocabulary is in :mod:`jetlens.skim.cuts`.
-    An event that lacks the object fails the cut.
+    ``abs_delta_eta(fat_jets[0], fat_jets[1])``, ``event.met``; the vocabulary is in :mod:`jetlens.config.quantities`.
+    Indices count objects that fulfil ``skim.objects``, leading in pT first; an event that lacks the object fails.
     """
 
     name: str = Field(description="how the cut is called in the cutflow table")
@@ -33,6 +38,10 @@ class Cut(Section):
             raise ValueError(f"cut '{self.name}' has neither min nor max; give at least one")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"cut '{self.name}' has min {self.min} above max {self.max}; no event can pass")
+        try:
+            parse_quantity(self.quantity)
+        except ConfigError as error:
+            raise ValueError(f"quantity {error}") from error
         return self
 
 
@@ -46,14 +55,13 @@ class SkimConfig(Section):
 
     @model_validator(mode="after")
     def _collections_exist(self) -> SkimConfig:
-        from jetlens.errors import did_you_mean
-
-        known = ("fat_jets", "jets", "electrons", "muons")
         for name in self.objects:
-            if name not in known:
-                raise ValueError(f"unknown collection '{name}'{did_you_mean(name, known)}")
+            if name not in COLLECTIONS:
+                raise ValueError(f"unknown collection '{name}'{did_you_mean(name, COLLECTIONS)}")
         names = [cut.name for cut in self.cuts]
         twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"cut names must differ, found twice: {', '.join(sorted(twice))}")
+        if twice or ALL_EVENTS in names:
+            raise ValueError(
+                f"cut names must differ, found twice: {', '.join(sorted(twice or {ALL_EVENTS}))}"
+            )
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -150,7 +151,7 @@ class EventReader(abc.ABC):
             FileError: if the file turns out to be damaged.
         """
         edges = self._edges(events)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in itertools.pairwise(edges):
             yield self._chunk(start, stop)
 
     def _edges(self, events: int | None) -> list[int]:

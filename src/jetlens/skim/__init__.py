@@ -1,1 +1,6 @@
-"""The skim stage."""
+"""From event files to selected events with resolved jet constituents, and the cutflow."""
+
+from jetlens.skim.parquet import read_skim
+from jetlens.skim.skim import skim_file
+
+__all__ = ["read_skim", "skim_file"]

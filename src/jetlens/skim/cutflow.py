@@ -1,0 +1,189 @@
+"""The cutflow of an analysis: raw and weighted yields after each cut, with their statistical errors.
+
+With events i, generator weights w_i, sums over all generated events (Σ) and over those that pass (Σ'):
+
+* efficiency ε = Σ'w / Σw. Its error is that of a ratio of a subset to the whole, passing and failing weights being
+  independent: σ_ε² = [ (1 − ε)² Σ'w² + ε² (Σw² − Σ'w²) ] / (Σw)². With unit weights this is ε(1 − ε)/N, the binomial error.
+* yield Y = σ·L·ε at cross section σ and luminosity L. Its error is that of a Poisson count of weighted events,
+  σ_Y = σ·L·√(Σ'w²) / Σw, which for unit weights is Y/√n.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jetlens.config.samples import Sample
+from jetlens.errors import FileError, NoEventsError
+from jetlens.files import read_json, write_text
+
+COLUMNS = (
+    *("sample", "process", "cut", "events", "efficiency", "efficiency_error"),
+    *("sum_weights", "yield", "yield_error"),
+)
+
+
+@dataclass(frozen=True)
+class CutflowLine:
+    """One cut of one sample; columns as in :data:`COLUMNS`, ``expected`` is the yield [events]."""
+
+    sample: str
+    process: str
+    cut: str
+    events: int
+    efficiency: float
+    efficiency_error: float
+    sum_weights: float
+    expected: float
+    expected_error: float
+
+
+def read_cutflow(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a part's cutflow.
+
+    Raises:
+        FileError: if it is missing or not one.
+    """
+    try:
+        content = read_json(path)
+        if not content["cuts"] or "sample" not in content:
+            raise KeyError("cuts")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(f"{path}: is no cutflow of the skim stage; make it again") from error
+    return dict(content)
+
+
+def generated_weight(cutflows: Sequence[dict[str, Any]], sample: Sample) -> float:
+    """Sum of weights of all generated events of a sample: the one denominator of its normalisation.
+
+    Where the table says how many events were generated (files skimmed before), the mean weight of those in the files
+    stands for the mean weight of all.
+
+    Raises:
+        NoEventsError: if there are no events, or their weights add up to nothing.
+    """
+    events = sum(int(flow["cuts"][0]["events"]) for flow in cutflows)
+    total = sum(float(flow["cuts"][0]["sum_weights"]) for flow in cutflows)
+    if events == 0:
+        raise NoEventsError(f"sample '{sample.name}': its files hold no event at all")
+    if total <= 0:
+        raise NoEventsError(
+            f"sample '{sample.name}': the weights of its {events} events add up to {total}, not above 0"
+        )
+    if sample.events is not None and sample.events < events:
+        raise FileError(
+            f"sample '{sample.name}': the table says {sample.events:.0f} events were generated, its files hold {events}"
+        )
+    return total if sample.events is None else total / events * sample.events
+
+
+def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb: float) -> list[CutflowLine]:
+    """Merge the parts of one sample.
+
+    Args:
+        flows: contents of its cutflow files.
+        sample: its line in the table.
+        luminosity_fb: integrated luminosity [1/fb].
+
+    Raises:
+        NoEventsError: if no event is left at the end, naming the cut that removed the last one.
+        FileError: if the parts have different cuts.
+    """
+    names = [cut["name"] for cut in flows[0]["cuts"]]
+    if any([cut["name"] for cut in flow["cuts"]] != names for flow in flows):
+        raise FileError(
+            f"sample '{sample.name}': its parts were skimmed with different cuts; skim them again"
+        )
+    total = generated_weight(flows, sample)
+    expected = 1000.0 * sample.cross_section_pb * luminosity_fb
+    sums = [
+        [
+            sum(flow["cuts"][k][key] for flow in flows)
+            for key in ("events", "sum_weights", "sum_weights_squared")
+        ]
+        for k in range(len(names))
+    ]
+    scale = total / sums[0][1]
+    whole_squared = sums[0][2] * scale
+    lines = []
+    for name, (events, weights, squared) in zip(names, sums, strict=True):
+        efficiency = weights / total
+        variance = (1 - efficiency) ** 2 * squared + efficiency**2 * max(whole_squared - squared, 0.0)
+        lines.append(
+            CutflowLine(
+                sample=sample.name,
+                process=sample.process,
+                cut=name,
+                events=events,
+                efficiency=efficiency,
+                efficiency_error=math.sqrt(variance) / total,
+                sum_weights=weights,
+                expected=expected * efficiency,
+                expected_error=expected * math.sqrt(squared) / total,
+            )
+        )
+    if lines[-1].events == 0:
+        emptied = next(k for k, line in enumerate(lines) if line.events == 0)
+        before = f"{lines[emptied - 1].events} events before it" if emptied else "the files are empty"
+        raise NoEventsError(
+            f"sample '{sample.name}': no event is selected; the cut '{names[emptied]}' removes the last one ({before})"
+        )
+    return lines
+
+
+def write_cutflow_table(
+    cutflow_jsons: Sequence[Path], samples: Sequence[Sample], luminosity_fb: float, output_csv: Path
+) -> None:
+    """Write the cutflow of all samples, one row per sample and cut; columns in :data:`COLUMNS`.
+
+    Args:
+        cutflow_jsons: the cutflows of all parts of all samples.
+        samples: their lines in the table, in the order wanted.
+        luminosity_fb: integrated luminosity [1/fb].
+        output_csv: the file to write.
+
+    Raises:
+        NoEventsError: if a sample is left without a selected event.
+        FileError: if a cutflow is missing, unreadable or does not fit the others.
+    """
+    flows = [read_cutflow(path) for path in cutflow_jsons]
+    lines: list[CutflowLine] = []
+    for sample in samples:
+        own = [flow for flow in flows if flow["sample"] == sample.name]
+        if not own:
+            raise FileError(f"sample '{sample.name}': has no cutflow; run the skim stage for it")
+        lines += cutflow_lines(own, sample, luminosity_fb)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for line in lines:
+        numbers = (
+            line.efficiency,
+            line.efficiency_error,
+            line.sum_weights,
+            line.expected,
+            line.expected_error,
+        )
+        table.writerow([line.sample, line.process, line.cut, line.events, *(f"{x:.8g}" for x in numbers)])
+    write_text(output_csv, text.getvalue())
+
+
+def format_cutflow(lines: Sequence[CutflowLine]) -> str:
+    """Return the cutflow as text for a terminal: raw events, efficiency and yield with errors, per sample and cut."""
+    width = max((len(line.cut) for line in lines), default=0)
+    text = []
+    for number, line in enumerate(lines):
+        if number == 0 or lines[number - 1].sample != line.sample:
+            text.append(f"{line.sample} ({line.process})")
+        percent, error = 100 * line.efficiency, 100 * line.efficiency_error
+        text.append(
+            f"  {line.cut:{width}s} {line.events:>9d}  {percent:7.2f} ± {error:5.2f} %"
+            f"  {line.expected:12.5g} ± {line.expected_error:.2g} events"
+        )
+    return "\n".join(text)
