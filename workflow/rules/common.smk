@@ -133,3 +133,66 @@ def explanation_section():
     return {
         key: value for key, value in section("explanation").items() if key != "variants"
     }
+
+
+def drawn(name, **about):
+    """The files of one figure; the PNG, if there is one, goes into the report."""
+    files = {
+        suffix: f"{RESULTS}/figures/{name}.{suffix}"
+        for suffix in analysis.figures.formats
+    }
+    return [
+        report(file, **about) if suffix == "png" else file
+        for suffix, file in files.items()
+    ]
+
+
+def figure_style(wildcards):
+    """The settings of all figures: not the list of distributions, each of which concerns one figure."""
+    return {
+        key: value for key, value in section("figures").items() if key != "kinematics"
+    }
+
+
+def samples_by_part():
+    """The sample table with the parts of each sample in the order of ``all_skims``, without paths of input files."""
+    rows = [dataclasses.asdict(sample) for sample in samples.values()]
+    return [row | {"files": dict.fromkeys(row["files"], "")} for row in rows]
+
+
+def evaluations():
+    return [
+        f"{RESULTS}/evaluation/{variant}/{file}"
+        for variant in VARIANTS
+        for file in ("metrics.json", "roc.csv")
+    ]
+
+
+def figure_names():
+    """Every figure of the analysis, as its path under ``figures/`` without suffix."""
+    names = [f"kinematics/{quantity}" for quantity in analysis.figures.kinematics]
+    names += ["cutflow", "jet_images", "roc", "rejection"]
+    names += [
+        f"{kind}/{variant}" for variant in VARIANTS for kind in ("training", "scores")
+    ]
+    names += [
+        f"{kind}/{variant}"
+        for variant in analysis.explanation.variants
+        for kind in ("attention", "gradcam", "faithfulness")
+    ]
+    return names
+
+
+def report_targets():
+    """All that the report shows."""
+    figures = [
+        f"{RESULTS}/figures/{name}.{suffix}"
+        for name in figure_names()
+        for suffix in analysis.figures.formats
+    ]
+    tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]
+    return [f"{RESULTS}/{table}" for table in tables] + figures
+
+
+def final_targets():
+    return [*report_targets(), f"{RESULTS}/manifest.json", f"{RESULTS}/report.html"]
