@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from jetlens.config.base import Name, PositiveInt, Section
+from jetlens.config.quantities import COLLECTIONS, parse_objects
+from jetlens.errors import ConfigError, did_you_mean
+
+
+def _known(kind: str, names: list[str]) -> list[str]:
+    """Refuse features that do not exist."""
+    from jetlens.features.constituents import (
+        CONSTITUENTS,
+    )  # here, as that package is typed with this module's classes
+    from jetlens.features.event import EVENT
+    from jetlens.features.objects import KINEMATICS, OBJECTS
+    from jetlens.features.registry import Registry
+
+    registries: dict[str, Registry[Any]] = {
+        "constituents": CONSTITUENTS,
+        "kinematics": KINEMATICS,
+        "objects": OBJECTS,
+        "event": EVENT,
+    }
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"feature '{twice[0]}' is named twice")
+    try:
+        registries[kind].require(names)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return names
 
 
 class ConstituentStream(Section):
@@ -22,6 +49,11 @@ class ConstituentStream(Section):
         "flip: and the hardest half to the upper right",
     )
 
+    @field_validator("features")
+    @classmethod
+    def _features_exist(cls, names: list[str]) -> list[str]:
+        return _known("constituents", names)
+
 
 class KinematicStream(Section):
     """One token per reconstructed object: jets and their sums: (N, tokens, F)."""
@@ -30,7 +62,22 @@ class KinematicStream(Section):
     tokens: list[str] = Field(
         min_length=1, description="objects, e.g. fat_jets[0] or fat_jets[0]+fat_jets[1] (the resonance)"
     )
-    features: list[Name] = Field(min_length=1, description="names from jetlens.features.kinematics")
+    features: list[Name] = Field(min_length=1, description="names from jetlens.features.objects")
+
+    @field_validator("features")
+    @classmethod
+    def _features_exist(cls, names: list[str]) -> list[str]:
+        return _known("kinematics", names)
+
+    @field_validator("tokens")
+    @classmethod
+    def _tokens_are_objects(cls, tokens: list[str]) -> list[str]:
+        for token in tokens:
+            try:
+                parse_objects(token)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return tokens
 
 
 class ObjectStream(Section):
@@ -41,6 +88,19 @@ class ObjectStream(Section):
         min_length=1, description="how many of each collection, e.g. {jets: 10, electrons: 2, muons: 2}"
     )
     features: list[Name] = Field(min_length=1, description="names from jetlens.features.objects")
+
+    @field_validator("features")
+    @classmethod
+    def _features_exist(cls, names: list[str]) -> list[str]:
+        return _known("objects", names)
+
+    @field_validator("max_objects")
+    @classmethod
+    def _collections_exist(cls, counts: dict[str, int]) -> dict[str, int]:
+        for name in counts:
+            if name not in COLLECTIONS:
+                raise ValueError(f"unknown collection '{name}'{did_you_mean(name, COLLECTIONS)}")
+        return counts
 
 
 Stream = Annotated[ConstituentStream | KinematicStream | ObjectStream, Field(discriminator="kind")]
@@ -77,6 +137,11 @@ class FeaturesConfig(Section):
     split: SplitConfig = Field(
         default_factory=SplitConfig, description="training, validation and test events"
     )
+
+    @field_validator("event")
+    @classmethod
+    def _features_exist(cls, names: list[str]) -> list[str]:
+        return _known("event", names)
 
     @model_validator(mode="after")
     def _names_are_free(self) -> FeaturesConfig:

@@ -16,10 +16,8 @@ In a notebook::
 from __future__ import annotations
 
 from jetlens.config.reading import ReadingConfig
-from jetlens.events.delphes import TREES, DelphesReader
 from jetlens.events.jagged import Jagged
 from jetlens.events.reader import TYPES, Chunk, Constituents, EventReader
-from jetlens.events.rootfile import RootTree
 
 __all__ = ["TYPES", "Chunk", "Constituents", "EventReader", "Jagged", "open_events"]
 
@@ -34,5 +32,11 @@ def open_events(path: str, config: ReadingConfig) -> EventReader:
     Raises:
         FileError: if the file is unreadable or truncated, or lacks a tree or branch that is needed.
     """
+    from jetlens.events.delphes import (
+        TREES,
+        DelphesReader,
+    )  # uproot takes a while to import: only when it is needed
+    from jetlens.events.rootfile import RootTree
+
     tree = RootTree(path, config.tree, TREES)
     return DelphesReader(tree, config)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError
 from jetlens.events.jagged import Index, Jagged, Mask, offsets_from_counts
-from jetlens.events.rootfile import RootTree
+
+if TYPE_CHECKING:
+    from jetlens.events.rootfile import RootTree
 
 TYPES = {"track": 0, "photon": 1, "neutral_hadron": 2, "tower": 3}
 """Codes of the constituents' ``type``; tower: calorimeter only, photon or hadron unknown."""
@@ -105,7 +107,7 @@ class Chunk:
         """Return the events, without constituents, as an awkward array of records."""
         import awkward as ak
 
-        content = {"event_number": self.number, "weight": self.weight}
+        content: dict[str, Any] = {"event_number": self.number, "weight": self.weight}
         content |= {"met": self.met, "met_phi": self.met_phi, "ht": self.ht}
         content |= {name: collection.to_awkward() for name, collection in self.collections.items()}
         return ak.zip(content, depth_limit=1)

@@ -199,7 +199,8 @@ class RootTree:
                 raise FileError(
                     f"{self.path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers"
                 )
-            return np.dtype(content.from_dtype)
+            dtype: np.dtype[Any] = np.dtype(content.from_dtype)
+            return dtype
 
     def _mismatch(self, leaf: str, found: str) -> FileError:
         return FileError(

@@ -3,7 +3,7 @@
 With events i, generator weights w_i, sums over all generated events (Σ) and over those that pass (Σ'):
 
 * efficiency ε = Σ'w / Σw. Its error is that of a ratio of a subset to the whole, passing and failing weights being
-  independent: σ_ε² = [ (1 − ε)² Σ'w² + ε² (Σw² − Σ'w²) ] / (Σw)². With unit weights this is ε(1 − ε)/N, the binomial error.
+  independent: σ_ε² = [ (1 − ε)² Σ'w² + ε² (Σw² − Σ'w²) ] / (Σw)²; with unit weights the binomial ε(1 − ε)/N.
 * yield Y = σ·L·ε at cross section σ and luminosity L. Its error is that of a Poisson count of weighted events,
   σ_Y = σ·L·√(Σ'w²) / Σw, which for unit weights is Y/√n.
 """

@@ -101,7 +101,7 @@ def _of_group(chunk: Chunk, name: str, group: Group, others: Sequence[Any]) -> V
 
 def is_b_tagged(jets: Jagged) -> Mask:
     """Tell which jets are b-tagged: bit 0 of the tag is set (Delphes' first working point)."""
-    return (jets["b_tag"].astype(np.int64) & 1) == 1
+    return np.asarray(jets["b_tag"].astype(np.int64) & 1, dtype=bool)
 
 
 def _pick(objects: Jagged, column: str, index: int) -> Values:

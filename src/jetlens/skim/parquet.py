@@ -1,7 +1,7 @@
 """The skim file: selected events with their objects and the leading fat jets' constituents, as parquet.
 
-Columns: ``event_number`` int64, ``weight`` float64, ``met``, ``met_phi``, ``ht`` float32; lists of records ``fat_jets``,
-``jets``, ``electrons``, ``muons`` (leaves in :data:`jetlens.config.quantities.LEAVES`); and
+Columns: ``event_number`` int64, ``weight`` float64, ``met``, ``met_phi``, ``ht`` float32; lists of records
+``fat_jets``, ``jets``, ``electrons``, ``muons`` (leaves in :data:`jetlens.config.quantities.LEAVES`); and
 ``fat_jet_constituents``, for each of the leading fat jets a list of records (leaves in
 :class:`jetlens.events.Constituents`), leading in pT first. GeV, radians, mm.
 """
@@ -32,14 +32,19 @@ _INTEGERS = {"b_tag": pa.int32(), "n_charged": pa.int32(), "n_neutrals": pa.int3
 
 def schema() -> pa.Schema:
     """Return the schema of a skim file."""
-    fields = [("event_number", pa.int64()), ("weight", pa.float64())]
-    fields += [(name, pa.float32()) for name in EVENT]
-    fields += [
-        (name, pa.large_list(pa.struct([(leaf, _INTEGERS.get(leaf, pa.float32())) for leaf in LEAVES[name]])))
+    kinds: dict[str, pa.DataType] = {"event_number": pa.int64(), "weight": pa.float64()}
+    kinds |= dict.fromkeys(EVENT, pa.float32())
+    kinds |= {
+        name: _records({leaf: _INTEGERS.get(leaf, pa.float32()) for leaf in LEAVES[name]})
         for name in COLLECTIONS
-    ]
-    records = pa.large_list(pa.struct(list(_CONSTITUENT_LEAVES.items())))
-    return pa.schema([*fields, (CONSTITUENTS, pa.large_list(records))])
+    }
+    kinds[CONSTITUENTS] = pa.large_list(pa.field("item", _records(_CONSTITUENT_LEAVES), nullable=False))
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in kinds.items()])
+
+
+def _records(leaves: dict[str, Any]) -> pa.DataType:
+    fields = [pa.field(name, kind, nullable=False) for name, kind in leaves.items()]
+    return pa.large_list(pa.field("item", pa.struct(fields), nullable=False))
 
 
 def to_table(chunk: Chunk, constituents: Jagged, jets_per_event: NDArray[np.int64]) -> pa.Table:
@@ -55,10 +60,12 @@ def to_table(chunk: Chunk, constituents: Jagged, jets_per_event: NDArray[np.int6
     arrays |= {name: getattr(chunk, name) for name in EVENT}
     for name in COLLECTIONS:
         arrays[name] = _lists(chunk.collections[name], wanted.field(name).type)
-    inner = _lists(constituents, wanted.field(CONSTITUENTS).type.value_type)
-    outer = np.concatenate([[0], np.cumsum(jets_per_event)])
-    arrays[CONSTITUENTS] = pa.LargeListArray.from_arrays(pa.array(outer, pa.int64()), inner)
-    return pa.table({field.name: pa.array(arrays[field.name], field.type) for field in wanted}, schema=wanted)
+    kind = wanted.field(CONSTITUENTS).type
+    outer = pa.array(np.concatenate([[0], np.cumsum(jets_per_event)]), pa.int64())
+    arrays[CONSTITUENTS] = pa.LargeListArray.from_arrays(
+        outer, _lists(constituents, kind.value_type), type=kind
+    )
+    return pa.Table.from_arrays([pa.array(arrays[field.name], field.type) for field in wanted], schema=wanted)
 
 
 def _lists(jagged: Jagged, kind: pa.DataType) -> pa.Array:
@@ -67,7 +74,7 @@ def _lists(jagged: Jagged, kind: pa.DataType) -> pa.Array:
         pa.array(np.ascontiguousarray(jagged[field.name]), safe=False).cast(field.type) for field in fields
     ]
     records = pa.StructArray.from_arrays(values, fields=fields)
-    return pa.LargeListArray.from_arrays(pa.array(jagged.offsets, pa.int64()), records)
+    return pa.LargeListArray.from_arrays(pa.array(jagged.offsets, pa.int64()), records, type=kind)
 
 
 def from_lists(column: Any) -> Jagged:
@@ -82,7 +89,7 @@ def from_lists(column: Any) -> Jagged:
 def read_skim(path: str | os.PathLike[str]) -> Any:
     """Read a skim file as an awkward array of events; see the module for its fields.
 
-    Objects behave as four-vectors: ``events.fat_jets[:, 0] + events.fat_jets[:, 1]`` is one, with ``.mass``, ``.deltaR``….
+    Objects behave as four-vectors: ``events.fat_jets[:, 0] + events.fat_jets[:, 1]`` is one, with a ``.mass``.
 
     Raises:
         FileError: if the file is no skim file.
