@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, PositiveInt, Section
+from jetlens.config.quantities import parse_quantity
+from jetlens.errors import ConfigError
 
 
 class EvaluationConfig(Section):
@@ -40,7 +43,9 @@ class ExplanationConfig(Section):
 class Histogram(Section):
     """One kinematic distribution."""
 
-    quantity: str = Field(description="what is drawn; vocabulary of jetlens.skim.cuts")
+    quantity: str = Field(
+        description="what is drawn: a quantity of jetlens.config.quantities, or several joined by ' / ' or ' + '"
+    )
     label: str = Field(description="axis label, matplotlib's mathtext allowed")
     unit: str = Field("", description="unit, empty for pure numbers")
     bins: PositiveInt = Field(30, description="number of bins")
@@ -49,7 +54,12 @@ class Histogram(Section):
     log: bool = Field(True, description="logarithmic axis of events")
 
     @model_validator(mode="after")
-    def _has_a_range(self) -> Histogram:
+    def _can_be_drawn(self) -> Histogram:
+        for word in re.split(" [/+] ", self.quantity):
+            try:
+                parse_quantity(word)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
         if self.min >= self.max:
             raise ValueError(f"histogram of '{self.quantity}' has min {self.min} not below max {self.max}")
         return self

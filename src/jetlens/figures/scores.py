@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.evaluation.scores import read_scores
-from jetlens.figures.style import SIGNAL_COLOUR, STACK_COLOURS, header, headroom, look, save, write_table
+from jetlens.figures.style import (
+    SIGNAL_COLOUR,
+    STACK_COLOURS,
+    header,
+    headroom,
+    look,
+    pretty,
+    save,
+    write_table,
+)
 
 
 def draw_scores(
@@ -60,7 +69,7 @@ def draw_scores(
             backgrounds += not signal
             share, error = _normalised(output[chosen], scores.weight[chosen], edges)
             axes.stairs(share, edges, color=colour, fill=signal, alpha=0.25 if signal else 1.0, linewidth=1.5)
-            axes.stairs(share, edges, color=colour, linewidth=1.5, label=f"{name} ({chosen.sum()})")
+            axes.stairs(share, edges, color=colour, linewidth=1.5, label=f"{pretty(name)} ({chosen.sum()})")
             shown = share > 0
             axes.errorbar(
                 ((edges[1:] + edges[:-1]) / 2)[shown],

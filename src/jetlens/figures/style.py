@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ _RC: dict[Any, Any] = {
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
     "font.size": 11,
     "mathtext.fontset": "dejavusans",
-    "mathtext.default": "it",
+    "mathtext.default": "regular",
     "axes.labelsize": 12,
     "axes.titlesize": 11,
     "axes.linewidth": 0.9,
@@ -109,7 +110,7 @@ def header(axes: Axes, figures: FiguresConfig, luminosity_fb: float | None = Non
 
 def figure_header(figure: Figure, figures: FiguresConfig, luminosity_fb: float | None = None) -> None:
     """As :func:`header`, for a figure of several panels."""
-    figure.suptitle(" ", size=12)  # constrained layout keeps the room
+    figure.suptitle(" ", size=17)  # constrained layout keeps the room
     figure.text(0.012, 0.99, figures.label, ha="left", va="top", style="italic", size=12)
     figure.text(0.988, 0.99, conditions(figures, luminosity_fb), ha="right", va="top", size=12)
 
@@ -120,6 +121,12 @@ def conditions(figures: FiguresConfig, luminosity_fb: float | None = None) -> st
     return (
         f"$\\sqrt{{s}}$ = {energy}" if luminosity_fb is None else f"{luminosity_fb:g} fb$^{{-1}}$ ({energy})"
     )
+
+
+def pretty(text: str) -> str:
+    """Set as mathtext what plain fonts cannot: a letter with a combining bar (t̄), an index (pT)."""
+    text = re.sub("(\\w)[\u0304\u0305]", r"$\\bar{\1}$", text)
+    return re.sub(r"\bpT\b", "$p_T$", text)
 
 
 def line_style(number: int) -> dict[str, Any]:
