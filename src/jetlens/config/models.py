@@ -178,6 +178,7 @@ class GradientBoostingOptions(Section):
     learning_rate: Positive = Field(0.05, description="shrinkage of each tree")
     leaves: int = Field(15, ge=2, description="most leaves of a tree")
     min_leaf: PositiveInt = Field(20, description="fewest events in a leaf")
+    column_share: float = Field(1.0, gt=0, le=1, description="share of columns, drawn at random, tried at each split")
     l2: NonNegative = Field(1.0, description="L2 regularisation of leaf values")
     patience: PositiveInt = Field(30, description="trees without a better validation loss before stopping")
 
@@ -202,6 +203,11 @@ def stream_names(options: ModelOptions) -> list[str]:
     if isinstance(options, SelfAttentionOptions | AnalysisObjectOptions):
         return [options.stream]
     return list(dict.fromkeys(options.streams))
+
+
+def model_file(options: ModelOptions) -> str:
+    """Return the name of the file a trained variant is stored in: ``model.keras``, or ``model.npz`` for trees."""
+    return "model.npz" if options.kind == "gradient_boosting" else "model.keras"
 
 
 def _check_shared(shared: bool, encoders: dict[str, BlockOptions]) -> None:

@@ -37,6 +37,7 @@ class Inputs:
     """
 
     def __init__(self, metadata: FeatureMetadata, options: HeadOptions) -> None:
+        """Make the layers."""
         self.metadata = metadata
         self.clip = options.clip
         self.inputs: dict[str, Tensor] = {}
@@ -63,6 +64,7 @@ class Embedding:
     """An MLP on each token, to the width D; streams of distinct objects also learn which token is which."""
 
     def __init__(self, name: str, options: TokenOptions) -> None:
+        """Make the layers."""
         self.name = name
         self.hidden = [
             keras.layers.Dense(units, activation="gelu", name=f"{name}_embedding_{i}")
@@ -86,6 +88,7 @@ class FeedForward:
     def __init__(
         self, name: str, width: int, hidden: int, dropout: float, layer_scale: float | None = None
     ) -> None:
+        """Make the layers."""
         self.name = name
         self.layers = [
             keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_feed_forward_norm"),
@@ -109,6 +112,7 @@ class SelfAttentionBlock:
     """Pre-norm self-attention with a key padding mask, then feed-forward."""
 
     def __init__(self, name: str, index: int, width: int, options: BlockOptions, dropout: float) -> None:
+        """Make the layers."""
         self.index = index
         self.heads = options.heads
         inner = _inner_width(width, options)
@@ -143,6 +147,7 @@ class CrossAttentionBlock:
         name: str = "cross_attention",
         layer_scale: float | None = None,
     ) -> None:
+        """Make the layers."""
         self.name = f"{name}_{index}"
         self.heads = options.heads
         inner = _inner_width(width, options)
@@ -179,6 +184,7 @@ class Encoder:
     """Embedding and self-attention blocks of one stream, or of several that share the weights."""
 
     def __init__(self, name: str, options: TokenOptions, blocks: BlockOptions) -> None:
+        """Make the layers."""
         self.embedding = Embedding(name, options)
         self.blocks = [
             SelfAttentionBlock(name, i, options.width, blocks, options.dropout) for i in range(blocks.layers)

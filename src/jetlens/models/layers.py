@@ -31,6 +31,7 @@ class Standardisation(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, per_token: bool = False, clip: float = 5.0, **kwargs: Any) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.per_token = per_token
         self.clip = clip
@@ -66,6 +67,7 @@ class TokenOffset(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, tokens: int = 1, **kwargs: Any) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.tokens = tokens
 
@@ -108,6 +110,7 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, initial: float = 0.1, **kwargs: Any) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.initial = initial
 
@@ -134,6 +137,7 @@ class MaskedPooling(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, mode: str = "mean", **kwargs: Any) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.mode = mode
 
@@ -171,6 +175,7 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
         extra_keys: int = 0,
         **kwargs: Any,
     ) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.heads = heads
         self.query_streams = list(query_streams)
@@ -257,6 +262,7 @@ class Tokens(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, stream: str, **kwargs: Any) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.stream = stream
 
@@ -283,6 +289,7 @@ class PairFeatures(keras.layers.Layer):  # type: ignore[misc]
     FLOOR = 1e-8
 
     def __init__(self, columns: list[int], **kwargs: Any) -> None:
+        """Take the arguments above."""
         super().__init__(**kwargs)
         self.columns = list(columns)
 

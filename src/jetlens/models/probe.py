@@ -152,7 +152,7 @@ def _differentiator(
 
         return with_tape
     if backend == "torch":
-        import torch
+        import torch  # type: ignore[import-not-found, unused-ignore]
 
         def with_autograd(batch: list[Any]) -> tuple[Any, Any, Any]:
             with torch.enable_grad():
@@ -161,7 +161,7 @@ def _differentiator(
             return activations.detach(), logits[:, 0].detach(), gradient
 
         return with_autograd
-    import jax
+    import jax  # type: ignore[import-not-found, unused-ignore]
 
     # JAX differentiates functions, not intermediate results: cut a copy of the graph in two at the layer
     copy = keras.models.clone_model(model)

@@ -1,0 +1,245 @@
+"""Events for training: chosen by fold, weighted, shuffled, bucketed by length, trimmed, and streamed if need be."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlens.errors import FileError, NoEventsError
+from jetlens.features.featurefile import FeatureMetadata
+from jetlens.training.shards import Shard
+
+Arrays = dict[str, NDArray[Any]]
+Role = Literal["training", "validation", "test"]
+
+POOL = 20
+"""Batches among which events are sorted by length: enough to save padding, few enough to stay random."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some events: inputs by name, labels (B,) 0 or 1, and loss weights (B,)."""
+
+    inputs: Arrays
+    label: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of events B."""
+        return len(self.label)
+
+    def take(self, index: NDArray[np.int64]) -> Batch:
+        """Return the events ``index`` points at."""
+        return Batch({k: v[index] for k, v in self.inputs.items()}, self.label[index], self.weight[index])
+
+
+class Dataset:
+    """The events of one role in all feature files, held in memory where they fit, streamed otherwise.
+
+    Args:
+        files: the feature files, one or more per sample.
+        streams: streams to read.
+        role: which folds, as the files' metadata name them.
+        weights: ``unit`` or ``physics``: how events of one class count against each other. In both cases weights are
+            then scaled so that either class sums to N/2 and the mean is one (class balance): the loss knows nothing of
+            the signal's cross section.
+        memory_gb: hold events in memory up to this size.
+        folds: (validation, test) folds to use in place of the metadata's (cross-validation).
+
+    Raises:
+        FileError: if files disagree in streams, features or folds.
+        NoEventsError: if a class has no event.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        streams: Sequence[str],
+        role: Role,
+        weights: Literal["unit", "physics"] = "unit",
+        memory_gb: float = 1.0,
+        folds: tuple[list[int], list[int]] | None = None,
+    ) -> None:
+        """Look up which rows of which file are wanted; inputs are read later."""
+        self.shards = [Shard(path, streams) for path in files]
+        if not self.shards:
+            raise NoEventsError("training: no feature file given; run the features stage first")
+        self.metadata: FeatureMetadata = self.shards[0].metadata
+        _same(self.shards)
+        self.role = role
+        chosen = _folds(self.metadata, role, folds)
+        self._rows = [np.flatnonzero(np.isin(shard.per_event("fold"), chosen)) for shard in self.shards]
+        labels = [shard.per_event("label")[rows] for shard, rows in zip(self.shards, self._rows, strict=True)]
+        physics = [
+            shard.per_event("weight")[rows] for shard, rows in zip(self.shards, self._rows, strict=True)
+        ]
+        self._weights = _balanced(labels, physics, weights, role)
+        self._labels = labels
+        self._trimmed = [n for n in streams if self.metadata.streams[n].kind != "kinematics"]
+        budget = int(memory_gb * 2**30)
+        row_bytes = max(shard.row_bytes() for shard in self.shards)
+        self.events = sum(len(rows) for rows in self._rows)
+        self.streamed = self.events * row_bytes > budget
+        # streaming: half the budget is a shuffle buffer, filled from small contiguous chunks of all files
+        self._chunk = max(1, min(2048, budget // (16 * row_bytes)))
+        self._buffer_rows = max(1, budget // (2 * row_bytes))
+        self._held: Batch | None = None
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self.events
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of events of each class."""
+        signal = int(sum(int(label.sum()) for label in self._labels))
+        return {"signal": signal, "background": self.events - signal}
+
+    def buffers(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        """Yield all events in large pieces; with ``rng``, pieces are put together at random.
+
+        In memory there is one piece, always the same; the caller shuffles within it.
+        """
+        if not self.streamed:
+            if self._held is None:
+                self._held = join([self._load(*chunk) for chunk in self._chunks()])
+            yield self._held
+            return
+        chunks = self._chunks()
+        order = np.arange(len(chunks)) if rng is None else rng.permutation(len(chunks))
+        gathered: list[Batch] = []
+        for index in order:
+            gathered.append(self._load(*chunks[index]))
+            if sum(map(len, gathered)) >= self._buffer_rows:
+                yield join(gathered)
+                gathered = []
+        if gathered:
+            yield join(gathered)
+
+    def batches(
+        self, size: int, rng: np.random.Generator | None = None, trim: bool = True
+    ) -> Iterator[Batch]:
+        """Yield batches of like length, trimmed to their longest real token.
+
+        Args:
+            size: events per batch; the last one may be smaller.
+            rng: shuffles events and batches; None: the order of the files, for scoring.
+            trim: cut token axes to the longest event of the batch.
+        """
+        for buffer in self.buffers(rng):
+            for index in _batch_indices(self._lengths(buffer), size, rng):
+                batch = buffer.take(index)
+                yield self._trim(batch) if trim else batch
+
+    def _lengths(self, buffer: Batch) -> NDArray[np.int64]:
+        return np.sum([buffer.inputs[f"{n}_mask"].sum(axis=1) for n in self._trimmed], axis=0).astype(
+            np.int64
+        )
+
+    def _trim(self, batch: Batch) -> Batch:
+        return Batch(trim(batch.inputs, self._trimmed), batch.label, batch.weight)
+
+    def _chunks(self) -> list[tuple[int, int, int]]:
+        """Return (shard, first, last): groups of wanted rows that lie within a limited stretch of a file."""
+        chunks = []
+        for number, rows in enumerate(self._rows):
+            edges = np.searchsorted(rows, np.arange(0, self.shards[number].events + self._chunk, self._chunk))
+            chunks += [(number, int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
+        return chunks
+
+    def _load(self, number: int, first: int, last: int) -> Batch:
+        rows = self._rows[number][first:last]
+        start = int(rows[0])
+        arrays = self.shards[number].rows(start, int(rows[-1]) + 1)
+        inputs = {name: array[rows - start] for name, array in arrays.items()}
+        for name in self._trimmed:
+            inputs[name], inputs[f"{name}_mask"] = pack(inputs[name], inputs[f"{name}_mask"])
+        label = self._labels[number][first:last].astype(np.float32)
+        return Batch(inputs, label, self._weights[number][first:last])
+
+
+def pack(tokens: NDArray[Any], real: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Move real tokens to the front, in their order, so that the tail can be cut: (N, T, F) and (N, T)."""
+    if (real[:, 1:] <= real[:, :-1]).all():
+        return tokens, real
+    order = np.argsort(~real, axis=1, kind="stable")
+    return np.take_along_axis(tokens, order[..., None], axis=1), np.take_along_axis(real, order, axis=1)
+
+
+def trim(inputs: Arrays, streams: Sequence[str]) -> Arrays:
+    """Cut the token axis of packed ``streams`` to the longest event, at least one slot."""
+    trimmed = dict(inputs)
+    for name in streams:
+        longest = max(1, int(inputs[f"{name}_mask"].sum(axis=1).max(initial=0)))
+        trimmed[name] = inputs[name][:, :longest]
+        trimmed[f"{name}_mask"] = inputs[f"{name}_mask"][:, :longest]
+    return trimmed
+
+
+def _batch_indices(
+    lengths: NDArray[np.int64], size: int, rng: np.random.Generator | None
+) -> Iterator[NDArray[np.int64]]:
+    """Yield indices of batches: shuffled, sorted by length within pools of batches, batches shuffled again."""
+    number = len(lengths)
+    if rng is None:
+        yield from (np.arange(i, min(i + size, number)) for i in range(0, number, size))
+        return
+    order = rng.permutation(number)
+    for first in range(0, number, POOL * size):
+        pool = order[first : first + POOL * size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches = [pool[i : i + size] for i in range(0, len(pool), size)]
+        yield from (batches[i] for i in rng.permutation(len(batches)))
+
+
+def join(parts: list[Batch]) -> Batch:
+    """Join batches of equal token axes, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
+    return Batch(
+        inputs,
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+    )
+
+
+def _folds(metadata: FeatureMetadata, role: Role, folds: tuple[list[int], list[int]] | None) -> list[int]:
+    validation, test = folds or (metadata.validation_folds, metadata.test_folds)
+    training = [k for k in range(metadata.folds) if k not in (*validation, *test)]
+    return {"training": training, "validation": validation, "test": test}[role]
+
+
+def _same(shards: list[Shard]) -> None:
+    first = shards[0]
+    for other in shards[1:]:
+        for key in ("streams", "event", "folds", "test_folds", "validation_folds"):
+            if getattr(other.metadata, key) != getattr(first.metadata, key):
+                raise FileError(
+                    f"{other.path}: its {key} differ from those of {first.path}; make both with one config"
+                )
+
+
+def _balanced(
+    labels: list[NDArray[Any]], physics: list[NDArray[Any]], weights: str, role: str
+) -> list[NDArray[np.float32]]:
+    total = sum(len(label) for label in labels)
+    raw = [np.ones(len(w)) if weights == "unit" else w.astype(np.float64) for w in physics]
+    factor = {}
+    for value, name in ((1, "signal"), (0, "background")):
+        weight = float(sum(w[label == value].sum() for w, label in zip(raw, labels, strict=True)))
+        if not weight > 0:
+            raise NoEventsError(
+                f"training: the {role} folds hold no {name} event (or only ones of weight zero); add events, "
+                "loosen the selection, or change features.split"
+            )
+        factor[value] = total / (2.0 * weight)
+    return [
+        (w * np.where(label == 1, factor[1], factor[0])).astype(np.float32)
+        for w, label in zip(raw, labels, strict=True)
+    ]

@@ -1,0 +1,183 @@
+"""The training loop: AdamW, warm-up and cosine, early stopping on the validation folds, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlens.config.training import TrainingConfig
+from jetlens.errors import FileError
+from jetlens.training import checkpoint
+from jetlens.training.augmentation import augment
+from jetlens.training.checkpoint import Progress
+from jetlens.training.data import Batch, Dataset
+from jetlens.training.metrics import binary_loss, weighted_auc
+from jetlens.training.reporter import Reporter
+from jetlens.training.step import Predict, make_predict, make_step
+
+PREDICTION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Weighted mean loss and AUC on the validation folds."""
+
+    loss: float
+    auc: float
+
+
+def fit(
+    model: keras.Model,
+    training: Dataset,
+    validation: Dataset,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    checkpoint_path: Path,
+    fingerprint: str,
+    reporter: Reporter,
+) -> Progress:
+    """Train a network; afterwards it holds the weights of its best epoch.
+
+    The learning rate rises linearly over the warm-up and falls as a cosine to zero at the last epoch; the validation
+    loss decides on the best epoch. A checkpoint of the same fingerprint is gone on from, to the very same result.
+
+    Args:
+        model: the network, with fitted standardisation; trained in place.
+        training: events to train on.
+        validation: events to stop on.
+        config: the loop's settings, the variant's overrides already applied.
+        seed: of data order and augmentation.
+        checkpoint_path: written after every epoch.
+        fingerprint: of settings and data.
+        reporter: shows progress.
+
+    Returns:
+        What happened, epoch by epoch.
+
+    Raises:
+        FileError: if the loss stops being finite; names epoch, batch and feature ranges.
+    """
+    optimizer = _optimizer(model, config)
+    step = make_step(model, optimizer)
+    predict = make_predict(model)
+    progress = checkpoint.restore(checkpoint_path, model, optimizer, fingerprint) or Progress()
+    steps_per_epoch = math.ceil(len(training) / config.batch_size)
+    while progress.epoch < config.epochs and progress.epoch - progress.best_epoch < config.patience:
+        started = time.perf_counter()
+        rng = np.random.default_rng([seed, progress.epoch])
+        total = 0.0
+        for number, raw in enumerate(training.batches(config.batch_size, rng)):
+            batch = _prepared(raw, training, config, rng)
+            optimizer.learning_rate = learning_rate(config, progress.steps, steps_per_epoch)
+            loss = step(batch)
+            if not math.isfinite(loss):
+                raise FileError(_explain(loss, progress.epoch + 1, number + 1, batch))
+            total += loss * len(batch)
+            progress.steps += 1
+            reporter.batch(progress.epoch + 1, number + 1, steps_per_epoch, loss)
+        trained = time.perf_counter() - started
+        trainable = _swap_in_average(model, optimizer, config)
+        result = evaluate(predict, validation)
+        _record(
+            progress, result, total / len(training), float(optimizer.learning_rate), len(training) / trained
+        )
+        if result.loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = result.loss, progress.epoch
+            progress.best_weights = model.get_weights()
+        _swap_back(model, trainable)
+        progress.seconds += time.perf_counter() - started
+        progress.history[-1]["seconds"] = progress.seconds
+        checkpoint.save(checkpoint_path, model, optimizer, progress, fingerprint)
+        reporter.epoch(progress.history[-1], config.epochs)
+    model.set_weights(progress.best_weights)
+    return progress
+
+
+def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of a step: linear warm-up, then a cosine to zero at the end of the last epoch."""
+    warmup = config.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1.0, config.epochs * steps_per_epoch - warmup)
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+
+
+def evaluate(predict: Predict, data: Dataset) -> Validation:
+    """Return loss and AUC, both with the data set's weights."""
+    logits, labels, weights = [], [], []
+    for batch in data.batches(PREDICTION_BATCH):
+        logits.append(predict(batch.inputs).astype(np.float64))
+        labels.append(batch.label)
+        weights.append(batch.weight)
+    z, y, w = np.concatenate(logits), np.concatenate(labels), np.concatenate(weights).astype(np.float64)
+    return Validation(binary_loss(z, y, w), weighted_auc(z, y, w))
+
+
+def _optimizer(model: keras.Model, config: TrainingConfig) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.AdamW(
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.gradient_clip,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema or 0.99,
+    )
+    # decay shrinks matrices only; biases, norms, tokens and scales are left alone
+    plain = [v for v in model.trainable_variables if v.name != "kernel"]
+    optimizer.exclude_from_weight_decay(var_list=plain)
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def _prepared(batch: Batch, training: Dataset, config: TrainingConfig, rng: np.random.Generator) -> Batch:
+    inputs = augment(batch.inputs, training.metadata, config.augmentation, rng)
+    label = batch.label * np.float32(1.0 - config.label_smoothing) + np.float32(0.5 * config.label_smoothing)
+    return Batch(inputs, label, batch.weight)
+
+
+def _record(progress: Progress, result: Validation, loss: float, rate: float, speed: float) -> None:
+    progress.epoch += 1
+    progress.history.append(
+        {
+            "epoch": progress.epoch,
+            "training_loss": loss,
+            "validation_loss": result.loss,
+            "validation_auc": result.auc,
+            "learning_rate": rate,
+            "events_per_second": speed,
+        }
+    )
+
+
+def _swap_in_average(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainingConfig
+) -> list[NDArray[Any]]:
+    """Put the moving average in the weights' place, if there is one, and return the weights."""
+    if not config.ema:
+        return []
+    weights = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    optimizer.finalize_variable_values(model.trainable_variables)
+    return weights
+
+
+def _swap_back(model: keras.Model, weights: list[NDArray[Any]]) -> None:
+    for variable, value in zip(model.trainable_variables, weights, strict=False):
+        variable.assign(value)
+
+
+def _explain(loss: float, epoch: int, number: int, batch: Batch) -> str:
+    ranges = []
+    for name, array in batch.inputs.items():
+        if array.dtype.kind == "f":
+            ranges.append(f"{name} {array.min():.4g} to {array.max():.4g}")
+    return (
+        f"training: the loss became {loss} in epoch {epoch}, batch {number}; feature ranges there: "
+        f"{'; '.join(ranges)}. Lower training.learning_rate or look for extreme features"
+    )

@@ -1,0 +1,69 @@
+"""Setting up the back end before it starts: which one, how many threads, deterministic operations, seeds."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from jetlens.errors import ConfigError
+
+
+def configure(backend: str = "tensorflow", threads: int = 1) -> None:
+    """Choose Keras' back end and its threads; to be called before anything imports Keras.
+
+    Args:
+        backend: ``tensorflow``, ``jax`` or ``torch``.
+        threads: threads for one operation; what the workflow manager granted.
+
+    Raises:
+        ConfigError: if Keras already runs on another back end, or the back end is not installed.
+    """
+    loaded = sys.modules.get("keras")
+    if loaded is not None and loaded.backend.backend() != backend:
+        raise ConfigError(
+            f"training.backend is '{backend}', but Keras already runs on '{loaded.backend.backend()}' in this "
+            "process; start a new one"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_DEPRECATION_WARNINGS", "0")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    try:
+        if backend == "tensorflow":
+            _configure_tensorflow(threads)
+        elif backend == "torch":
+            import torch  # type: ignore[import-not-found, unused-ignore]
+
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        else:
+            flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+            import jax  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"training.backend: '{backend}' is not installed ({error.name}); install it or use 'tensorflow'"
+        ) from error
+
+
+def _configure_tensorflow(threads: int) -> None:
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:  # TensorFlow has started in this process, with the threads it then got
+        pass
+    for device in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(device, True)
+        except RuntimeError:
+            break
+    tf.config.experimental.enable_op_determinism()
+
+
+def configure_default(backend: str, threads: int = 1) -> None:
+    """Configure ``backend`` unless Keras runs already: a stored network loads on any back end."""
+    loaded = sys.modules.get("keras")
+    configure(backend if loaded is None else loaded.backend.backend(), threads)

@@ -1,0 +1,230 @@
+"""Training one variant with one seed: feature files in, a folder with the trained model out."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jetlens.config.models import GradientBoostingOptions, ModelOptions, model_file, stream_names
+from jetlens.config.training import TrainingConfig
+from jetlens.files import atomic_path, write_json, write_text
+from jetlens.training import runtime
+from jetlens.training.data import Dataset
+from jetlens.training.reporter import Reporter
+
+CHECKPOINT = "checkpoint.npz"
+HISTORY_COLUMNS = (
+    "epoch",
+    "training_loss",
+    "validation_loss",
+    "validation_auc",
+    "learning_rate",
+    "events_per_second",
+    "seconds",
+)
+
+
+def train(
+    feature_files: Sequence[Path],
+    output: Path,
+    *,
+    variant: str,
+    options: ModelOptions,
+    training: TrainingConfig,
+    seed: int,
+    threads: int = 1,
+) -> None:
+    """Train one variant with one seed and write ``model.keras`` (or ``model.npz``), ``history.csv``, ``manifest.json``.
+
+    Weights, data order, augmentation and dropout follow from ``seed`` alone: two runs on one machine give the same
+    bits. A run that was killed goes on from its last epoch, if settings and data are the same.
+
+    Args:
+        feature_files: all feature files of the analysis; their metadata say which folds train, validate and test.
+        output: the folder to write to.
+        variant: name of the variant, for the manifest and messages.
+        options: the variant's section of the configuration.
+        training: the training section.
+        seed: of this training.
+        threads: threads for one operation; set before the back end starts.
+
+    Raises:
+        ConfigError: if the back end is not installed, or streams do not exist.
+        FileError: if feature files are unusable or disagree, or the loss stops being finite.
+        NoEventsError: if a class has no training or validation event.
+    """
+    started = time.perf_counter()
+    if not isinstance(options, GradientBoostingOptions):
+        runtime.configure(training.backend, threads)
+        training = training.with_overrides(options.training)
+    streams = stream_names(options)
+    data = {
+        role: Dataset(feature_files, streams, role, training.weights, training.memory_gb)
+        for role in ("training", "validation")
+    }
+    job = _Job(output, variant, options, training, seed, threads, data)
+    result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
+    write_text(output / "history.csv", _csv(result.pop("history")))
+    write_json(
+        output / "manifest.json", {**_manifest(job), **result, "job_seconds": time.perf_counter() - started}
+    )
+    (output / CHECKPOINT).unlink(missing_ok=True)
+
+
+class _Job:
+    """What one training is about."""
+
+    def __init__(
+        self,
+        output: Path,
+        variant: str,
+        options: Any,
+        training: TrainingConfig,
+        seed: int,
+        threads: int,
+        data: dict[str, Dataset],
+    ) -> None:
+        self.output = Path(output)
+        self.variant = variant
+        self.options = options
+        self.training = training
+        self.seed = seed
+        self.threads = threads
+        self.data = data
+
+    @property
+    def title(self) -> str:
+        return f"{self.variant}, seed {self.seed}"
+
+    def fingerprint(self) -> str:
+        """Tell settings and data apart, so that no checkpoint of another training is gone on from."""
+        content = {
+            "options": self.options.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json", exclude={"variants", "seeds"}),
+            "seed": self.seed,
+            "keras": version("keras"),
+            "events": [
+                [shard.events, hashlib.sha256(shard.per_event("event_number").tobytes()).hexdigest()]
+                for shard in self.data["training"].shards
+            ],
+            "metadata": self.data["training"].metadata.model_dump(mode="json", include={"streams", "event"}),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _train_network(job: _Job) -> dict[str, Any]:
+    import keras
+
+    from jetlens.models.registry import build_model
+    from jetlens.training import loop, statistics
+
+    keras.utils.set_random_seed(job.seed)
+    model = build_model(job.options, job.data["training"].metadata)
+    statistics.fit(model, job.data["training"])
+    with Reporter(job.title, job.training.epochs) as reporter:
+        progress = loop.fit(
+            model,
+            job.data["training"],
+            job.data["validation"],
+            job.training,
+            seed=job.seed,
+            checkpoint_path=job.output / CHECKPOINT,
+            fingerprint=job.fingerprint(),
+            reporter=reporter,
+        )
+    with atomic_path(job.output / model_file(job.options)) as temporary:
+        model.save(temporary)
+    return {
+        "history": progress.history,
+        "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+        "best_epoch": progress.best_epoch,
+        "epochs": progress.epoch,
+        "validation_loss": progress.best_loss,
+        "training_seconds": progress.seconds,
+        "backend": keras.backend.backend(),
+        "versions": _versions("keras", keras.backend.backend()),
+    }
+
+
+def _train_boosting(job: _Job) -> dict[str, Any]:
+    from jetlens.training import boosting
+    from jetlens.training.metrics import binary_loss, weighted_auc
+
+    started = time.perf_counter()
+    # trees are grown from all events at once
+    training, validation = (boosting.whole(job.data[role]) for role in ("training", "validation"))
+    _, trees = boosting.grow(training, validation, job.options, job.seed, job.threads)
+    grown = time.perf_counter() - started
+    X, V = (boosting.columns(batch.inputs, job.options) for batch in (training, validation))
+    history: list[dict[str, float]] = []
+    for number, (t, v) in enumerate(zip(trees.staged(X), trees.staged(V), strict=True), 1):
+        history.append(
+            {
+                "epoch": number,
+                "training_loss": binary_loss(t, training.label, training.weight),
+                "validation_loss": binary_loss(v, validation.label, validation.weight),
+                "validation_auc": weighted_auc(v, validation.label, validation.weight),
+                "learning_rate": job.options.learning_rate,
+                "events_per_second": len(training) * (len(trees.first) - 1) / grown,
+                "seconds": grown * number / (len(trees.first) - 1),
+            }
+        )
+    best = min(history, key=lambda record: record["validation_loss"])
+    kept = trees.truncated(int(best["epoch"]))
+    boosting.save(job.output / model_file(job.options), kept)
+    return {
+        "history": history,
+        "parameters": kept.parameters,
+        "best_epoch": int(best["epoch"]),
+        "epochs": len(history),
+        "validation_loss": best["validation_loss"],
+        "training_seconds": grown,
+        "backend": "scikit-learn",
+        "versions": _versions("scikit-learn"),
+    }
+
+
+def _manifest(job: _Job) -> dict[str, Any]:
+    metadata = job.data["training"].metadata
+    return {
+        "schema_version": 1,
+        "variant": job.variant,
+        "kind": job.options.kind,
+        "seed": job.seed,
+        "threads": job.threads,
+        "options": job.options.model_dump(mode="json"),
+        "training": job.training.model_dump(mode="json", exclude={"variants", "seeds"}),
+        "features": metadata.model_dump(mode="json", exclude={"sample", "process", "role", "part"}),
+        "samples": sorted({shard.metadata.sample for shard in job.data["training"].shards}),
+        "events": {role: data.counts() for role, data in job.data.items()},
+    }
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    found = {"python": platform.python_version(), "jetlens": version("jetlens"), "numpy": version("numpy")}
+    for package in packages:
+        for name in (package, f"{package}-cpu"):
+            try:
+                found[package] = version(name)
+                break
+            except ModuleNotFoundError:
+                continue
+    return found
+
+
+def _csv(history: list[dict[str, float]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()
