@@ -36,11 +36,11 @@ def test_every_contracted_file_is_there(finished: Workspace) -> None:
         part = sample["files"].rsplit("/", 1)[-1].removesuffix(".root")
         expected += [f"skim/{sample['sample']}/{part}{suffix}" for suffix in (".parquet", ".cutflow.json")]
         expected += [f"features/{sample['sample']}/{part}.npz"]
-    for variant in ("cross_attention", "gradient_boosting"):
+    for variant in ("cross_attention_three_stream", "gradient_boosting"):
         expected += [f"training/{variant}/seed1/{name}" for name in ("history.csv", "manifest.json")]
         expected += [f"evaluation/{variant}/{name}" for name in ("scores.npz", "metrics.json", "roc.csv")]
     expected += [
-        f"explanation/cross_attention/{name}"
+        f"explanation/cross_attention_three_stream/{name}"
         for name in ("attention.npz", "gradcam.npz", "faithfulness.json")
     ]
     missing = [name for name in expected if not finished.results(name).is_file()]
@@ -71,9 +71,9 @@ def test_no_test_event_is_trained_on(finished: Workspace) -> None:
         test = np.isin(features.fold, config.test)
         tested |= {(features.metadata.sample, int(n)) for n in features.event_number[test]}
     manifest = json.loads(
-        finished.results("training", "cross_attention", "seed1", "manifest.json").read_text()
+        finished.results("training", "cross_attention_three_stream", "seed1", "manifest.json").read_text()
     )
-    scores = np.load(finished.results("evaluation", "cross_attention", "scores.npz"), allow_pickle=False)
+    scores = np.load(finished.results("evaluation", "cross_attention_three_stream", "scores.npz"), allow_pickle=False)
     assert len(scores["label"]) == len(tested)
     assert "2" not in str(manifest.get("test_folds", "")).split(",")
 

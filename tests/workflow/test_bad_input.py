@@ -128,7 +128,7 @@ def test_a_bad_feature_file(finished: Workspace, damage: Callable[[dict], None],
     np.savez(path, **arrays)
     finished.config["training"]["seeds"] = [7]
     try:
-        refuses(finished, "training/cross_attention/seed7/model.keras", "qcd_jj.npz", expected)
+        refuses(finished, "training/cross_attention_three_stream/seed7/model.keras", "qcd_jj.npz", expected)
     finally:
         finished.config["training"]["seeds"] = seed
         path.write_bytes(good)

@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import report as shown
 
 # the library need not be installed: it lies beside the workflow
-LIBRARY = Path(str(workflow.current_basedir)).parents[1] / "src"
+WORKFLOW = Path(str(workflow.current_basedir)).parent
+LIBRARY = WORKFLOW.parent / "src"
 if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 
@@ -142,7 +144,7 @@ def drawn(name, **about):
         for suffix in analysis.figures.formats
     }
     return [
-        report(file, **about) if suffix == "png" else file
+        shown(file, **about) if suffix == "png" else file
         for suffix, file in files.items()
     ]
 
@@ -152,12 +154,6 @@ def figure_style(wildcards):
     return {
         key: value for key, value in section("figures").items() if key != "kinematics"
     }
-
-
-def samples_by_part():
-    """The sample table with the parts of each sample in the order of ``all_skims``, without paths of input files."""
-    rows = [dataclasses.asdict(sample) for sample in samples.values()]
-    return [row | {"files": dict.fromkeys(row["files"], "")} for row in rows]
 
 
 def evaluations():

@@ -1,7 +1,7 @@
 rule figure_kinematics:
     input:
         skims=all_skims(),
-        cutflows=all_cutflows(),
+        features=all_features(),
     output:
         csv=f"{RESULTS}/figures/kinematics/{{quantity}}.csv",
         figure=drawn(
@@ -23,7 +23,6 @@ rule figure_kinematics:
     params:
         figures=figure_style,
         histogram=lambda wildcards: section("figures")["kinematics"][wildcards.quantity],
-        samples=samples_by_part(),
         luminosity_fb=analysis.luminosity_fb,
     message:
         "Figure: {wildcards.quantity} after selection"
@@ -52,6 +51,7 @@ rule figure_cutflow:
         runtime=10,
     params:
         figures=figure_style,
+        signals=[name for name, row in samples.items() if row.role == "signal"],
         luminosity_fb=analysis.luminosity_fb,
     message:
         "Figure: cutflow"

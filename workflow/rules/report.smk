@@ -42,7 +42,7 @@ rule html_report:
         runtime=10,
     params:
         config=config,
-        snakefile=str(workflow.main_snakefile),
+        snakefile=str(WORKFLOW / "Snakefile"),
     message:
         "HTML report"
     script:
