@@ -22,7 +22,8 @@ UNMATCHED = -1
 _HEADER = 16  # byte count (4), version (2), TObject: version (2), unique id (4), bits (4)
 _REFERENCED = 0x10  # TObject::kIsReferenced: two more bytes follow the bits
 _FIXED = 10  # fSize (4), fLowerBound (4), process id (2)
-_TABLE_PER_CANDIDATE = 64  # a table larger than this many slots per candidate is not worth its memory
+TABLE_SLOTS = 64
+"""A table with more slots per candidate than this is not worth its memory: sort and search instead."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def resolve(
     low, high = _id_range(candidates, id_column)
     spans = np.maximum(high - low + 1, 0)
     base = np.cumsum(spans) - spans - low
-    if int(spans.sum()) > _TABLE_PER_CANDIDATE * len(keys) + 1_000_000:
+    if int(spans.sum()) > TABLE_SLOTS * len(keys):
         return _resolve_sorted(events, wanted, owners, keys)
     slots = base[owners] + keys
     table = np.full(int(spans.sum()), UNMATCHED, dtype=np.int32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -52,7 +52,7 @@ class Registry(Generic[Inputs]):
 
         return register
 
-    def __iter__(self) -> Iterable[Feature[Inputs]]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Feature[Inputs]]:
         """Iterate over the features in the order of their definition."""
         return iter(self._features.values())
 

@@ -99,7 +99,7 @@ def read_skim(path: str | os.PathLike[str]) -> Any:
 
     vector.register_awkward()
     check_schema(path)
-    events = ak.from_parquet(os.fspath(path))
+    events = ak.from_arrow(check_schema(path).read())
     for name in (*COLLECTIONS, CONSTITUENTS):
         events = ak.with_field(events, ak.with_name(events[name], "Momentum4D"), name)
     return events

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from jetlens.config.reading import ReadingConfig
+from jetlens.config.skim import SkimConfig
+from jetlens.errors import FileError
+from jetlens.skim import read_skim, skim_file
+from tests.conftest import DEMO, ROOT
+
+EXPECTED = {
+    "signal_H1000_hh_4b": (1500, 1247, 1081),
+    "qcd_bbbar": (1000, 916, 652),
+    "qcd_jj": (1000, 924, 628),
+    "ttbar_had": (1000, 666, 336),
+}
+
+
+def demo_skim() -> SkimConfig:
+    content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    return SkimConfig.model_validate(content["skim"])
+
+
+def run(source: Path, folder: Path, reading: ReadingConfig, skim: SkimConfig) -> tuple[Path, dict]:
+    parquet, cutflow = folder / "part.parquet", folder / "part.cutflow.json"
+    skim_file(str(source), parquet, cutflow, sample="s", part="p", reading=reading, skim=skim)
+    return parquet, json.loads(cutflow.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_demo_cutflow(name: str, tmp_path: Path) -> None:
+    """Counted independently of this package: issue 2."""
+    parquet, flow = run(DEMO / f"{name}.root", tmp_path, ReadingConfig(), demo_skim())
+    events = {cut["name"]: cut["events"] for cut in flow["cuts"]}
+    assert (events["all events"], events["≥ 2 fat jets"], events["|Δη(J1, J2)| < 2.5"]) == EXPECTED[name]
+    assert flow["constituents"]["unmatched"] == 0
+    assert flow["constituents"]["references"] == flow["constituents"]["matched"] > 10_000
+    skimmed = read_skim(parquet)
+    assert len(skimmed) == flow["cuts"][-1]["events"]
+
+
+def test_what_a_skim_file_holds(tmp_path: Path) -> None:
+    import awkward as ak
+
+    parquet, _ = run(DEMO / "ttbar_had.root", tmp_path, ReadingConfig(), demo_skim())
+    events = read_skim(parquet)
+    assert ak.all(ak.num(events.fat_jets) >= 2)
+    assert ak.all(ak.num(events.fat_jet_constituents) == 2)
+    assert ak.all(events.jets.pt >= 20)
+    sums, jets = ak.sum(events.fat_jet_constituents, axis=-1), events.fat_jets[:, :2]
+    assert np.max(np.abs(sums.pt / jets.pt - 1)) < 1e-5
+    assert np.max(np.abs(sums.mass - jets.mass)) < 0.1  # awkward sums in single precision
+    pt = events.fat_jet_constituents.pt
+    assert ak.all(pt[..., 1:] <= pt[..., :-1])
+    assert ak.all(ak.num(events.fat_jet_constituents, axis=2)[:, 0] > 0)
+
+
+def test_chunks_do_not_change_the_result(tmp_path: Path) -> None:
+    for number, budget in enumerate((1.0, 0.002)):
+        (tmp_path / str(number)).mkdir()
+        run(DEMO / "ttbar_had.root", tmp_path / str(number), ReadingConfig(memory_gb=budget), demo_skim())
+    one, many = (read_skim(tmp_path / str(k) / "part.parquet") for k in (0, 1))
+    assert one.tolist() == many.tolist()
+    flows = [(tmp_path / str(k) / "part.cutflow.json").read_text(encoding="utf-8") for k in (0, 1)]
+    assert flows[0] == flows[1]
+
+
+def test_a_part_without_selected_events_is_valid(tmp_path: Path) -> None:
+    skim = SkimConfig.model_validate({"cuts": [{"name": "impossible", "quantity": "count(jets)", "min": 1000}]})
+    parquet, flow = run(DEMO / "ttbar_had.root", tmp_path, ReadingConfig(), skim)
+    assert len(read_skim(parquet)) == 0
+    assert [cut["events"] for cut in flow["cuts"]] == [1000, 0]
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.root"
+    broken.write_bytes((DEMO / "ttbar_had.root").read_bytes()[:100_000])
+    with pytest.raises(FileError, match="truncated"):
+        run(broken, tmp_path, ReadingConfig(), demo_skim())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.root"]
+    parquet, flow = run(broken, tmp_path, ReadingConfig(broken_files="skip"), demo_skim())
+    assert "truncated" in flow["skipped"]
+    assert flow["cuts"][0]["events"] == 0
+    assert len(read_skim(parquet)) == 0
+
+
+def test_reading_something_else(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="run the skim stage first"):
+        read_skim(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("hello")
+    with pytest.raises(FileError, match="not a readable parquet file"):
+        read_skim(tmp_path / "text.parquet")
