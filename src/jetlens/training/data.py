@@ -137,9 +137,10 @@ class Dataset:
                 yield self._trim(batch) if trim else batch
 
     def _lengths(self, buffer: Batch) -> NDArray[np.int64]:
-        return np.sum([buffer.inputs[f"{n}_mask"].sum(axis=1) for n in self._trimmed], axis=0).astype(
-            np.int64
-        )
+        lengths = np.zeros(len(buffer), dtype=np.int64)
+        for name in self._trimmed:
+            lengths += buffer.inputs[f"{name}_mask"].sum(axis=1)
+        return lengths
 
     def _trim(self, batch: Batch) -> Batch:
         return Batch(trim(batch.inputs, self._trimmed), batch.label, batch.weight)

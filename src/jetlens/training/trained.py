@@ -93,7 +93,7 @@ class TrainedBoosting:
 
 
 def load_model(directory: str | os.PathLike[str], threads: int = 1) -> TrainedNetwork | TrainedBoosting:
-    """Load what :func:`jetlens.training.train.train` wrote; nothing is unpickled, no code of the file is run.
+    """Load what :func:`jetlens.training.train` wrote; nothing is unpickled, no code of the file is run.
 
     Args:
         directory: ``training/<variant>/seed<k>``.
