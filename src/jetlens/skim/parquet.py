@@ -90,6 +90,7 @@ def read_skim(path: str | os.PathLike[str]) -> Any:
     """Read a skim file as an awkward array of events; see the module for its fields.
 
     Objects behave as four-vectors: ``events.fat_jets[:, 0] + events.fat_jets[:, 1]`` is one, with a ``.mass``.
+    Write ``fat_jets["tau2"]`` for N-subjettiness: the attribute ``.tau2`` of a four-vector is its proper time squared.
 
     Raises:
         FileError: if the file is no skim file.

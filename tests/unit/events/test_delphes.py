@@ -117,7 +117,9 @@ def test_padded_constituents_agree_with_a_plain_read() -> None:
     event = 5
     objects = []
     for branch, pt in (("EFlowTrack", "PT"), ("EFlowPhoton", "ET"), ("EFlowNeutralHadron", "ET")):
-        leaves = [tree[f"{branch}.{leaf}"].array(library="np")[event] for leaf in ("fUniqueID", pt, "Eta", "Phi")]
+        leaves = [
+            tree[f"{branch}.{leaf}"].array(library="np")[event] for leaf in ("fUniqueID", pt, "Eta", "Phi")
+        ]
         objects += [(int(key) & 0xFFFFFF, *rest) for key, *rest in zip(*leaves, strict=True)]
     refs = [int(ref) & 0xFFFFFF for ref in tree["FatJet.Constituents"].array()[event, 0].refs]
     expected = sorted((row[1:] for row in objects if row[0] in refs), reverse=True)[:50]
@@ -134,15 +136,17 @@ def test_padded_constituents_agree_with_a_plain_read() -> None:
 def test_wrong_branches_are_counted_and_refused() -> None:
     path = str(DEMO / "qcd_jj.root")
     config = ReadingConfig(constituents=["EFlowTrack"])
-    with open_events(path, config) as reader, pytest.raises(FileError, match=r"match no object in EFlowTrack"):
+    with open_events(path, config) as reader:
         chunk = next(reader.chunks())
-        chunk.constituents(chunk.collections["fat_jets"]["row"])
+        with pytest.raises(FileError, match=r"match no object in EFlowTrack"):
+            chunk.constituents(chunk.collections["fat_jets"]["row"])
     lenient = config.model_copy(update={"unmatched": "warn"})
-    with open_events(path, lenient) as reader, pytest.warns(JetlensWarning, match="match no object"):
+    with open_events(path, lenient) as reader:
         chunk = next(reader.chunks())
-        found = chunk.constituents(chunk.collections["fat_jets"]["row"])
-        assert 0 < found.matched < found.references
-        assert found.jets.offsets[-1] == found.matched
+        with pytest.warns(JetlensWarning, match="match no object"):
+            found = chunk.constituents(chunk.collections["fat_jets"]["row"])
+    assert 0 < found.matched < found.references
+    assert found.jets.offsets[-1] == found.matched
 
 
 def message(path: Path | str, **config: object) -> str:
@@ -176,7 +180,9 @@ def test_no_tree() -> None:
 
 
 def test_wrong_tree_name() -> None:
-    assert "has no tree 'Events' (reading.tree); it holds: Delphes" in message(DEMO / "qcd_jj.root", tree="Events")
+    assert "has no tree 'Events' (reading.tree); it holds: Delphes" in message(
+        DEMO / "qcd_jj.root", tree="Events"
+    )
 
 
 def test_no_jets_at_all() -> None:
@@ -211,7 +217,10 @@ def test_several_weights() -> None:
     path = str(DEMO / "qcd_jj.root")
     with open_events(path, ReadingConfig(weight_index=0)) as reader:
         assert (next(reader.chunks()).weight == 1).all()
-    with open_events(path, ReadingConfig(weight_index=3)) as reader, pytest.raises(FileError, match="weight_index 3"):
+    with (
+        open_events(path, ReadingConfig(weight_index=3)) as reader,
+        pytest.raises(FileError, match="weight_index 3"),
+    ):
         next(reader.chunks())
 
 

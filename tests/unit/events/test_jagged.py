@@ -9,7 +9,9 @@ lists = st.lists(st.lists(st.integers(0, 9), max_size=5), max_size=7)
 
 def make(content: list[list[int]]) -> Jagged:
     counts = np.array([len(x) for x in content], dtype=np.int64)
-    return Jagged(offsets_from_counts(counts), {"pt": np.array([v for x in content for v in x], dtype=np.float32)})
+    return Jagged(
+        offsets_from_counts(counts), {"pt": np.array([v for x in content for v in x], dtype=np.float32)}
+    )
 
 
 def unmake(jagged: Jagged) -> list[list[float]]:
@@ -21,7 +23,9 @@ def unmake(jagged: Jagged) -> list[list[float]]:
 def test_operations_agree_with_lists(content: list[list[int]], data: st.DataObject) -> None:
     jagged = make(content)
     number = data.draw(st.integers(1, 4))
-    kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(content), max_size=len(content))), dtype=bool)
+    kept = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(content), max_size=len(content))), dtype=bool
+    )
     assert len(jagged) == len(content)
     assert jagged.events.tolist() == [i for i, x in enumerate(content) for _ in x]
     assert unmake(jagged.take_events(kept)) == [x for x, k in zip(content, kept, strict=True) if k]

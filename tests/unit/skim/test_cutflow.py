@@ -57,7 +57,9 @@ def test_parts_add_up_and_generated_events_override() -> None:
 
 
 def test_no_event_selected_names_sample_and_cut() -> None:
-    with pytest.raises(NoEventsError, match=r"sample 's': no event is selected; the cut 'half' removes the last one"):
+    with pytest.raises(
+        NoEventsError, match=r"sample 's': no event is selected; the cut 'half' removes the last one"
+    ):
         cutflow_lines([flow(np.ones(5), np.zeros(5, dtype=bool))], SAMPLE, 1.0)
     with pytest.raises(NoEventsError, match="no event at all"):
         cutflow_lines([flow(np.ones(0), np.zeros(0, dtype=bool))], SAMPLE, 1.0)

@@ -71,7 +71,9 @@ def test_chunks_do_not_change_the_result(tmp_path: Path) -> None:
 
 
 def test_a_part_without_selected_events_is_valid(tmp_path: Path) -> None:
-    skim = SkimConfig.model_validate({"cuts": [{"name": "impossible", "quantity": "count(jets)", "min": 1000}]})
+    skim = SkimConfig.model_validate(
+        {"cuts": [{"name": "impossible", "quantity": "count(jets)", "min": 1000}]}
+    )
     parquet, flow = run(DEMO / "ttbar_had.root", tmp_path, ReadingConfig(), skim)
     assert len(read_skim(parquet)) == 0
     assert [cut["events"] for cut in flow["cuts"]] == [1000, 0]

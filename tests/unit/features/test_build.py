@@ -1,0 +1,174 @@
+"""Feature files of real events, against computations done another way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from jetlens.config.features import FeaturesConfig
+from jetlens.config.reading import ReadingConfig
+from jetlens.config.samples import Sample
+from jetlens.config.skim import SkimConfig
+from jetlens.errors import FileError
+from jetlens.features import build_features
+from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.skim import read_skim, skim_file
+from tests.conftest import DEMO, ROOT
+
+SAMPLE = Sample("ttbar_had", "tt", "background", {"p": "x.root"}, 18.29)
+CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def skimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("skim")
+    skim = SkimConfig.model_validate(CONFIG["skim"])
+    for part in ("p", "q"):
+        names = folder / f"{part}.parquet", folder / f"{part}.cutflow.json"
+        source = str(DEMO / "ttbar_had.root")
+        skim_file(source, *names, sample="ttbar_had", part=part, reading=ReadingConfig(), skim=skim)
+    return folder
+
+
+def build(skimmed: Path, output: Path, features: FeaturesConfig, parts: str = "p") -> FeatureSet:
+    flows = [skimmed / f"{part}.cutflow.json" for part in parts]
+    options = {"features": features, "sample": SAMPLE, "part": "p", "luminosity_fb": 3000.0}
+    build_features(skimmed / "p.parquet", flows, output, **options)
+    return read_features(output)
+
+
+@pytest.fixture(scope="module")
+def demo(skimmed: Path) -> FeatureSet:
+    return build(skimmed, skimmed / "demo.npz", FeaturesConfig.model_validate(CONFIG["features"]))
+
+
+def column(features: FeatureSet, stream: str, name: str) -> np.ndarray:
+    return features.streams[stream][..., features.metadata.streams[stream].features.index(name)]
+
+
+def test_shapes_labels_and_units(demo: FeatureSet) -> None:
+    assert len(demo) == 336
+    assert demo.streams["jet1"].shape == (336, 50, len(CONFIG["features"]["streams"]["jet1"]["features"]))
+    assert not demo.label.any()
+    for description in [*demo.metadata.streams.values(), demo.metadata.event]:
+        assert len(description.units) == len(description.features)
+    assert demo.metadata.streams["kinematics"].tokens[2] == "fat_jets[0]+fat_jets[1]"
+
+
+def test_weights_are_normalised_once_over_all_parts(skimmed: Path, demo: FeatureSet, tmp_path: Path) -> None:
+    assert np.allclose(demo.weight, 18.29 * 3e6 / 1000)
+    two = build(skimmed, tmp_path / "x.npz", FeaturesConfig.model_validate(CONFIG["features"]), "pq")
+    assert np.allclose(two.weight, 18.29 * 3e6 / 2000)
+
+
+@pytest.mark.parametrize("jet", [0, 1])
+def test_constituents_against_awkward(skimmed: Path, demo: FeatureSet, jet: int) -> None:
+    stream = f"jet{jet + 1}"
+    events = read_skim(skimmed / "p.parquet")
+    for row in range(0, 336, 40):
+        axis, own = events.fat_jets[row, jet], events.fat_jet_constituents[row, jet][:50]
+        mask = demo.masks[stream][row]
+        assert mask.sum() == len(own)
+        got = {name: column(demo, stream, name)[row][mask] for name in demo.metadata.streams[stream].features}
+        assert np.allclose(got["delta_eta"], own.eta - axis.eta, atol=1e-5)
+        assert np.allclose(got["delta_phi"], own.deltaphi(axis), atol=1e-5)
+        assert np.allclose(got["delta_r"], own.deltaR(axis), atol=1e-5)
+        assert np.allclose(got["log_pt"], np.log(own.pt), atol=1e-5)
+        assert np.allclose(got["log_energy"], np.log(own.E), atol=1e-5)
+        assert np.allclose(got["log_energy_fraction"], np.log(own.E / axis.E), atol=1e-5)
+        assert np.array_equal(got["charge"], own.charge.to_numpy())
+        assert (got["is_track"] + got["is_photon"] + got["is_neutral_hadron"] == 1).all()
+        assert np.array_equal(got["is_track"] == 1, own.charge.to_numpy() != 0)
+    assert np.abs(column(demo, stream, "delta_phi")).max() < np.pi
+
+
+def test_kinematics_objects_and_event_against_awkward(skimmed: Path, demo: FeatureSet) -> None:
+    import awkward as ak
+
+    events = read_skim(skimmed / "p.parquet")
+    both = events.fat_jets[:, 0] + events.fat_jets[:, 1]
+    assert np.allclose(column(demo, "kinematics", "log_mass")[:, 2], np.log(both.mass), atol=1e-4)
+    assert np.allclose(column(demo, "kinematics", "eta")[:, 2], both.eta, atol=1e-3)
+    first = events.fat_jets[:, 0]
+    assert np.allclose(column(demo, "kinematics", "tau21")[:, 0], first["tau2"] / first["tau1"], atol=1e-5)
+    assert np.allclose(column(demo, "kinematics", "n_constituents")[:, 0], first.n_charged + first.n_neutrals)
+    near = (events.jets.deltaR(first) < 0.8) & (events.jets.b_tag == 1)
+    assert np.array_equal(
+        column(demo, "kinematics", "n_matched_b_tags")[:, 0], ak.sum(near, axis=1).to_numpy()
+    )
+    assert demo.masks["objects"].sum() == sum(
+        ak.sum(np.minimum(ak.num(events[name]), most))
+        for name, most in CONFIG["features"]["streams"]["objects"]["max_objects"].items()
+    )
+    event = dict(zip(demo.metadata.event.features, demo.event.T, strict=True))
+    assert np.allclose(event["log_mass_jj"], np.log(both.mass), atol=1e-4)
+    assert np.allclose(event["delta_phi_jj"], np.abs(first.deltaphi(events.fat_jets[:, 1])), atol=1e-5)
+    assert np.array_equal(event["n_b_jets"], ak.sum(events.jets.b_tag, axis=1).to_numpy())
+
+
+def test_every_feature_there_is(skimmed: Path, tmp_path: Path) -> None:
+    """All features of all registers are finite, on jets, leptons and sums, with tokens that are not there."""
+    from jetlens.features.constituents import CONSTITUENTS
+    from jetlens.features.event import EVENT
+    from jetlens.features.objects import KINEMATICS, OBJECTS
+
+    tokens = ["fat_jets[0]", "jets[0]+jets[7]", "muons[0]", "fat_jets[4]"]
+    objects = {"fat_jets": 3, "jets": 4, "electrons": 1, "muons": 1}
+    streams = {
+        "c": {"kind": "constituents", "features": CONSTITUENTS.names, "alignment": "flip", "jet": 1},
+        "absent": {"kind": "constituents", "features": CONSTITUENTS.names, "jet": 2},
+        "k": {"kind": "kinematics", "tokens": tokens, "features": KINEMATICS.names},
+        "o": {"kind": "objects", "max_objects": objects, "features": OBJECTS.names},
+    }
+    config = FeaturesConfig.model_validate({"streams": streams, "event": EVENT.names})
+    features = build(skimmed, tmp_path / "all.npz", config)
+    assert not features.masks["absent"].any()
+    assert features.masks["k"].mean(axis=0)[0] == 1
+    assert 0 < features.masks["k"].mean(axis=0)[1] < 1
+    for register in (CONSTITUENTS, KINEMATICS, OBJECTS, EVENT):
+        assert all(feature.description for feature in register)
+
+
+def test_a_part_without_events(skimmed: Path, tmp_path: Path) -> None:
+    skim = SkimConfig.model_validate({"cuts": [{"name": "none", "quantity": "count(jets)", "min": 99}]})
+    source, parquet, flow = str(DEMO / "qcd_jj.root"), tmp_path / "e.parquet", tmp_path / "e.json"
+    skim_file(source, parquet, flow, sample="ttbar_had", part="e", reading=ReadingConfig(), skim=skim)
+    flows = [flow, skimmed / "p.cutflow.json"]
+    config = FeaturesConfig.model_validate(CONFIG["features"])
+    output = tmp_path / "e.npz"
+    build_features(parquet, flows, output, features=config, sample=SAMPLE, part="e", luminosity_fb=1.0)
+    empty = read_features(output)
+    assert len(empty) == 0
+    assert empty.streams["jet1"].shape[1:] == (50, 13)
+
+
+def test_cutflow_of_another_sample_is_refused(skimmed: Path, tmp_path: Path) -> None:
+    flow = json.loads((skimmed / "p.cutflow.json").read_text(encoding="utf-8")) | {"sample": "other"}
+    (tmp_path / "p.cutflow.json").write_text(json.dumps(flow), encoding="utf-8")
+    (tmp_path / "p.parquet").write_bytes((skimmed / "p.parquet").read_bytes())
+    with pytest.raises(FileError, match="belongs to sample 'other', expected 'ttbar_had'"):
+        build(tmp_path, tmp_path / "x.npz", FeaturesConfig.model_validate(CONFIG["features"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"streams": {"a": {"kind": "constituents", "features": ["log_ptt"]}}}, "did you mean 'log_pt'?"),
+        (
+            {"streams": {"a": {"kind": "kinematics", "tokens": ["fat_jet[0]"], "features": ["eta"]}}},
+            "'fat_jets'?",
+        ),
+        ({"streams": {"a": {"kind": "objects", "max_objects": {"jet": 1}, "features": ["eta"]}}}, "'jets'?"),
+        ({"event": ["htt"]}, "did you mean 'ht'?"),
+        ({"event": ["ht", "ht"]}, "named twice"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_configuration(change: dict, expected: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        FeaturesConfig.model_validate(CONFIG["features"] | change)
+    assert expected in str(caught.value)
