@@ -20,6 +20,7 @@ from jetlens.explanation.maps import has_positions
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet
 
 Floats = NDArray[np.float64]
+Arrays = dict[str, NDArray[Any]]
 BATCH = 128
 
 
@@ -105,37 +106,43 @@ def network_inputs(features: FeatureSet, chosen: slice = slice(None)) -> dict[st
     return arrays
 
 
-def attention_values(model: Any, features: FeatureSet, view: View) -> Floats:
-    """Return the attention that each constituent gets, averaged over heads and layers.
+def attend(model: Any, features: FeatureSet, view: View, matrices: bool = False) -> tuple[Floats, Arrays]:
+    """Gather the attention that each constituent gets, averaged over heads and layers, and the full matrices.
 
     Args:
         model: a Keras network.
         features: N events.
         view: from :func:`choose_view`.
+        matrices: whether all layers' matrices are averaged, too, see :class:`Matrices`.
 
     Returns:
-        (M, N, T), T slots of all jets; zero in padded slots. A constituent in fewer layers than another (each jet
-        with layers of its own) is averaged over its own layers.
+        (M, N, T), T slots of all jets, zero in padded slots; a constituent in fewer layers than another (each jet
+        with layers of its own) is averaged over its own layers. And the arrays of :meth:`Matrices.arrays`, or none.
     """
     from jetlens.models import probe
 
-    streams = {name: probe.attention_streams(model, name) for name in view.layers}
+    layers = probe.attention_layers(model) if matrices else view.layers
+    streams = {name: probe.attention_streams(model, name) for name in layers}
     slots = {name: features.masks[name].shape[1] for name in view.streams}
     start = dict(zip(slots, np.cumsum([0, *slots.values()]), strict=False))
-    total = sum(slots.values())
-    values = np.zeros((len(view.queries), len(features), total))
-    layers = np.zeros(total)
+    values = np.zeros((len(view.queries), len(features), sum(slots.values())))
+    number = np.zeros(values.shape[-1])
+    averaged = Matrices(streams)
     for first in range(0, len(features), BATCH):
         part = slice(first, first + BATCH)
-        scores = probe.attention_scores(model, network_inputs(features, part), view.layers)
-        for name, (query, keys) in streams.items():
+        scores = probe.attention_scores(model, network_inputs(features, part), layers, BATCH)
+        for name in view.layers:
+            query, keys = streams[name]
             per_query = _per_query(scores[name].mean(axis=1), query, features, part, len(view.queries))
             for stream, columns in _columns(keys, features).items():
                 where = slice(start[stream], start[stream] + slots[stream])
                 values[:, part, where] += per_query[..., columns].swapaxes(0, 1)
-                layers[where] += first == 0
+                number[where] += first == 0
+        if matrices:
+            averaged.add(scores, features, part)
     mask = np.concatenate([features.masks[name] for name in view.streams], axis=1)
-    return np.asarray(np.where(mask, values / np.maximum(layers, 1), 0.0))
+    values = np.where(mask, values / np.maximum(number, 1), 0.0)
+    return values, averaged.arrays() if matrices else {}
 
 
 def _per_query(
@@ -160,41 +167,46 @@ def _columns(keys: Sequence[str], features: FeatureSet) -> dict[str, slice]:
     return columns
 
 
-def attention_matrices(
-    model: Any, features: FeatureSet, layers: Sequence[str]
-) -> dict[str, NDArray[np.float64] | NDArray[np.str_]]:
-    """Average the full score matrices of each layer and head over the events of each class.
+class Matrices:
+    """Averages of the full score matrices of each layer and head over the events of each class.
 
     Slots of a jet are ordered in pT. An entry is averaged over the events in which both its query and its key are
     real. Heads of different trainings have nothing in common, so this is done for one network.
 
-    Returns:
-        ``matrix_<layer>`` (C, H, Tq, Tk) with ``matrix_error_<layer>``, NaN where no event has the entry, and
-        ``matrix_names`` (L,), ``matrix_query`` and ``matrix_keys`` (L,): streams joined by ``+``.
+    Args:
+        streams: query and key streams by layer.
     """
-    from jetlens.models import probe
 
-    streams = {name: probe.attention_streams(model, name) for name in layers}
-    sums: dict[str, Floats] = {}
-    for first in range(0, len(features), BATCH):
-        part = slice(first, first + BATCH)
-        scores = probe.attention_scores(model, network_inputs(features, part), layers)
-        for name, (query, keys) in streams.items():
+    def __init__(self, streams: Mapping[str, tuple[list[str], list[str]]]) -> None:
+        """Start with no event."""
+        self.streams = streams
+        self.sums: dict[str, Floats] = {}
+
+    def add(self, scores: Mapping[str, NDArray[np.float32]], features: FeatureSet, part: slice) -> None:
+        """Add a batch of events."""
+        for name, (query, keys) in self.streams.items():
             both = _real(query, features, part)[:, :, None] & _real(keys, features, part)[:, None, :]
             moments = _moments(scores[name], both, features.label[part], features.weight[part])
-            sums[name] = sums[name] + moments if name in sums else moments
-    arrays: dict[str, Any] = {
-        "matrix_names": np.array(list(layers)),
-        "matrix_query": np.array(["+".join(streams[name][0]) for name in layers]),
-        "matrix_keys": np.array(["+".join(streams[name][1]) for name in layers]),
-    }
-    for name, (w, ws, w2, w2s, w2s2) in sums.items():
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = ws / w
-            arrays[f"matrix_{name}"] = mean.astype(np.float32)
-            variance = np.maximum(w2s2 - 2 * mean * w2s + mean**2 * w2, 0)
-            arrays[f"matrix_error_{name}"] = (np.sqrt(variance) / w).astype(np.float32)
-    return arrays
+            self.sums[name] = self.sums[name] + moments if name in self.sums else moments
+
+    def arrays(self) -> Arrays:
+        """Return the averages.
+
+        ``matrix_<layer>`` (C, H, Tq, Tk) with ``matrix_error_<layer>``, NaN where no event has the entry, and
+        ``matrix_names`` (L,), ``matrix_query`` and ``matrix_keys`` (L,): streams joined by ``+``.
+        """
+        arrays: Arrays = {
+            "matrix_names": np.array(list(self.streams)),
+            "matrix_query": np.array(["+".join(query) for query, _ in self.streams.values()]),
+            "matrix_keys": np.array(["+".join(keys) for _, keys in self.streams.values()]),
+        }
+        for name, (w, ws, w2, w2s, w2s2) in self.sums.items():
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = ws / w
+                variance = np.maximum(w2s2 - 2 * mean * w2s + mean**2 * w2, 0)
+                arrays[f"matrix_{name}"] = mean.astype(np.float32)
+                arrays[f"matrix_error_{name}"] = (np.sqrt(variance) / w).astype(np.float32)
+        return arrays
 
 
 def _real(streams: Sequence[str], features: FeatureSet, part: slice) -> NDArray[np.bool_]:
@@ -207,15 +219,15 @@ def _moments(
     scores: NDArray[np.float32], both: NDArray[np.bool_], label: NDArray[np.int8], weight: Floats
 ) -> Floats:
     """Return Σw, Σw·s, Σw², Σw²·s, Σw²·s² of (B, H, Tq, Tk) scores, per class: (5, C, H, Tq, Tk)."""
-    moments = np.zeros((5, 2, *scores.shape[1:]))
+    shape = scores.shape[1:]
+    moments = np.zeros((5, 2, *shape))
     for number, truth in enumerate((1, 0)):
-        chosen = label == truth
-        w = weight[chosen]
-        s, real = scores[chosen].astype(np.float64), both[chosen].astype(np.float64)
-        shape = scores.shape[1:]
-        for row, (power, values) in enumerate(((w, None), (w, s), (w**2, None), (w**2, s), (w**2, s**2))):
-            if values is None:
-                moments[row, number] = np.broadcast_to(np.tensordot(power, real, 1)[None], shape)
-            else:
-                moments[row, number] = np.einsum("b,bqk,bhqk->hqk", power, real, values, optimize=True)
+        w = np.where(label == truth, weight, 0.0)
+        s = np.where(both[:, None], scores, np.float32(0)).astype(np.float64)
+        real = both.astype(np.float64)
+        moments[0, number] = np.tensordot(w, real, 1)
+        moments[1, number] = np.tensordot(w, s, 1)
+        moments[2, number] = np.tensordot(w**2, real, 1)
+        moments[3, number] = np.tensordot(w**2, s, 1)
+        moments[4, number] = np.tensordot(w**2, s**2, 1)
     return moments

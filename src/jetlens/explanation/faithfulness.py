@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.evaluation.testset import select
 from jetlens.features.featurefile import FeatureSet
 
 Floats = NDArray[np.float64]
@@ -62,34 +63,42 @@ def removal_curves(
         ``{"deletion": (N, steps), "insertion": (N, steps)}`` probabilities of being signal.
     """
     mask = np.concatenate([features.masks[name] for name in streams], axis=1)
-    number = mask.sum(axis=1)
     shares = np.linspace(0, 1, steps)
     rng = np.random.default_rng(seed)
-
-    def output(kept: NDArray[np.bool_]) -> Floats:
-        z = np.asarray(logits(keep(features, streams, kept)), dtype=np.float64)
-        return np.asarray(1 / (1 + np.exp(-np.clip(z, -700, 700))))
-
-    complete, empty = output(mask), output(np.zeros_like(mask))
-
-    def curves(values: Floats) -> dict[str, Floats]:
-        rank = _ranks(values, mask)
-        deletion, insertion = [complete], [empty]
-        for share in shares[1:-1]:
-            count = np.round(share * number)[:, None]
-            deletion.append(output(mask & (rank >= count)))
-            insertion.append(output(mask & (rank < count)))
-        return {
-            "deletion": np.stack([*deletion, empty], axis=1),
-            "insertion": np.stack([*insertion, complete], axis=1),
+    ranks = {name: _ranks(values, mask) for name, values in orders.items()}
+    ranks |= {f"random {k}": _ranks(rng.random(mask.shape), mask) for k in range(RANDOM_ORDERS)}
+    kept = [mask, np.zeros_like(mask)]
+    for rank in ranks.values():
+        counts = [np.round(share * mask.sum(axis=1))[:, None] for share in shares[1:-1]]
+        kept += [mask & (rank >= count) for count in counts] + [mask & (rank < count) for count in counts]
+    complete, empty, *between = _outputs(logits, features, streams, kept)
+    result, inner = {}, steps - 2
+    for number, name in enumerate(ranks):
+        own = between[2 * inner * number : 2 * inner * (number + 1)]
+        result[name] = {
+            "deletion": np.stack([complete, *own[:inner], empty], axis=1),
+            "insertion": np.stack([empty, *own[inner:], complete], axis=1),
         }
-
-    result = {name: curves(values) for name, values in orders.items()}
-    random = [curves(rng.random(mask.shape)) for _ in range(RANDOM_ORDERS)]
+    random = [result.pop(f"random {k}") for k in range(RANDOM_ORDERS)]
     result["random"] = {
         kind: np.mean([c[kind] for c in random], axis=0) for kind in ("deletion", "insertion")
     }
     return shares, result
+
+
+def _outputs(
+    logits: Logits, features: FeatureSet, streams: Sequence[str], kept: Sequence[NDArray[np.bool_]]
+) -> list[Floats]:
+    """Return the probability of being signal (N,) for each choice of kept constituents.
+
+    All choices are scored together, those with most constituents first, since batches are trimmed to their longest.
+    """
+    choices = np.concatenate(kept)
+    order = np.argsort(-choices.sum(axis=1), kind="stable")
+    events = np.tile(np.arange(len(features)), len(kept))[order]
+    z = np.empty(len(order))
+    z[order] = logits(keep(select(features, events), streams, choices[order]))
+    return list(np.split(1 / (1 + np.exp(-np.clip(z, -700, 700))), len(kept)))
 
 
 def _ranks(values: Floats, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -114,9 +123,10 @@ def summarise_curves(shares: Floats, per_seed: Sequence[dict[str, dict[str, Floa
 
     Returns:
         By ``deletion`` and ``insertion``, by order: ``curve`` and ``curve_error`` (standard error over events of
-        the mean over seeds), ``area``, ``area_error``, ``area_spread`` (standard deviation over seeds), and
-        ``minus_random``, ``minus_pt``: paired differences of the area with their errors. Below zero is good for
-        deletion, above zero for insertion.
+        the mean over seeds), ``area``, ``area_error``, ``area_spread`` (standard deviation over seeds), and, for
+        other orders ``random`` and ``pt``, ``minus_<other>``: the paired difference of the area and its error, and
+        ``curve_error_minus_<other>``: the error of the paired difference along the curve. A difference below zero
+        is good for deletion, above zero for insertion.
     """
     result: dict[str, Any] = {"share": _plain(shares)}
     for kind in ("deletion", "insertion"):
@@ -136,6 +146,7 @@ def summarise_curves(shares: Floats, per_seed: Sequence[dict[str, dict[str, Floa
                 if name != other:
                     difference = areas[name] - areas[other]
                     entry[f"minus_{other}"] = [_round(difference.mean()), _round(_error(difference))]
+                    entry[f"curve_error_minus_{other}"] = _plain(_error(curve - mean[other]))
             result[kind][name] = entry
     return result
 

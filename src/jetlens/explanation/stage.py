@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import ExplanationConfig
+from jetlens.errors import ConfigError
 from jetlens.evaluation.stage import seed_of
 from jetlens.evaluation.testset import TestSet, read_test_set, select
-from jetlens.explanation.attention import attention_matrices, attention_values, choose_view
+from jetlens.explanation.attention import View, attend, choose_view
 from jetlens.explanation.faithfulness import (
     randomise_weights,
     rank_correlation,
@@ -59,18 +60,18 @@ def explain(
 
     test = read_test_set(feature_files, limit=explanation.events)
     trained = [load_model(folder) for folder in models]
-    networks = [entry.model for entry in trained]
+    networks = [_network(entry, variant) for entry in trained]
     layers = {
         name: probe.attention_streams(networks[0], name) for name in probe.attention_layers(networks[0])
     }
     view = choose_view(layers, test.features, variant)
     targets = gradcam_layers(networks[0], test.features, variant)
 
-    attention = np.stack([attention_values(network, test.features, view) for network in networks])
+    attended = [attend(network, test.features, view, matrices=n == 0) for n, network in enumerate(networks)]
+    attention, matrices = np.stack([values for values, _ in attended]), attended[0][1]
     cams = [gradcam_values(network, test.features, targets) for network in networks]
     gradcams, logits = np.stack([values for values, _ in cams]), np.mean([z for _, z in cams], axis=0)
 
-    matrices = attention_matrices(networks[0], test.features, list(layers))
     context = _Context(test, explanation, logits, [seed_of(folder) for folder in models])
     attention_file = context.maps(view.queries, attention, view.streams) | matrices
     gradcam_file = context.maps(MAPS, gradcams, list(targets))
@@ -79,6 +80,20 @@ def explain(
     write_maps(output / "attention.npz", attention_file | {"view_layers": np.array(view.layers)})
     write_maps(output / "gradcam.npz", gradcam_file | {"view_layers": np.array(list(targets.values()))})
     write_json(output / "faithfulness.json", {"variant": variant, "seeds": context.seeds, **faithfulness})
+
+
+def _network(trained: Any, variant: str) -> Any:
+    """Return the Keras network of a trained model.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    if not hasattr(trained, "model"):
+        raise ConfigError(
+            f"explanation.variants: '{variant}' is no neural network, so it has neither attention nor Grad-CAM; "
+            f"name a network"
+        )
+    return trained.model
 
 
 class _Context:
@@ -109,7 +124,7 @@ def _test_maps(
     test: TestSet,
     attention: Floats,
     gradcams: Floats,
-    view: Any,
+    view: View,
     targets: dict[str, str],
     explanation: ExplanationConfig,
 ) -> dict[str, Any]:
@@ -132,11 +147,11 @@ def _test_maps(
         )
         per_seed.append(curves)
 
-    random = load_model(models[0])
-    randomise_weights(random.model, explanation.seed)
+    random = _network(load_model(models[0]), "")
+    randomise_weights(random, explanation.seed)
     randomised = {
-        "gradcam": gradcam_values(random.model, events, targets)[0][0],
-        "attention": attention_values(random.model, events, view).mean(axis=0),
+        "gradcam": gradcam_values(random, events, targets)[0][0],
+        "attention": attend(random, events, view)[0].mean(axis=0),
     }
     maps = {"gradcam": gradcams[:, 0, chosen], "attention": attention[:, :, chosen].mean(axis=1)}
     masks = {"gradcam": mask, "attention": _mask(events, view.streams)}
@@ -162,7 +177,7 @@ def _mask(events: FeatureSet, streams: Sequence[str]) -> NDArray[np.bool_]:
     return np.concatenate([events.masks[name] for name in streams], axis=1)
 
 
-def _log_pt(events: FeatureSet, view: Any, targets: dict[str, str], name: str) -> Floats:
+def _log_pt(events: FeatureSet, view: View, targets: dict[str, str], name: str) -> Floats:
     streams = list(targets) if name == "gradcam" else view.streams
     return np.concatenate([column(events, stream, "log_pt") for stream in streams], axis=1)
 

@@ -39,6 +39,7 @@ LINE_COLOURS = (
     "#717581",
 )
 LINE_STYLES = ("-", "--", "-.", ":", (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (8, 2)), (0, (1, 1)))
+EMPTY_COLOUR = "0.93"
 SEQUENTIAL = "viridis"
 DIVERGING = "PuOr_r"
 
@@ -127,6 +128,11 @@ def pretty(text: str) -> str:
     """Set as mathtext what plain fonts cannot: a letter with a combining bar (t̄), an index (pT)."""
     text = re.sub("(\\w)[\u0304\u0305]", r"$\\bar{\1}$", text)
     return re.sub(r"\bpT\b", "$p_T$", text)
+
+
+def indexed(name: str) -> str:
+    """Set the numbers of jets as indices: ``J1+J2`` becomes mathtext."""
+    return re.sub(r"\b([Jj])(\d+)", r"$\1_{\2}$", name)
 
 
 def line_style(number: int) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Attention of a network: maps in the jets' planes, matrices ordered in pT, single events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jetlens.config.evaluation import FiguresConfig
+from jetlens.explanation.mapfile import read_maps
+from jetlens.figures.maps import Quantity, draw_maps
+from jetlens.figures.style import indexed
+
+LABELS: dict[Quantity, str] = {
+    "relative": "attention per constituent\n(1: event average)",
+    "density": "share of the event's attention per cell",
+}
+
+
+def draw_attention(
+    attention: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
+    quantity: Quantity = "relative",
+) -> None:
+    """Draw the class-averaged attention to constituents, one row per query token.
+
+    ``relative`` answers where the network looks: the mean attention that a constituent found in a cell gets,
+    compared with the average constituent of its event. ``density`` is the share of an event's attention per cell,
+    large also where constituents are many.
+
+    Args:
+        attention: ``attention.npz``.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        figures: the look.
+        quantity: which average.
+
+    Raises:
+        FileError: if the file cannot be read.
+    """
+    names = [str(name) for name in read_maps(attention)["maps"]]
+    draw_maps(
+        attention,
+        outputs,
+        csv,
+        rows=[(name, quantity) for name in names],
+        labels=[LABELS[quantity]] * len(names),
+        row_titles=[f"query: {indexed(name)}" for name in names],
+        figures=figures,
+    )

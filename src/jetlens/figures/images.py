@@ -1,0 +1,154 @@
+"""Average jet images: where the transverse momentum of a jet lies, for signal and background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jetlens.config.evaluation import FiguresConfig
+from jetlens.errors import FileError, NoEventsError
+from jetlens.explanation.maps import column, has_positions
+from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.figures.maps import jet_name
+from jetlens.figures.style import EMPTY_COLOUR, SEQUENTIAL, figure_header, look, save, write_table
+
+Floats = NDArray[np.float64]
+CLASSES = (("signal", 1), ("background", 0))
+
+
+def draw_jet_images(
+    features: Sequence[Path],
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
+    bins: int = 32,
+    half_width: float = 0.8,
+) -> None:
+    """Draw the mean share of a jet's scalar pT sum per pixel, all selected events, weighted by σ·L.
+
+    Args:
+        features: feature files, all samples.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn, with statistical errors.
+        figures: the look.
+        bins: pixels along Δη and along Δφ.
+        half_width: images reach from −half_width to half_width.
+
+    Raises:
+        FileError: if no stream holds ``delta_eta``, ``delta_phi`` and ``log_pt``, or a file cannot be read.
+        NoEventsError: if a class has no event.
+    """
+    edges = np.linspace(-half_width, half_width, bins + 1)
+    sums: dict[tuple[str, int], Floats] = {}
+    for path in features:
+        content = read_features(path)
+        for stream in (name for name in content.streams if has_positions(content, name)):
+            for _, label in CLASSES:
+                chosen = content.label == label
+                image = _sums(content, stream, chosen, edges)
+                sums[stream, label] = sums.get((stream, label), 0) + image
+    streams = list(dict.fromkeys(stream for stream, _ in sums))
+    if not streams:
+        raise FileError(
+            f"{features[0]}: no stream has delta_eta and delta_phi; add both to features.streams to draw jet images"
+        )
+    images = {key: _mean(value, key[1]) for key, value in sums.items()}
+    _draw(images, streams, edges, outputs, figures)
+    _write(csv, images, edges)
+
+
+def _sums(content: FeatureSet, stream: str, chosen: NDArray[np.bool_], edges: Floats) -> Floats:
+    """Return Σw, Σw·x, Σw², Σw²·x, Σw²·x² per pixel, x being a jet's share of pT in the pixel: (5, B, B)."""
+    bins = len(edges) - 1
+    mask = content.masks[stream][chosen]
+    pt = np.where(mask, np.exp(column(content, stream, "log_pt")[chosen]), 0.0)
+    total = pt.sum(axis=1, keepdims=True)
+    there = total[:, 0] > 0
+    share = np.divide(pt, total, out=np.zeros_like(pt), where=total > 0)
+    x = np.searchsorted(edges, column(content, stream, "delta_eta")[chosen], side="right") - 1
+    y = np.searchsorted(edges, column(content, stream, "delta_phi")[chosen], side="right") - 1
+    inside = mask & (x >= 0) & (x < bins) & (y >= 0) & (y < bins)
+    event = np.broadcast_to(np.arange(len(pt))[:, None], pt.shape)
+    # pixels that a jet leaves empty count as zero: only filled ones need a place in memory
+    pixel, where = np.unique(((event * bins + x) * bins + y)[inside], return_inverse=True)
+    value = np.bincount(where, share[inside], len(pixel))
+    weight = content.weight[chosen]
+    w, cell = weight[pixel // bins**2], pixel % bins**2
+    ones = np.ones(bins**2)
+    rows = [
+        weight[there].sum() * ones,
+        np.bincount(cell, w * value, bins**2),
+        (weight[there] ** 2).sum() * ones,
+        np.bincount(cell, w**2 * value, bins**2),
+        np.bincount(cell, w**2 * value**2, bins**2),
+    ]
+    return np.stack(rows).reshape(5, bins, bins)
+
+
+def _mean(sums: Floats, label: int) -> tuple[Floats, Floats]:
+    w, wx, w2, w2x, w2x2 = sums
+    if not w.max() > 0:
+        raise NoEventsError(f"no {'signal' if label else 'background'} event to average a jet image over")
+    mean = wx / w
+    return mean, np.sqrt(np.maximum(w2x2 - 2 * mean * w2x + mean**2 * w2, 0)) / w
+
+
+def _draw(
+    images: dict[tuple[str, int], tuple[Floats, Floats]],
+    streams: list[str],
+    edges: Floats,
+    outputs: Sequence[Path],
+    figures: FiguresConfig,
+) -> None:
+    top = max(float(mean.max()) for mean, _ in images.values())
+    norm = LogNorm(top / 1e4, top)
+    with look(figures):
+        figure = Figure(figsize=(3.2 * len(streams) + 1.4, 6.9), layout="compressed")
+        panels = figure.subplots(2, len(streams), sharex=True, sharey=True, squeeze=False)
+        for r, (name, label) in enumerate(CLASSES):
+            for c, stream in enumerate(streams):
+                axes = panels[r, c]
+                axes.set_facecolor(EMPTY_COLOUR)
+                mean = images[stream, label][0]
+                values = np.where(mean > 0, mean, np.nan)
+                mesh = axes.pcolormesh(edges, edges, values.T, norm=norm, cmap=SEQUENTIAL, rasterized=True)
+                axes.set_aspect("equal")
+                axes.set_title(f"{name}, {jet_name(stream, c)}", size=12)
+                if r == 1:
+                    axes.set_xlabel("$\\Delta\\eta$")
+                if c == 0:
+                    axes.set_ylabel("$\\Delta\\phi$ [rad]")
+        figure.colorbar(
+            mesh,
+            ax=list(panels.ravel()),
+            label="mean share of the jet's $p_T$ per pixel",
+            extend="min",
+            pad=0.02,
+        )
+        figure_header(figure, figures)
+        save(figure, outputs)
+
+
+def _write(path: Path, images: dict[tuple[str, int], tuple[Floats, Floats]], edges: Floats) -> None:
+    table: dict[str, list[Any]] = {}
+    centres = (edges[1:] + edges[:-1]) / 2
+    for (stream, label), (mean, error) in images.items():
+        for x, y in np.argwhere(mean > 0):
+            row = {
+                "jet": stream,
+                "class": "signal" if label else "background",
+                "delta_eta": float(centres[x]),
+                "delta_phi": float(centres[y]),
+                "pt_share": float(mean[x, y]),
+                "error": float(error[x, y]),
+            }
+            for key, value in row.items():
+                table.setdefault(key, []).append(value)
+    write_table(path, table)
