@@ -162,8 +162,13 @@ class DelphesReader(EventReader):
         if f"{fat}.Tau[5]" not in self._tree:
             self.conventions["fat_jets.tau"] = "0, as the file has no N-subjettiness"
 
-    def _leaves(self) -> Sequence[str]:
+    def leaves(self) -> Sequence[str]:
+        """Every leaf that reading may need."""
         leaves = [leaf for columns in self._columns.values() for leaf in columns.values()]
+        met = self._config.missing_energy
+        event = ["Event.Number", "Event.Weight", "ScalarHT.HT", *([f"{met}.MET", f"{met}.Phi"] if met else [])]
+        event += [f"{branch}.Area" for name, branch in self._collections.items() if "jets" in name]
+        leaves += [leaf for leaf in event if leaf in self._tree]
         if self._constituents_leaf is not None:
             leaves.append(self._constituents_leaf)
             fat = self._collections["fat_jets"]

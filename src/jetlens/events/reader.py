@@ -158,7 +158,7 @@ class EventReader(abc.ABC):
 
     def _edges(self, events: int | None) -> list[int]:
         """Chunk boundaries: where baskets start, if that is within reach, so that none is read twice."""
-        leaves = self._leaves()
+        leaves = self.leaves()
         if events is None:
             available = max(self._config.memory_gb * 1e9 - _BASE_BYTES, 0.1e9 * self._config.memory_gb)
             events = max(int(available / _COPIES / max(self._tree.bytes_per_event(leaves), 1.0)), 1)
@@ -171,7 +171,7 @@ class EventReader(abc.ABC):
         return edges
 
     @abc.abstractmethod
-    def _leaves(self) -> Sequence[str]:
+    def leaves(self) -> Sequence[str]:
         """Every leaf that reading may need."""
 
     @abc.abstractmethod

@@ -109,24 +109,28 @@ def resolve(
     Returns:
         rows into the candidates joined one collection after the other.
     """
-    keys = np.concatenate([c[id_column] & ID_BITS for c in candidates]).astype(np.int64)
-    owners = np.concatenate([c.events for c in candidates])
+    total = sum(len(c[id_column]) for c in candidates)
     wanted = (ids & ID_BITS).astype(np.int64)
-    if len(keys) == 0 or len(wanted) == 0:
+    if total == 0 or len(wanted) == 0:
         return Resolved(np.full(len(wanted), UNMATCHED, dtype=np.int64), 0)
     low, high = _id_range(candidates, id_column)
     spans = np.maximum(high - low + 1, 0)
+    size = int(spans.sum())
+    if size > TABLE_SLOTS * total or size >= 1 << 31:
+        return _resolve_sorted(events, wanted, candidates, id_column)
     base = np.cumsum(spans) - spans - low
-    if int(spans.sum()) > TABLE_SLOTS * len(keys):
-        return _resolve_sorted(events, wanted, owners, keys)
-    slots = base[owners] + keys
-    table = np.full(int(spans.sum()), UNMATCHED, dtype=np.int32)
-    order = np.arange(len(keys), dtype=np.int32)
-    table[slots[::-1]] = order[::-1]  # of equal slots the last one written stays: the first candidate
+    small = base.astype(np.int32)
+    table = np.full(size, UNMATCHED, dtype=np.int32)
+    end = total
+    for collection in reversed(candidates):  # of equal slots the last one written stays: the first candidate
+        keys = (collection[id_column] & ID_BITS).view(np.int32) + np.repeat(small, collection.counts)
+        begin = end - len(keys)
+        table[keys[::-1]] = np.arange(end - 1, begin - 1, -1, dtype=np.int32)
+        end = begin
     inside = (wanted >= low[events]) & (wanted <= high[events])
-    rows = np.full(len(wanted), UNMATCHED, dtype=np.int64)
-    rows[inside] = table[base[events[inside]] + wanted[inside]]
-    return Resolved(rows, int(np.count_nonzero(table[slots] != order)))
+    slots = np.where(inside, base[events] + wanted, 0)
+    rows = np.where(inside, table[slots], UNMATCHED).astype(np.int64)
+    return Resolved(rows, total - int(np.count_nonzero(table != UNMATCHED)))
 
 
 def _id_range(candidates: Sequence[Jagged], id_column: str) -> tuple[Index, Index]:
@@ -144,8 +148,10 @@ def _id_range(candidates: Sequence[Jagged], id_column: str) -> tuple[Index, Inde
     return low, high
 
 
-def _resolve_sorted(events: Index, wanted: Index, owners: Index, keys: Index) -> Resolved:
+def _resolve_sorted(events: Index, wanted: Index, candidates: Sequence[Jagged], id_column: str) -> Resolved:
     """The same by sort and search, for files whose ids are spread too wide for a table."""
+    keys = np.concatenate([c[id_column] & ID_BITS for c in candidates]).astype(np.int64)
+    owners = np.concatenate([c.events for c in candidates])
     combined = (owners << 24) | keys
     order = np.argsort(combined, kind="stable")
     ordered = combined[order]

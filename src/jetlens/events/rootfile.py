@@ -25,6 +25,10 @@ from uproot.source.cursor import Cursor
 from jetlens.errors import FileError, JetlensError, did_you_mean
 from jetlens.events.jagged import Column, Index, offsets_from_counts
 
+_CLONES_COUNTER, _CLONES_MEMBER = 3, 31  # TBranchElement::fType: a TClonesArray's counter, one of its members
+_STREAMER_TYPES = {1: ">i1", 2: ">i2", 3: ">i4", 5: ">f4", 8: ">f8", 11: ">u1", 12: ">u2", 13: ">u4", 16: ">i8"}
+_STREAMER_TYPES |= {17: ">u8", 18: "?"}
+
 
 @contextlib.contextmanager
 def clear_errors(path: str, doing: str) -> Iterator[None]:
@@ -84,7 +88,9 @@ class RootTree:
         self.path = path
         _check_local(path)
         with clear_errors(path, "opening"):
-            self._file = uproot.open({path: None})
+            # for a local file a thread per request only adds switches between threads
+            options = {} if "://" in path else {"use_threads": False}
+            self._file = uproot.open({path: None}, **options)
         with contextlib.ExitStack() as stack:
             stack.callback(self._file.close)
             with clear_errors(path, "reading the table of contents"):
@@ -97,6 +103,7 @@ class RootTree:
                 self._check_entries()
             stack.pop_all()
         self._kept: dict[str, tuple[int, Any]] = {}
+        self._dtypes: dict[str, np.dtype[Any]] = {}
 
     def close(self) -> None:
         """Close the file."""
@@ -192,15 +199,10 @@ class RootTree:
         return data, edges
 
     def _dtype(self, leaf: str) -> np.dtype[Any]:
-        with clear_errors(self.path, f"reading the type of branch '{leaf}'"):
-            interpretation = self._branches[leaf].interpretation
-            content = getattr(interpretation, "content", interpretation)
-            if getattr(interpretation, "header_bytes", 0) or not isinstance(content, uproot.AsDtype):
-                raise FileError(
-                    f"{self.path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers"
-                )
-            dtype: np.dtype[Any] = np.dtype(content.from_dtype)
-            return dtype
+        if leaf not in self._dtypes:
+            with clear_errors(self.path, f"reading the type of branch '{leaf}'"):
+                self._dtypes[leaf] = _stored_type(self.path, leaf, self._branches[leaf])
+        return self._dtypes[leaf]
 
     def _mismatch(self, leaf: str, found: str) -> FileError:
         return FileError(
@@ -305,6 +307,28 @@ class RootTree:
         if rest:
             raise self._mismatch(request.name, f"{len(basket.data)} bytes for {entries} entries")
         return np.arange(entries + 1, dtype=np.int64) * size
+
+
+def _stored_type(path: str, leaf: str, branch: Any) -> np.dtype[Any]:
+    """How a branch's numbers are stored.
+
+    Branches of split objects carry ROOT's type code (``TVirtualStreamerInfo::EReadWrite``), which is read here; asking
+    uproot for its interpretation gives the same, but takes a millisecond or more per branch.
+    """
+    if branch.has_member("fStreamerType") and len(branch.member("fLeaves")) == 1:
+        if branch.member("fType") == _CLONES_COUNTER:
+            return np.dtype(">i4")
+        code = int(branch.member("fStreamerType"))
+        length = int(branch.member("fLeaves")[0].member("fLen"))
+        if code in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER and length == 1:
+            return np.dtype(_STREAMER_TYPES[code])
+        if code - 20 in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER:  # 20 is kOffsetL, a fixed array
+            return np.dtype((_STREAMER_TYPES[code - 20], (length,)))
+    interpretation = branch.interpretation
+    content = getattr(interpretation, "content", interpretation)
+    if getattr(interpretation, "header_bytes", 0) or not isinstance(content, uproot.AsDtype):
+        raise FileError(f"{path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers")
+    return np.dtype(content.from_dtype)
 
 
 def _check_local(path: str) -> None:

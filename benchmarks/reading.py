@@ -1,0 +1,119 @@
+"""How fast events are read: from a Delphes file to padded arrays of jet constituents, beside uproot's plain read.
+
+    python benchmarks/reading.py [--repeat 15] [--coffea PYTHON] [FILE ...]
+
+On one pinned core and in one process, taking turns, the best of several repetitions each:
+
+* plain: ``uproot`` opens the file and reads the same leaves as they are (``tree.arrays(leaves, how=dict)``);
+* full: ``jetlens.events`` opens the file, reads the leaves, resolves the constituents of the two leading fat jets by
+  reference, sorts them by pT and pads pt, eta, phi, energy of the leading 50.
+
+``--coffea`` names the Python of an environment with coffea: its DelphesSchema then reads pt, eta, phi and mass of the
+fat jets only. The last line is the ratio of full over plain for the first file, the opening of the file included in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import uproot
+
+from jetlens.config.reading import ReadingConfig
+from jetlens.events import open_events
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = [
+    ROOT / "resources" / "demo" / "signal_H1000_hh_4b.root",
+    ROOT.parent / "shared" / "data" / "delphes_formats" / "stock_card_signal_30_events.root",
+]
+COFFEA = """
+import sys, time, warnings
+warnings.filterwarnings("ignore")
+from coffea.nanoevents import DelphesSchema, NanoEventsFactory
+best, path = 1e9, sys.argv[1]
+for _ in range(int(sys.argv[2])):
+    begin = time.perf_counter()
+    events = NanoEventsFactory.from_root({path: "Delphes"}, schemaclass=DelphesSchema, mode="eager").events()
+    number = sum(len(getattr(events.FatJet, leaf)) for leaf in ("PT", "Eta", "Phi", "Mass")) // 4
+    best = min(best, time.perf_counter() - begin)
+print(number, best)
+"""
+
+
+def plain(path: str, leaves: list[str]) -> tuple[float, float]:
+    """Seconds to open the file and to read the leaves."""
+    begin = time.perf_counter()
+    with uproot.open({path: None}) as file:
+        tree = file["Delphes"]
+        opened = time.perf_counter()
+        tree.arrays(leaves, how=dict)
+    return opened - begin, time.perf_counter() - opened
+
+
+def full(path: str) -> tuple[float, float]:
+    """Seconds to open the file and to read, resolve, sort and pad."""
+    begin = time.perf_counter()
+    with open_events(path, ReadingConfig()) as reader:
+        opened = time.perf_counter()
+        for chunk in reader.chunks():
+            rows = chunk.collections["fat_jets"].leading(2)["row"]
+            chunk.constituents(rows).padded(50)
+    return opened - begin, time.perf_counter() - opened
+
+
+def measure(path: str, repeat: int) -> float:
+    """Print one file's numbers; returns the ratio."""
+    with open_events(path, ReadingConfig()) as reader:
+        leaves, events = list(reader.leaves()), reader.entries
+    runs = [(plain(path, leaves), full(path)) for _ in range(repeat)]
+    rows = {}
+    for name, column in (("plain", 0), ("full", 1)):
+        whole = min(sum(run[column]) for run in runs)
+        rows[name] = whole, min(run[column][1] for run in runs)
+    print(f"{path}: {events} events, {len(leaves)} leaves")
+    for name, (whole, reading) in rows.items():
+        print(
+            f"  {name:6s} {1e3 * whole:8.1f} ms with opening ({events / whole:9.0f} events/s)"
+            f"  {1e3 * reading:8.1f} ms without ({events / reading:9.0f} events/s)"
+        )
+    ratio = rows["full"][0] / rows["plain"][0]
+    print(f"  ratio  {ratio:8.2f} with opening, {rows['full'][1] / rows['plain'][1]:.2f} without")
+    return ratio
+
+
+def main() -> None:
+    """Measure all files."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="*", default=[str(path) for path in FILES if path.exists()])
+    parser.add_argument("--repeat", type=int, default=15)
+    parser.add_argument("--coffea", metavar="PYTHON", help="Python of an environment that has coffea")
+    options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        core = min(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {core})
+        print(f"pinned to core {core}; Python {sys.version.split()[0]}, uproot {uproot.__version__}")
+    ratios = [measure(path, options.repeat) for path in options.files]
+    if options.coffea:
+        for path in options.files:
+            command = [options.coffea, "-c", COFFEA, path, str(options.repeat)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                print(f"  coffea on {path}: {done.stderr.strip().splitlines()[-1]}")
+                continue
+            events, best = done.stdout.split()
+            rate = int(events) / float(best)
+            print(f"  coffea {1e3 * float(best):8.1f} ms for four leaves of {path} ({rate:.0f} events/s)")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"ratio {ratios[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
