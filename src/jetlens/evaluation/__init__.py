@@ -9,6 +9,7 @@ from jetlens.evaluation.metrics import (
     paired_difference,
     roc_curve,
 )
+from jetlens.evaluation.significance import asimov_significance, scan_significance
 from jetlens.evaluation.stage import evaluate
 from jetlens.evaluation.summary import compare, summarise
 
@@ -16,11 +17,13 @@ __all__ = [
     "Difference",
     "Rejection",
     "RocCurve",
+    "asimov_significance",
     "auc",
     "background_rejection",
     "compare",
     "evaluate",
     "paired_difference",
     "roc_curve",
+    "scan_significance",
     "summarise",
 ]

@@ -5,7 +5,8 @@
 ``ensemble``        float64 (N,)      mean of the logits over seeds
 ``seeds``           int64 (S,)        training seeds, as the rows of ``logits``
 ``label``           int8 (N,)         1 signal, 0 background
-``weight``          float64 (N,)      expected events at the analysis' luminosity in the whole sample
+``weight``          float64 (N,)      expected events at the analysis' luminosity; test
+                                      events are scaled to stand for the whole sample
 ``event_number``    int64 (N,)        as in the input file
 ``sample``          int16 (N,)        index into ``sample_names``
 ``sample_names``    str               names of the samples

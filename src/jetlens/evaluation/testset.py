@@ -45,7 +45,9 @@ def select(features: FeatureSet, chosen: NDArray[np.bool_] | NDArray[np.int64]) 
 
 
 def read_test_set(feature_files: Sequence[Path], limit: int | None = None) -> TestSet:
-    """Read the test folds of feature files; whatever was trained on never enters memory together.
+    """Read the test folds of feature files.
+
+    Weights are scaled by folds / test folds, so that they add up to the expected events of the whole sample.
 
     Args:
         feature_files: files of the features stage.
@@ -75,7 +77,10 @@ def read_test_set(feature_files: Sequence[Path], limit: int | None = None) -> Te
 
 def _test_events(path: Path) -> FeatureSet:
     features = read_features(path)
-    return select(features, np.isin(features.fold, features.metadata.test_folds))
+    metadata = features.metadata
+    scale = metadata.folds / len(metadata.test_folds)
+    chosen = select(features, np.isin(features.fold, metadata.test_folds))
+    return dataclasses.replace(chosen, weight=chosen.weight * scale)
 
 
 def _thin(parts: list[FeatureSet], limit: int) -> list[FeatureSet]:

@@ -1,0 +1,75 @@
+import csv
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jetlens.evaluation.scores import Scores, write_scores
+from jetlens.evaluation.significance import asimov_significance, scan_significance, significance_error
+
+
+def literal(s, b, sigma):
+    """The formula as printed in Cowan et al., in higher precision than float."""
+    from decimal import Decimal, getcontext
+
+    getcontext().prec = 60
+    s, b, v = Decimal(s), Decimal(b), Decimal(sigma) ** 2
+    first = (s + b) * ((s + b) * (b + v) / (b * b + (s + b) * v)).ln()
+    second = b * b / v * (1 + v * s / (b * (b + v))).ln()
+    return float((2 * (first - second)).sqrt())
+
+
+@given(st.floats(1e-3, 1e4), st.floats(0.1, 1e6), st.floats(0.01, 0.5))
+def test_formula(s, b, relative):
+    assert asimov_significance(s, b, relative * b) == pytest.approx(literal(s, b, relative * b), rel=2e-4)
+
+
+def test_without_uncertainty():
+    assert asimov_significance(10, 100) == pytest.approx(math.sqrt(2 * (110 * math.log(1.1) - 10)))
+    assert asimov_significance(10, 100, 1e-9) == pytest.approx(asimov_significance(10, 100))
+
+
+@given(st.floats(0.1, 100), st.floats(1, 1e4), st.floats(0.0, 0.3))
+def test_uncertainty_never_helps_and_signal_never_hurts(s, b, relative):
+    z = asimov_significance(s, b, relative * b)
+    assert z <= asimov_significance(s, b) * (1 + 1e-6)
+    assert asimov_significance(1.5 * s, b, relative * b) > z
+
+
+def test_small_signal_is_s_over_root_b():
+    assert asimov_significance(1, 1e6, 0) == pytest.approx(1e-3, rel=1e-4)
+    assert asimov_significance(1, 1e6, 1e5) == pytest.approx(1 / math.sqrt(1e6 + 1e10), rel=1e-4)
+
+
+def test_no_background_says_nothing():
+    assert np.isnan(asimov_significance(5, 0))
+
+
+def test_error_matches_repeated_simulations():
+    rng = np.random.default_rng(2)
+    s, ds, b, db = 50.0, 2.0, 400.0, 15.0
+    z = asimov_significance(
+        rng.normal(s, ds, 4000), b + (shifts := rng.normal(0, db, 4000)), 0.1 * (b + shifts)
+    )
+    assert significance_error(s, ds, b, db, 0.1) == pytest.approx(z.std(), rel=0.1)
+
+
+def test_scan_counts_weighted_events(tmp_path):
+    logits = np.array([3.0, 2.0, 1.0, 0.0, 2.5, -1.0, -2.0, 0.5])
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=np.int8)
+    weight = np.where(label == 1, 2.0, 50.0)
+    names = np.array(["s", "b"])
+    index = (1 - label).astype(np.int16)
+    scores = Scores(
+        logits[None], logits, np.array([1]), label, weight, np.arange(8), index, names, np.array(["S", "B"])
+    )
+    write_scores(tmp_path / "scores.npz", scores)
+    scan_significance(tmp_path, tmp_path / "scan.csv", background_uncertainty=0.2)
+    rows = {row["signal_efficiency"]: row for row in csv.DictReader((tmp_path / "scan.csv").open())}
+    assert rows["0.25"]["significance"] == ""  # nothing of the background passes: no number is made up
+    half = rows["0.50"]
+    assert (float(half["signal"]), float(half["background"])) == (4, 50)
+    assert float(half["background_error"]) == 50
+    assert float(half["significance"]) == pytest.approx(float(asimov_significance(4, 50, 10)), rel=1e-4)
