@@ -32,11 +32,13 @@ def open_events(path: str, config: ReadingConfig) -> EventReader:
     Raises:
         FileError: if the file is unreadable or truncated, or lacks a tree or branch that is needed.
     """
-    from jetlens.events.delphes import (
-        TREES,
-        DelphesReader,
-    )  # uproot takes a while to import: only when it is needed
+    from jetlens.events import delphes, nanoaod  # here, as uproot takes a while to import
     from jetlens.events.rootfile import RootTree
 
-    tree = RootTree(path, config.tree, TREES)
-    return DelphesReader(tree, config)
+    allowed = {"delphes": delphes.TREES, "nanoaod": nanoaod.TREES, "auto": (*delphes.TREES, *nanoaod.TREES)}
+    tree = RootTree(path, config.tree, allowed[config.format])
+    if config.format == "nanoaod" or (
+        config.format == "auto" and "Event_size" not in tree and "event" in tree
+    ):
+        return nanoaod.NanoReader(tree, config)
+    return delphes.DelphesReader(tree, config)

@@ -21,7 +21,6 @@ electron, muon mass        0.000511, 0.105658 GeV
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -30,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.reading import ReadingConfig
-from jetlens.errors import FileError, JetlensWarning, did_you_mean
+from jetlens.errors import FileError, did_you_mean
 from jetlens.events.jagged import Column, Index, Jagged, offsets_from_counts
-from jetlens.events.kinematics import MAX_ABS_ETA, wrap_phi
+from jetlens.events.kinematics import wrap_phi
 from jetlens.events.reader import (
     ELECTRON_MASS,
     MUON_MASS,
@@ -40,8 +39,8 @@ from jetlens.events.reader import (
     Chunk,
     Constituents,
     EventReader,
-    by_falling_pt,
-    unmatched_error,
+    empty_collection,
+    gather,
 )
 from jetlens.events.references import UNMATCHED, parse_reference_arrays, resolve
 from jetlens.events.rootfile import RootTree
@@ -166,7 +165,12 @@ class DelphesReader(EventReader):
         """Every leaf that reading may need."""
         leaves = [leaf for columns in self._columns.values() for leaf in columns.values()]
         met = self._config.missing_energy
-        event = ["Event.Number", "Event.Weight", "ScalarHT.HT", *([f"{met}.MET", f"{met}.Phi"] if met else [])]
+        event = [
+            "Event.Number",
+            "Event.Weight",
+            "ScalarHT.HT",
+            *([f"{met}.MET", f"{met}.Phi"] if met else []),
+        ]
         event += [f"{branch}.Area" for name, branch in self._collections.items() if "jets" in name]
         leaves += [leaf for leaf in event if leaf in self._tree]
         if self._constituents_leaf is not None:
@@ -184,7 +188,7 @@ class DelphesReader(EventReader):
         collections = {name: self._collection(name, counts[name], start, stop) for name in self._collections}
         for name in _OPTIONAL:
             if name not in collections:
-                collections[name] = _empty(stop - start, name)
+                collections[name] = empty_collection(stop - start, name)
         met, met_phi = self._missing_energy(start, stop)
         return Chunk(
             number=self._event_number(start, stop),
@@ -211,7 +215,7 @@ class DelphesReader(EventReader):
         if name == "fat_jets":
             columns |= self._substructure(branch, counts, start, stop)
             columns["row"] = np.arange(total)
-        self._check(branch, columns)
+        self.check(branch, columns)
         return Jagged(offsets_from_counts(counts), columns).sorted_by("pt")
 
     def _substructure(self, branch: str, counts: Index, start: int, stop: int) -> dict[str, Column]:
@@ -276,17 +280,8 @@ class DelphesReader(EventReader):
 
     def _one_per_event(self, leaf: str, start: int, stop: int) -> Column:
         values = self._tree.columns([leaf], np.ones(stop - start, dtype=np.int64), start, stop)[leaf]
-        self._check(leaf, {"value": values})
+        self.check(leaf, {"value": values})
         return values
-
-    def _check(self, branch: str, columns: dict[str, Column]) -> None:
-        for name, values in columns.items():
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise FileError(
-                    f"{self.path}: branch '{branch}' has a {name} that is no number; the file is damaged"
-                )
-        if "pt" in columns and np.any(columns["pt"] < 0):
-            raise FileError(f"{self.path}: branch '{branch}' has a negative pt; the file is damaged")
 
     # ---- constituents ------------------------------------------------------------------------------------------
 
@@ -304,27 +299,14 @@ class DelphesReader(EventReader):
         resolved = resolve(np.repeat(events, number), ids, candidates)
         found = resolved.rows != UNMATCHED
         matched = int(np.count_nonzero(found))
-        if matched < len(ids):
-            error = unmatched_error(self.path, len(ids), matched, branches)
-            if self._config.unmatched == "fail":
-                raise error
-            warnings.warn(str(error), JetlensWarning, stacklevel=2)
+        self.report_unmatched(len(ids), matched, branches)
         if resolved.duplicates and self._config.constituents is None:
             raise FileError(
                 f"{self.path}: {resolved.duplicates} objects of {', '.join(branches)} share their id with "
                 "another one of the same event; the file is damaged"
             )
-        owner, picked = np.repeat(np.arange(len(rows)), number)[found], resolved.rows[found]
-        pt = np.concatenate([c["pt"] for c in candidates])[picked]
-        order, offsets = by_falling_pt(owner, pt, len(rows))
-        picked = picked[order]
-        columns: dict[str, Column] = {"pt": pt[order]}
-        for name in candidates[0].columns:
-            if name not in ("id", "pt"):
-                columns[name] = np.concatenate([c[name] for c in candidates])[picked]
-        columns["eta"] = np.clip(columns["eta"], -MAX_ABS_ETA, MAX_ABS_ETA)
-        columns["phi"] = wrap_phi(columns["phi"])
-        return Constituents(Jagged(offsets, columns), len(ids), matched)
+        owner = np.repeat(np.arange(len(rows)), number)[found]
+        return Constituents(gather(candidates, resolved.rows[found], owner, len(rows)), len(ids), matched)
 
     def _constituent_columns(self, branch: str) -> dict[str, str]:
         """Leaves to read of one branch of constituents."""
@@ -342,7 +324,7 @@ class DelphesReader(EventReader):
         content = self._tree.columns(list(leaves.values()), counts, start, stop)
         columns = {column: content[leaf] for column, leaf in leaves.items()}
         total = int(counts.sum())
-        self._check(branch, columns)
+        self.check(branch, columns)
         kind = _type_of(branch)
         charge = columns.get("charge", np.zeros(total, dtype=np.int8)).astype(np.int8)
         pid = columns.pop("pid", None)
@@ -350,8 +332,7 @@ class DelphesReader(EventReader):
         columns["type"] = np.full(total, kind, dtype=np.uint8) if kind is not None else _types(charge, pid)
         for column in ("mass", "d0", "d0_error", "dz", "dz_error"):
             columns.setdefault(column, np.zeros(total, dtype=np.float32))
-        ordered = ("id", "pt", "eta", "phi", "mass", "charge", "type", "d0", "d0_error", "dz", "dz_error")
-        return Jagged(offsets_from_counts(counts), {name: columns[name] for name in ordered})
+        return Jagged(offsets_from_counts(counts), columns)
 
     def _constituent_branches(self) -> list[str]:
         """Branches that the fat jets' references point to, found by looking at the first events that have any."""
@@ -423,14 +404,3 @@ def _types(charge: NDArray[Any], pid: NDArray[Any] | None) -> NDArray[np.uint8]:
     photon = np.zeros(len(charge), dtype=bool) if pid is None else pid == 22
     kinds = np.where(charge != 0, TYPES["track"], np.where(photon, TYPES["photon"], TYPES["neutral_hadron"]))
     return kinds.astype(np.uint8)
-
-
-def _empty(events: int, name: str) -> Jagged:
-    names = {**_JET, **_OPTIONAL[name]}
-    columns: dict[str, Column] = {column: np.zeros(0, dtype=np.float32) for column in names}
-    if "jets" in name:
-        columns["area"] = np.zeros(0, dtype=np.float32)
-    if name == "fat_jets":
-        columns |= {f"tau{n}": np.zeros(0, dtype=np.float32) for n in range(1, 6)}
-        columns |= {"soft_drop_mass": np.zeros(0, dtype=np.float32), "row": np.zeros(0, dtype=np.int64)}
-    return Jagged(np.zeros(events + 1, dtype=np.int64), columns)

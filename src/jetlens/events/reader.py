@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.config.quantities import LEAVES
 from jetlens.config.reading import ReadingConfig
-from jetlens.errors import FileError
+from jetlens.errors import FileError, JetlensWarning
 from jetlens.events.jagged import Index, Jagged, Mask, offsets_from_counts
+from jetlens.events.kinematics import MAX_ABS_ETA, energy, wrap_phi
 
 if TYPE_CHECKING:
     from jetlens.events.rootfile import RootTree
@@ -55,8 +58,6 @@ class Constituents:
         Returns:
             float32 (jets, number, 4), zero where a jet has fewer; bool (jets, number), true where real.
         """
-        from jetlens.events.kinematics import energy
-
         rows, mask = self.jets.padding(number)
         values = np.zeros((*rows.shape, 4), dtype=np.float32)
         real = rows[mask]
@@ -170,6 +171,36 @@ class EventReader(abc.ABC):
             edges.append(aligned if aligned > edges[-1] else target)
         return edges
 
+    def check(self, branch: str, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse values that no detector gives.
+
+        Raises:
+            FileError: naming the branch, if a value is not finite or a transverse momentum is negative.
+        """
+        for name, values in columns.items():
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise FileError(
+                    f"{self.path}: branch '{branch}' has a {name} that is no number; the file is damaged"
+                )
+        if "pt" in columns and np.any(columns["pt"] < 0):
+            raise FileError(f"{self.path}: branch '{branch}' has a negative pt; the file is damaged")
+
+    def report_unmatched(self, references: int, matched: int, branches: Sequence[str]) -> None:
+        """Fail or warn, as ``reading.unmatched`` says, if references match nothing.
+
+        Raises:
+            FileError: if it says ``fail``.
+        """
+        if matched == references:
+            return
+        text = (
+            f"{self.path}: {references - matched} of {references} constituent references match no object in "
+            f"{', '.join(branches)}; name the right branches in reading.constituents, or set reading.unmatched: warn"
+        )
+        if self._config.unmatched == "fail":
+            raise FileError(text)
+        warnings.warn(text, JetlensWarning, stacklevel=2)
+
     @abc.abstractmethod
     def leaves(self) -> Sequence[str]:
         """Every leaf that reading may need."""
@@ -204,9 +235,36 @@ def by_falling_pt(owner: Index, pt: NDArray[np.float32], jets: int) -> tuple[Ind
     return offsets[owner] + (key & np.uint64(0xFFF)).astype(np.int64), offsets
 
 
-def unmatched_error(path: str, references: int, matched: int, branches: Sequence[str]) -> FileError:
-    """Return the error for references that point to nothing."""
-    return FileError(
-        f"{path}: {references - matched} of {references} constituent references match no object in "
-        f"{', '.join(branches)}; name the right branches in reading.constituents, or set reading.unmatched: warn"
-    )
+CONSTITUENT_COLUMNS = ("pt", "eta", "phi", "mass", "charge", "type", "d0", "d0_error", "dz", "dz_error")
+
+
+def gather(candidates: Sequence[Jagged], rows: Index, owner: Index, jets: int) -> Jagged:
+    """Collect the constituents of jets from the objects they were found among.
+
+    Args:
+        candidates: collections with :data:`CONSTITUENT_COLUMNS`.
+        rows: rows into the joined collections, int64 (n,).
+        owner: the jet of each, rising, int64 (n,).
+        jets: number of jets.
+
+    Returns:
+        one entry per jet, falling in pT; η cut to ±20, φ in (−π, π].
+    """
+    pt = np.concatenate([c["pt"] for c in candidates])[rows]
+    order, offsets = by_falling_pt(owner, pt, jets)
+    rows = rows[order]
+    columns = {"pt": pt[order]}
+    for name in CONSTITUENT_COLUMNS[1:]:
+        columns[name] = np.concatenate([c[name] for c in candidates])[rows]
+    columns["eta"] = np.clip(columns["eta"], -MAX_ABS_ETA, MAX_ABS_ETA)
+    columns["phi"] = wrap_phi(columns["phi"])
+    return Jagged(offsets, columns)
+
+
+def empty_collection(events: int, name: str) -> Jagged:
+    """Return a collection without objects, with all the columns that it would have."""
+    columns: dict[str, NDArray[Any]] = {leaf: np.zeros(0, dtype=np.float32) for leaf in LEAVES[name]}
+    columns |= {leaf: np.zeros(0, dtype=np.int32) for leaf in ("b_tag", "charge") if leaf in columns}
+    if name == "fat_jets":
+        columns["row"] = np.zeros(0, dtype=np.int64)
+    return Jagged(np.zeros(events + 1, dtype=np.int64), columns)

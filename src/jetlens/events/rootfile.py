@@ -26,7 +26,17 @@ from jetlens.errors import FileError, JetlensError, did_you_mean
 from jetlens.events.jagged import Column, Index, offsets_from_counts
 
 _CLONES_COUNTER, _CLONES_MEMBER = 3, 31  # TBranchElement::fType: a TClonesArray's counter, one of its members
-_STREAMER_TYPES = {1: ">i1", 2: ">i2", 3: ">i4", 5: ">f4", 8: ">f8", 11: ">u1", 12: ">u2", 13: ">u4", 16: ">i8"}
+_STREAMER_TYPES = {
+    1: ">i1",
+    2: ">i2",
+    3: ">i4",
+    5: ">f4",
+    8: ">f8",
+    11: ">u1",
+    12: ">u2",
+    13: ">u4",
+    16: ">i8",
+}
 _STREAMER_TYPES |= {17: ">u8", 18: "?"}
 
 
@@ -322,13 +332,16 @@ def _stored_type(path: str, leaf: str, branch: Any) -> np.dtype[Any]:
         length = int(branch.member("fLeaves")[0].member("fLen"))
         if code in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER and length == 1:
             return np.dtype(_STREAMER_TYPES[code])
-        if code - 20 in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER:  # 20 is kOffsetL, a fixed array
+        if (
+            code - 20 in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER
+        ):  # 20 is kOffsetL, a fixed array
             return np.dtype((_STREAMER_TYPES[code - 20], (length,)))
     interpretation = branch.interpretation
     content = getattr(interpretation, "content", interpretation)
     if getattr(interpretation, "header_bytes", 0) or not isinstance(content, uproot.AsDtype):
         raise FileError(f"{path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers")
-    return np.dtype(content.from_dtype)
+    dtype: np.dtype[Any] = np.dtype(content.from_dtype)
+    return dtype
 
 
 def _check_local(path: str) -> None:
