@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
+from _figure import drawing
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.evaluation import FiguresConfig, Histogram
+    from jetlens.config.evaluation import Histogram
     from jetlens.figures.kinematics import draw_kinematics
 
-    histogram = Histogram.model_validate(snakemake.params.histogram)
     draw_kinematics(
         [Path(file) for file in snakemake.input.skims],
         [Path(file) for file in snakemake.input.features],
-        [Path(file) for file in snakemake.output.figure],
-        Path(snakemake.output.csv),
-        histograms={snakemake.wildcards.quantity: histogram},
+        histograms={snakemake.wildcards.quantity: Histogram.model_validate(snakemake.params.histogram)},
         luminosity_fb=snakemake.params.luminosity_fb,
-        figures=FiguresConfig.model_validate(snakemake.params.figures),
+        **drawing(snakemake),
     )

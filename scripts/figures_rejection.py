@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
+from _figure import drawing
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.evaluation import FiguresConfig
     from jetlens.figures.roc import draw_rejection
 
-    draw_rejection(
-        [Path(folder) for folder in snakemake.params.folders],
-        [Path(file) for file in snakemake.output.figure],
-        Path(snakemake.output.csv),
-        figures=FiguresConfig.model_validate(snakemake.params.figures),
-    )
+    draw_rejection([Path(folder) for folder in snakemake.params.folders], **drawing(snakemake))

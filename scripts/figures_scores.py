@@ -2,16 +2,10 @@
 
 from pathlib import Path
 
+from _figure import drawing
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.evaluation import FiguresConfig
     from jetlens.figures.scores import draw_scores
 
-    draw_scores(
-        Path(snakemake.input[0]).parent,
-        [Path(file) for file in snakemake.output.figure],
-        Path(snakemake.output.csv),
-        variant=snakemake.wildcards.variant,
-        figures=FiguresConfig.model_validate(snakemake.params.figures),
-    )
+    draw_scores(Path(snakemake.input[0]).parent, variant=snakemake.wildcards.variant, **drawing(snakemake))
