@@ -57,7 +57,7 @@ def draw_faithfulness(
                 band = np.array(entry.get("curve_error_minus_random", np.zeros_like(y)))
                 label = NAMES[name]
                 if "minus_random" in entry:
-                    label += ": {:+.3f} ± {:.3f}".format(*entry["minus_random"])
+                    label += ": {:+.3f} ± {:.3f}".format(*entry["minus_random"]).replace("-", "−")
                 axes.plot(100 * share, y, marker="o", markersize=3.5, label=label, **style)
                 axes.fill_between(
                     100 * share, y - band, y + band, color=style["color"], alpha=0.2, linewidth=0
@@ -69,7 +69,7 @@ def draw_faithfulness(
             axes.set_xlabel(f"Constituents {verb} [%]")
             axes.set_xlim(0, 100)
             axes.legend(
-                title=f"{kind}: area under the curve minus that of random order",
+                title=f"{kind}: area − area of random order",
                 loc="upper center",
                 bbox_to_anchor=(0.5, -0.17),
             )
