@@ -9,7 +9,7 @@ On one pinned core and in one process, taking turns, the best of several repetit
   reference, sorts them by pT and pads pt, eta, phi, energy of the leading 50.
 
 ``--coffea`` names the Python of an environment with coffea: its DelphesSchema then reads pt, eta, phi and mass of the
-fat jets only. The last line is the ratio of full over plain for the first file, the opening of the file included in both.
+fat jets only. The last line is the ratio of full over plain for the first file, the opening included in both.
 """
 
 from __future__ import annotations

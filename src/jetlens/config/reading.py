@@ -41,6 +41,10 @@ class ReadingConfig(Section):
     unmatched: Literal["fail", "warn"] = Field(
         "fail", description="what to do where a constituent reference matches no object of its event"
     )
+    check_closure: bool = Field(
+        True,
+        description="refuse files in which most fat jets, but not all, are the sum of their constituents",
+    )
     broken_files: Literal["fail", "skip"] = Field(
         "fail", description="skip: leave unreadable files out and list them in the cutflow"
     )

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError, did_you_mean
+from jetlens.events.integrity import check_closure
 from jetlens.events.jagged import Column, Index, Jagged, offsets_from_counts
 from jetlens.events.kinematics import wrap_phi
 from jetlens.events.reader import (
@@ -197,7 +198,9 @@ class DelphesReader(EventReader):
             met_phi=met_phi,
             ht=self._ht(collections["jets"], start, stop),
             collections=collections,
-            _resolve=partial(self._constituents, start, stop, counts.get("fat_jets")),
+            _resolve=partial(
+                self._constituents, start, stop, counts.get("fat_jets"), collections["fat_jets"]
+            ),
         )
 
     def _collection(self, name: str, counts: Index, start: int, stop: int) -> Jagged:
@@ -227,8 +230,11 @@ class DelphesReader(EventReader):
         mass = np.zeros(total, dtype=np.float32)
         if self._groomed is not None:
             vector = self._vectors(self._groomed, counts, start, stop)
-            square = vector[:, 3] ** 2 - (vector[:, :3] ** 2).sum(axis=1)
-            mass = np.sqrt(np.maximum(square, 0)).astype(np.float32)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # of damaged files; the check after tells the user
+                square = vector[:, 3] ** 2 - (vector[:, :3] ** 2).sum(axis=1)
+                mass = np.sqrt(np.maximum(square, 0)).astype(np.float32)
         return columns | {"soft_drop_mass": mass}
 
     def _area(self, branch: str, counts: Index, start: int, stop: int) -> NDArray[np.float32]:
@@ -285,7 +291,9 @@ class DelphesReader(EventReader):
 
     # ---- constituents ------------------------------------------------------------------------------------------
 
-    def _constituents(self, start: int, stop: int, counts: Index | None, rows: Index) -> Constituents:
+    def _constituents(
+        self, start: int, stop: int, counts: Index | None, fat_jets: Jagged, rows: Index
+    ) -> Constituents:
         if self._constituents_leaf is None or counts is None:
             raise FileError(
                 f"{self.path}: constituents are switched off (reading.fat_jets, reading.leading_jets)"
@@ -306,7 +314,13 @@ class DelphesReader(EventReader):
                 "another one of the same event; the file is damaged"
             )
         owner = np.repeat(np.arange(len(rows)), number)[found]
-        return Constituents(gather(candidates, resolved.rows[found], owner, len(rows)), len(ids), matched)
+        jets = gather(candidates, resolved.rows[found], owner, len(rows))
+        if self._config.check_closure and matched == len(ids):
+            place = np.empty(len(fat_jets["row"]), dtype=np.int64)
+            place[fat_jets["row"]] = np.arange(len(place))
+            axes = {name: fat_jets[name][place[rows]] for name in ("pt", "eta", "phi", "mass")}
+            check_closure(self.path, axes, jets)
+        return Constituents(jets, len(ids), matched)
 
     def _constituent_columns(self, branch: str) -> dict[str, str]:
         """Leaves to read of one branch of constituents."""

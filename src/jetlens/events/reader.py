@@ -28,6 +28,22 @@ TYPES = {"track": 0, "photon": 1, "neutral_hadron": 2, "tower": 3}
 ELECTRON_MASS, MUON_MASS = 0.000511, 0.105658
 """GeV; event files do not carry them (PDG 2024)."""
 
+RANGES = {
+    "pt": (0, 1e6),
+    "eta": (-1000, 1000),
+    "phi": (-3.1416, 6.2832),
+    "mass": (-1e6, 1e6),
+    "d0": (-1e5, 1e5),
+}
+RANGES |= {
+    "dz": (-1e6, 1e6),
+    "area": (0, 100),
+    "soft_drop_mass": (0, 1e6),
+    "d0_error": (0, 1e6),
+    "dz_error": (0, 1e6),
+}
+"""What values may be (GeV, radians, mm); anything outside is a sign of damage. φ may run to 2π in some files."""
+
 _BASE_BYTES = 400e6  # the interpreter with numpy, uproot, pyarrow loaded
 _COPIES = (
     8  # raw, byte-swapped, joined, looked up, selected, sorted, written: measured in benchmarks/memory.py

@@ -98,9 +98,7 @@ class RootTree:
         self.path = path
         _check_local(path)
         with clear_errors(path, "opening"):
-            # for a local file a thread per request only adds switches between threads
-            options = {} if "://" in path else {"use_threads": False}
-            self._file = uproot.open({path: None}, **options)
+            self._file = uproot.open({path: None}, **_source_options(path))
         with contextlib.ExitStack() as stack:
             stack.callback(self._file.close)
             with clear_errors(path, "reading the table of contents"):
@@ -317,6 +315,14 @@ class RootTree:
         if rest:
             raise self._mismatch(request.name, f"{len(basket.data)} bytes for {entries} entries")
         return np.arange(entries + 1, dtype=np.int64) * size
+
+
+def _source_options(path: str) -> dict[str, Any]:
+    """How uproot shall fetch bytes: fsspec for all but http, for which it would need aiohttp."""
+    if path.startswith(("http://", "https://")):
+        return {"handler": uproot.source.http.HTTPSource}
+    # for a local file a thread per request only adds switches between threads
+    return {} if "://" in path else {"use_threads": False}
 
 
 def _stored_type(path: str, leaf: str, branch: Any) -> np.dtype[Any]:

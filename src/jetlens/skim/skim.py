@@ -14,6 +14,7 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import ALL_EVENTS, SkimConfig
 from jetlens.errors import FileError
 from jetlens.events import Chunk, EventReader, Jagged, open_events
+from jetlens.events.integrity import verify_checksum
 from jetlens.events.jagged import Mask
 from jetlens.files import atomic_path, write_json
 from jetlens.skim.cuts import passing, select_objects
@@ -59,7 +60,8 @@ def skim_file(
         parquet: the skim file to write, see :mod:`jetlens.skim.parquet`.
         cutflow: the JSON file to write: ``sample``, ``part``, ``source``, ``cuts`` (a list of ``name``, ``events``,
             ``sum_weights``, ``sum_weights_squared``, the first being all events), ``constituents`` (``references``,
-            ``matched``, ``unmatched``), ``conventions``, ``skipped`` (why the file was left out, or null).
+            ``matched``, ``unmatched``), ``conventions``, ``skipped`` (why the file was left out, or null),
+            ``checksum_verified`` (whether a file ``SHA256SUMS`` beside the source has its checksum, and it is right).
         sample: name of the sample.
         part: name of the part.
         reading: what the branches are called.
@@ -71,6 +73,7 @@ def skim_file(
     tally = _Tally([ALL_EVENTS, *(cut.name for cut in skim.cuts)])
     content: dict[str, Any] = {"sample": sample, "part": part, "source": source}
     try:
+        content["checksum_verified"] = verify_checksum(source)
         with open_events(source, reading) as reader, atomic_path(parquet) as temporary:
             counted = _stream(reader, temporary, tally, reading, skim)
             conventions, skipped = reader.conventions, None
