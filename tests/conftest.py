@@ -17,3 +17,79 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"optional test data not here: ../shared/data/{name}")
     return path
+
+
+@pytest.fixture(scope="session")
+def demo_features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Feature files of the demo analysis by sample, made from the demo's Delphes files by the library itself."""
+    from jetlens.config.load import load
+    from jetlens.config.samples import Sample
+    from jetlens.features import build_features
+    from jetlens.skim import skim_file
+
+    config = load(ROOT / "config" / "config.yaml")
+    folder = tmp_path_factory.mktemp("demo_features")
+    files = {}
+    for name, stem, role, cross_section in (
+        ("signal_H1000", "signal_H1000_hh_4b", "signal", 0.003),
+        ("qcd_bbbar", "qcd_bbbar", "background", 30.0),
+        ("ttbar_had", "ttbar_had", "background", 20.0),
+    ):
+        source = str(DEMO / f"{stem}.root")
+        parquet, cutflow = folder / f"{name}.parquet", folder / f"{name}.json"
+        skim_file(source, parquet, cutflow, sample=name, part=stem, reading=config.reading, skim=config.skim)
+        sample = Sample(
+            name=name, process=name, role=role, files={stem: source}, cross_section_pb=cross_section
+        )
+        files[name] = folder / f"{name}.npz"
+        build_features(
+            parquet,
+            [cutflow],
+            files[name],
+            features=config.features,
+            sample=sample,
+            part=stem,
+            luminosity_fb=config.luminosity_fb,
+        )
+    return files
+
+
+@pytest.fixture(scope="session")
+def demo_trees(demo_features: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Boosted trees trained on the demo's features, two seeds: folders as the training stage writes them."""
+    options = {"kind": "gradient_boosting", "streams": ["kinematics"], "iterations": 60}
+    return _train(demo_features, tmp_path_factory.mktemp("demo_trees"), "gradient_boosting", options, 1)
+
+
+@pytest.fixture(scope="session")
+def demo_networks(demo_features: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A small cross-attention network trained on the demo's features, two seeds, two epochs."""
+    block = {"layers": 1, "heads": 2, "feed_forward": 12}
+    options = {
+        "kind": "cross_attention_three_stream",
+        "encoders": {"jet1": block, "jet2": block, "kinematics": block},
+        "query": "kinematics",
+        "cross": block | {"layers": 2},
+        "width": 8,
+        "embedding": [8],
+        "head": [8],
+    }
+    folder = tmp_path_factory.mktemp("demo_networks")
+    return _train(demo_features, folder, "cross_attention_three_stream", options, 2)
+
+
+def _train(
+    features: dict[str, Path], folder: Path, variant: str, options: dict[str, object], epochs: int
+) -> list[Path]:
+    from pydantic import TypeAdapter
+
+    from jetlens.config.models import ModelOptions
+    from jetlens.config.training import TrainingConfig
+    from jetlens.training import train
+
+    parsed = TypeAdapter(ModelOptions).validate_python(options)
+    folders = [folder / variant / f"seed{seed}" for seed in (1, 2)]
+    for seed, output in zip((1, 2), folders, strict=True):
+        settings = TrainingConfig(variants=[variant], seeds=[seed], epochs=epochs)
+        train(list(features.values()), output, variant=variant, options=parsed, training=settings, seed=seed)
+    return folders

@@ -201,9 +201,12 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
         if bias is not None:
             scores = scores + bias
         weight = ops.cast(real, scores.dtype)[:, None, None, :]
-        scores = ops.softmax(scores + (1.0 - weight) * NEGLIGIBLE, axis=-1) * weight
+        scores = ops.softmax(scores + (1.0 - weight) * NEGLIGIBLE, axis=-1)
         output = ops.transpose(ops.matmul(scores, v), (0, 2, 1, 3))
-        return ops.reshape(output, (-1, ops.shape(output)[1], self.heads * head_width)), scores
+        output = ops.reshape(output, (-1, ops.shape(output)[1], self.heads * head_width))
+        # without a single real key the softmax is flat over padding: nothing is then gathered
+        some = ops.cast(ops.any(real, axis=-1), output.dtype)[:, None, None]
+        return output * some, scores * weight
 
     def _split(self, x: Any, head_width: int) -> Any:
         return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], self.heads, head_width)), (0, 2, 1, 3))

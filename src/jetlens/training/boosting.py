@@ -123,9 +123,13 @@ def grow(
         tol=0.0,
         random_state=seed,
     )
+    X = columns(training.inputs, options)
+    X[:, np.isnan(X).all(axis=0)] = (
+        0.0  # scikit-learn cannot bin a column without values; none splits on a constant
+    )
     with threadpool_limits(threads):
         classifier.fit(
-            columns(training.inputs, options),
+            X,
             training.label.astype(int),
             sample_weight=training.weight,
             X_val=columns(validation.inputs, options),

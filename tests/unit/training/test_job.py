@@ -1,0 +1,201 @@
+"""Whole trainings: repeatable to the bit, resumable after a kill, stopped early at the best weights."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jetlens.errors import ConfigError, FileError
+from jetlens.features.featurefile import FeatureSet, concatenate, read_features
+from jetlens.training import load_model, train
+from jetlens.training.job import CHECKPOINT
+
+from .conftest import TINY, model_options, training_config
+
+
+@pytest.fixture(scope="module")
+def trained(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train(files, folder, variant="tiny", options=model_options(), training=training_config(), seed=5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def everything(files: list[Path]) -> FeatureSet:
+    return concatenate([read_features(f) for f in files])
+
+
+def weights(folder: Path) -> list[Any]:
+    return [np.asarray(w) for w in load_model(folder).model.get_weights()]
+
+
+def same(a: list[Any], b: list[Any]) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_folder_holds_the_contract(trained: Path) -> None:
+    assert sorted(p.name for p in trained.iterdir()) == ["history.csv", "manifest.json", "model.keras"]
+    with (trained / "history.csv").open() as stream:
+        history = list(csv.DictReader(stream))
+    assert [int(row["epoch"]) for row in history] == [1, 2]
+    assert all(np.isfinite(float(value)) for row in history for value in row.values())
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert manifest["seed"] == 5
+    assert manifest["backend"] == "tensorflow"
+    assert set(manifest["features"]["streams"]) >= {"jet1", "kinematics"}
+    assert manifest["events"]["training"]["signal"] > manifest["events"]["validation"]["signal"] > 50
+    features = manifest["features"]
+    standardisation = 2 * (len(features["streams"]["jet1"]["features"]) + len(features["event"]["features"]))
+    assert manifest["parameters"] == sum(w.size for w in weights(trained)) - 2 * (
+        15 + 8
+    )  # but the standardisation
+
+
+def test_same_seed_same_bits_other_seed_other_bits(files: list[Path], trained: Path, tmp_path: Path) -> None:
+    for name, seed in (("again", 5), ("other", 6)):
+        train(
+            files,
+            tmp_path / name,
+            variant="tiny",
+            options=model_options(),
+            training=training_config(),
+            seed=seed,
+        )
+    assert same(weights(tmp_path / "again"), weights(trained))
+    assert not same(weights(tmp_path / "other"), weights(trained))
+
+
+def test_scores_do_not_depend_on_batching_and_learn(trained: Path, everything: FeatureSet) -> None:
+    model = load_model(trained)
+    logits = model.predict_logits(everything, batch_size=64)
+    assert logits.shape == (len(everything),)
+    np.testing.assert_allclose(logits, model.predict_logits(everything, batch_size=501), atol=2e-6)
+    assert logits[everything.label == 1].mean() > logits[everything.label == 0].mean() + 0.3
+
+
+def test_standardisation_knows_training_tokens_only(trained: Path, everything: FeatureSet) -> None:
+    """Neither padding, nor validation or test events, nor labels enter."""
+    metadata = everything.metadata
+    chosen = ~np.isin(everything.fold, [*metadata.validation_folds, *metadata.test_folds])
+    tokens = everything.streams["jet1"][chosen][everything.masks["jet1"][chosen]].astype(float)
+    mean, scale = (np.asarray(w) for w in load_model(trained).model.get_layer("jet1_standardisation").weights)
+    np.testing.assert_allclose(mean, tokens.mean(axis=0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scale, tokens.std(axis=0), rtol=1e-4)
+
+
+def test_best_weights_are_kept(files: list[Path], tmp_path: Path, everything: FeatureSet) -> None:
+    """[13] Early stopping on the validation folds, whose loss the kept weights reproduce."""
+    config = training_config(epochs=12, patience=1, learning_rate=0.1)
+    train(files, tmp_path, variant="tiny", options=model_options(), training=config, seed=1)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["epochs"] < 12
+    assert manifest["best_epoch"] == manifest["epochs"] - 1
+    with (tmp_path / "history.csv").open() as stream:
+        losses = [float(row["validation_loss"]) for row in csv.DictReader(stream)]
+    assert min(losses) == losses[manifest["best_epoch"] - 1] == manifest["validation_loss"]
+    chosen = np.isin(everything.fold, everything.metadata.validation_folds)
+    z, y = load_model(tmp_path).predict_logits(everything)[chosen].astype(float), everything.label[chosen]
+    loss = np.logaddexp(0, z) - y * z
+    assert 0.5 * (loss[y == 1].mean() + loss[y == 0].mean()) == pytest.approx(min(losses), rel=1e-4)
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from jetlens.training import train
+from tests.unit.training.conftest import model_options, training_config
+files, output, epochs = json.loads(sys.argv[1])
+train([Path(f) for f in files], Path(output), variant="tiny", options=model_options(),
+      training=training_config(epochs=epochs, augmentation=["rotate_phi"], ema=0.9), seed=9)
+"""
+
+
+def start(files: list[Path], folder: Path, epochs: int) -> subprocess.Popen[bytes]:
+    content = json.dumps([[str(f) for f in files], str(folder), epochs])
+    root = Path(__file__).resolve().parents[3]
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, content], cwd=root, stderr=subprocess.DEVNULL)
+
+
+def test_killed_twice_ends_at_the_same_weights(files: list[Path], tmp_path: Path) -> None:
+    """SIGKILL right after the first checkpoints; the rerun goes on, and ends where an undisturbed run ends."""
+    undisturbed = start(files, tmp_path / "a", 12)
+    checkpoint = tmp_path / "b" / CHECKPOINT
+    for _ in range(2):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        process = start(files, tmp_path / "b", 12)
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and process.poll() is None:
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns > before:
+                break
+            time.sleep(0.01)
+        assert process.poll() is None, "ended before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "b" / "model.keras").exists()
+    with np.load(checkpoint, allow_pickle=False) as archive:
+        assert json.loads(str(archive["state"]))["epoch"] >= 2
+    assert start(files, tmp_path / "b", 12).wait() == 0
+    assert undisturbed.wait() == 0
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_other_settings_is_left(files: list[Path], trained: Path, tmp_path: Path) -> None:
+    process = start(files, tmp_path, 30)
+    while not (tmp_path / CHECKPOINT).exists() and process.poll() is None:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    train(files, tmp_path, variant="tiny", options=model_options(), training=training_config(), seed=5)
+    assert same(weights(tmp_path), weights(trained))
+
+
+def test_a_loss_that_is_not_finite_is_explained(files: list[Path], tmp_path: Path) -> None:
+    config = training_config(learning_rate=1e30, gradient_clip=1e30, warmup_epochs=0)
+    with pytest.raises(
+        FileError, match=r"loss became .* in epoch 1, batch \d+; feature ranges there: .*jet1 .* to "
+    ):
+        train(files, tmp_path, variant="tiny", options=model_options(), training=config, seed=1)
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_other_features_are_refused_by_name(trained: Path, everything: FeatureSet) -> None:
+    from dataclasses import replace
+
+    metadata = everything.metadata.model_copy(deep=True)
+    metadata.streams["jet1"].features[0] = "delta_phi"
+    with pytest.raises(FileError, match="stream 'jet1' has 'delta_phi' for 'delta_eta' where 'tiny'"):
+        load_model(trained).predict_logits(replace(everything, metadata=metadata))
+
+
+def test_variants_may_override_training(files: list[Path], tmp_path: Path) -> None:
+    options = model_options(TINY, training={"epochs": 1})
+    train(files, tmp_path, variant="tiny", options=options, training=training_config(epochs=7), seed=1)
+    assert json.loads((tmp_path / "manifest.json").read_text())["epochs"] == 1
+
+
+def test_another_back_end_in_one_process_is_refused(files: list[Path], tmp_path: Path, trained: Path) -> None:
+    with pytest.raises(ConfigError, match="already runs on 'tensorflow'"):
+        train(
+            files,
+            tmp_path,
+            variant="tiny",
+            options=model_options(),
+            training=training_config(backend="jax"),
+            seed=1,
+        )
+
+
+def test_no_model_no_guess(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="holds no trained model"):
+        load_model(tmp_path)
