@@ -63,7 +63,7 @@ def demo_trees(demo_features: dict[str, Path], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def demo_networks(demo_features: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A small cross-attention network trained on the demo's features, two seeds, two epochs."""
+    """A small cross-attention network trained on the demo's features, two seeds, one epoch."""
     block = {"layers": 1, "heads": 2, "feed_forward": 12}
     options = {
         "kind": "cross_attention_three_stream",
@@ -75,7 +75,7 @@ def demo_networks(demo_features: dict[str, Path], tmp_path_factory: pytest.TempP
         "head": [8],
     }
     folder = tmp_path_factory.mktemp("demo_networks")
-    return _train(demo_features, folder, "cross_attention_three_stream", options, 2)
+    return _train(demo_features, folder, "cross_attention_three_stream", options, 1)
 
 
 def _train(

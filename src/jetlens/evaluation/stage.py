@@ -203,7 +203,7 @@ def _on_grid(row: NDArray[np.float64], scores: Scores, weight: NDArray[np.float6
     first = np.append(True, np.diff(curve.signal) > 0)
     # from (ε_S of the step before, its largest ε_B) to (ε_S of this step, its smallest ε_B)
     steps, low, high = curve.signal[first], curve.background[first], curve.background[last]
-    after = np.clip(np.searchsorted(steps, ROC_GRID, side="left"), 0, len(steps) - 1)
+    after = np.clip(np.searchsorted(steps, ROC_GRID - 1e-9, side="left"), 0, len(steps) - 1)
     before = np.maximum(after - 1, 0)
     width = np.where(after > before, steps[after] - steps[before], 1.0)
     share = np.clip((ROC_GRID - steps[before]) / width, 0, 1)

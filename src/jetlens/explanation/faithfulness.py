@@ -185,9 +185,11 @@ def randomise_weights(model: Any, seed: int) -> None:
     Shuffling keeps each array's distribution, so activations stay of the same size while all that was learnt of
     their arrangement is gone. What is standardised stays standardised.
     """
+    import keras
+
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:
-        values = np.array(variable.numpy() if hasattr(variable, "numpy") else variable)
+        values = keras.ops.convert_to_numpy(variable)
         variable.assign(rng.permutation(values.ravel()).reshape(values.shape))
 
 

@@ -1,0 +1,188 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from jetlens.config.evaluation import EvaluationConfig
+from jetlens.errors import FileError, NoEventsError
+from jetlens.evaluation import compare, evaluate, summarise
+from jetlens.evaluation.metrics import background_rejection
+from jetlens.evaluation.scores import Scores, read_scores, write_scores
+from jetlens.evaluation.stage import measure, seed_of, write_roc
+from jetlens.evaluation.summary import SUMMARY_COLUMNS
+from jetlens.features.featurefile import read_features
+from jetlens.files import read_json, write_json
+
+SETTINGS = EvaluationConfig(bootstrap=100)
+
+
+@pytest.fixture(scope="module")
+def evaluated(demo_features, demo_trees, tmp_path_factory):
+    output = tmp_path_factory.mktemp("evaluation") / "gradient_boosting"
+    evaluate(
+        demo_trees, list(demo_features.values()), output, variant="gradient_boosting", evaluation=SETTINGS
+    )
+    return output
+
+
+def toy_scores(seed, seeds=2, distance=2.0):
+    rng = np.random.default_rng(seed)
+    label = np.repeat([1, 0], [150, 250]).astype(np.int8)
+    logits = rng.normal(size=(seeds, 400)) + distance * label
+    return Scores(
+        logits=logits,
+        ensemble=logits.mean(axis=0),
+        seeds=np.arange(seeds),
+        label=label,
+        weight=np.where(label == 1, 0.1, 30.0),
+        event_number=np.arange(400),
+        sample=(1 - label).astype(np.int16),
+        sample_names=np.array(["s", "b"]),
+        process_names=np.array(["S", "B"]),
+    )
+
+
+def write_evaluation(folder, variant, scores):
+    write_scores(folder / "scores.npz", scores)
+    write_roc(folder / "roc.csv", scores, SETTINGS)
+    content = {"variant": variant, "seeds": scores.seeds.tolist(), "parameters": 7, "training_seconds": 1.5}
+    write_json(folder / "metrics.json", content | measure(scores, SETTINGS))
+    return folder
+
+
+def test_only_test_folds_are_scored_and_all_of_them(evaluated, demo_features):
+    scores = read_scores(evaluated / "scores.npz")
+    for path in demo_features.values():
+        features = read_features(path)
+        test = np.isin(features.fold, features.metadata.test_folds)
+        own = scores.sample == scores.sample_names.tolist().index(features.metadata.sample)
+        np.testing.assert_array_equal(scores.event_number[own], features.event_number[test])
+        # a fifth of the events stands for all
+        assert scores.weight[own].sum() == pytest.approx(features.weight[test].sum() * 5)
+
+
+def test_metrics_agree_with_an_independent_calculation(evaluated):
+    scores, metrics = read_scores(evaluated / "scores.npz"), read_json(evaluated / "metrics.json")
+    areas = [roc_auc_score(scores.label, row) for row in scores.logits]
+    assert metrics["auc"] == pytest.approx(np.mean(areas), abs=1e-6)
+    assert metrics["auc_spread"] == pytest.approx(np.std(areas, ddof=1), abs=1e-6)
+    assert metrics["auc_interval"][0] < metrics["auc"] < metrics["auc_interval"][1]
+    assert metrics["n_test"]["signal"] == (scores.label == 1).sum()
+    weighted = [roc_auc_score(scores.label, row, sample_weight=scores.weight) for row in scores.logits]
+    assert metrics["by_weights"]["physics"]["auc"] == pytest.approx(np.mean(weighted), abs=1e-6)
+    assert metrics["auc"] > 0.8  # trees on real events do learn something
+    assert set(metrics["auc_per_process"]) == {"qcd_bbbar", "ttbar_had"}
+    shares = [
+        1 / (1 - background_rejection(row, scores.label, 0.5).background_efficiency) for row in scores.logits
+    ]
+    assert all(np.isfinite(shares))
+    assert set(metrics["background_rejection"]) == {"0.3", "0.5", "0.7"}
+
+
+def test_roc_table_passes_through_the_quoted_working_points(tmp_path):
+    scores = toy_scores(0, seeds=1)  # 150 signal events: 0.3, 0.5 and 0.7 are exactly reached
+    write_roc(tmp_path / "roc.csv", scores, SETTINGS)
+    rows = {row["signal_efficiency"]: row for row in csv.DictReader((tmp_path / "roc.csv").open())}
+    detail = measure(scores, SETTINGS)["background_rejection_detail"]
+    for key, entry in detail.items():
+        quoted = entry["per_seed"][0]
+        assert quoted["signal_efficiency"] == pytest.approx(float(key), abs=1e-6)
+        share = float(rows[f"{float(key):.6f}"]["background_efficiency"])
+        assert share == pytest.approx(quoted["background_efficiency"], abs=2e-6)
+    x, y = (
+        np.array([float(row[k]) for row in rows.values()])
+        for k in ("signal_efficiency", "background_efficiency")
+    )
+    assert (np.diff(y) >= 0).all()
+    assert np.trapezoid(1 - y, x) == pytest.approx(roc_auc_score(scores.label, scores.logits[0]), abs=0.005)
+
+
+def test_evaluation_repeats_byte_by_byte(evaluated, demo_features, demo_trees, tmp_path):
+    features = list(demo_features.values())
+    evaluate(demo_trees, features, tmp_path, variant="gradient_boosting", evaluation=SETTINGS)
+    for name in ("scores.npz", "metrics.json", "roc.csv"):
+        assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes()
+
+
+def test_summary_has_the_promised_columns_in_the_order_given(tmp_path):
+    folders = [
+        write_evaluation(tmp_path / name, name, toy_scores(k)) for k, name in enumerate(("zeta", "alpha"))
+    ]
+    summarise(folders, tmp_path / "summary.csv")
+    rows = list(csv.reader((tmp_path / "summary.csv").open()))
+    assert tuple(rows[0]) == SUMMARY_COLUMNS
+    assert [row[0] for row in rows[1:]] == ["zeta", "alpha"]
+    auc, low, high = (float(rows[1][rows[0].index(name)]) for name in ("auc", "auc_low", "auc_high"))
+    assert low < auc < high
+
+
+def test_perfect_separation_gives_limits_never_infinities(tmp_path):
+    folder = write_evaluation(tmp_path / "v", "v", toy_scores(0, distance=50.0))
+    summarise([folder], tmp_path / "summary.csv")
+    row = next(csv.DictReader((tmp_path / "summary.csv").open()))
+    # 250 background events, none passes: 1 − 0.05^(1/250) at 95 %
+    assert row["rejection_50"].startswith(">")
+    assert float(row["rejection_50"][1:]) == pytest.approx(1 / (1 - 0.05 ** (1 / 250)), rel=1e-3)
+    assert "Infinity" not in (folder / "metrics.json").read_text()
+    json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_comparison_of_every_pair(tmp_path):
+    names = {"good": 3.0, "middle": 2.0, "poor": 0.5}
+    folders = [write_evaluation(tmp_path / n, n, toy_scores(1, distance=d)) for n, d in names.items()]
+    compare(folders, tmp_path / "comparison.csv", evaluation=SETTINGS)
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [(row["first"], row["second"]) for row in rows] == [
+        ("good", "middle"),
+        ("good", "poor"),
+        ("middle", "poor"),
+    ]
+    for row in rows:
+        assert float(row["low"]) < float(row["auc_difference"]) < float(row["high"])
+        assert float(row["auc_difference"]) > 0
+
+
+def test_comparison_refuses_different_events(tmp_path):
+    first, second = toy_scores(0), toy_scores(1)
+    other = Scores(**{**vars(second), "event_number": second.event_number + 1})
+    folders = [write_evaluation(tmp_path / "a", "a", first), write_evaluation(tmp_path / "b", "b", other)]
+    with pytest.raises(FileError, match="different test events"):
+        compare(folders, tmp_path / "comparison.csv", evaluation=SETTINGS)
+    assert not (tmp_path / "comparison.csv").exists()
+
+
+def test_scores_that_are_not_finite_are_refused(tmp_path):
+    scores = toy_scores(0)
+    scores.logits[0, 3] = np.nan
+    with pytest.raises(FileError, match=r"1 of 400 events.*learning_rate"):
+        write_scores(tmp_path / "scores.npz", scores)
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_score_files_are_named(tmp_path):
+    path = tmp_path / "scores.npz"
+    with pytest.raises(FileError, match="does not exist"):
+        read_scores(path)
+    write_scores(path, toy_scores(0))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(FileError, match="damaged"):
+        read_scores(path)
+    np.savez(path, logits=np.zeros(3))
+    with pytest.raises(FileError, match="no score file"):
+        read_scores(path)
+
+
+def test_a_class_without_test_events_is_an_error(demo_features, demo_trees, tmp_path):
+    with pytest.raises(NoEventsError, match="no background event"):
+        evaluate(demo_trees, [demo_features["signal_H1000"]], tmp_path, variant="v", evaluation=SETTINGS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_seed_folders():
+    from pathlib import Path
+
+    assert seed_of(Path("training/v/seed12")) == 12
+    with pytest.raises(FileError, match="expected a folder 'seed<number>'"):
+        seed_of(Path("training/v/best"))
