@@ -110,12 +110,15 @@ class RootTree:
                 self._branches = _by_name(self._tree)
                 self._check_entries()
             stack.pop_all()
+        self._local = None if "://" in path else open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
         self._kept: dict[str, tuple[int, Any]] = {}
         self._dtypes: dict[str, np.dtype[Any]] = {}
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._local is not None:
+            self._local.close()
 
     def __contains__(self, leaf: object) -> bool:
         """Tell whether the tree has a leaf or branch of this full name."""
@@ -261,14 +264,28 @@ class RootTree:
                     free.append(
                         (request, number, int(seeks[number]), int(seeks[number]) + int(sizes[number]))
                     )
-        notifications: queue.Queue[Any] = queue.Queue()
-        chunks = self._file.file.source.chunks([(begin, end) for *_, begin, end in free], notifications)
+        chunks = self._bytes([(begin, end) for *_, begin, end in free])
         for (request, number, begin, _), chunk in zip(free, chunks, strict=True):
             file = request.branch.file
             context = {"basket_num": number}
             basket = Model_TBasket.read(chunk, Cursor(begin), context, file, file, request.branch)
             baskets[request.name, number] = basket
         return baskets
+
+    def _bytes(self, pieces: list[tuple[int, int]]) -> list[Any]:
+        """Stored bytes between pairs of positions: from a local file directly, from elsewhere all in one request."""
+        source = self._file.file.source
+        if self._local is None:
+            notifications: queue.Queue[Any] = queue.Queue()
+            return list(source.chunks(pieces, notifications))
+        chunks = []
+        for begin, end in pieces:
+            self._local.seek(begin)
+            content = np.frombuffer(self._local.read(end - begin), dtype=np.uint8)
+            if len(content) != end - begin:
+                raise FileError(f"{self.path}: ends before its baskets do; the file is damaged or incomplete")
+            chunks.append(uproot.source.chunk.Chunk.wrap(source, content, start=begin))
+        return chunks
 
     def _join(
         self, request: _Request, fetched: dict[tuple[str, int], Any], start: int, stop: int
