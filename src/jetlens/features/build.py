@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from jetlens.features.featurefile import (
     FeatureMetadata,
     FeatureSet,
     StreamMetadata,
-    write_features,
+    write_pieces,
 )
 from jetlens.features.objects import KINEMATICS, OBJECTS, Events, kinematic_tokens, object_set
 from jetlens.features.split import folds
@@ -69,14 +69,17 @@ def build_features(
             raise FileError(f"{path}: belongs to sample '{flow['sample']}', expected '{sample.name}'")
     scale = 1000.0 * sample.cross_section_pb * luminosity_fb / generated_weight(flows, sample)
     file = check_schema(parquet)
-    pieces = [_compute(table, features, sample, scale) for table in file.iter_batches(_BATCH)]
-    if not pieces:
-        pieces = [_compute(file.read(), features, sample, scale)]
     metadata = describe(features, sample, part)
-    joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    streams = {name: joined.pop(name) for name in features.streams}
-    masks = {name: joined.pop(f"{name}_mask") for name in features.streams}
-    write_features(output, FeatureSet(streams=streams, masks=masks, metadata=metadata, **joined))
+
+    def pieces() -> Iterator[FeatureSet]:
+        empty = True
+        for table in file.iter_batches(_BATCH):
+            yield _compute(table, features, sample, scale, metadata)
+            empty = False
+        if empty:
+            yield _compute(file.read(), features, sample, scale, metadata)
+
+    write_pieces(output, file.metadata.num_rows, pieces())
 
 
 def describe(features: FeaturesConfig, sample: Sample, part: str) -> FeatureMetadata:
@@ -110,21 +113,24 @@ def _describe_stream(stream: Stream) -> StreamMetadata:
     )
 
 
-def _compute(table: Any, features: FeaturesConfig, sample: Sample, scale: float) -> dict[str, NDArray[Any]]:
-    """All arrays of some events, by their names in the feature file (but for the metadata)."""
+def _compute(
+    table: Any, features: FeaturesConfig, sample: Sample, scale: float, metadata: FeatureMetadata
+) -> FeatureSet:
+    """Features of some events, a record batch or table of a skim file."""
     events = _events(table)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, stream in features.streams.items():
-        arrays[name], arrays[f"{name}_mask"] = _stream(events, stream)
+    arrays = {name: _stream(events, stream) for name, stream in features.streams.items()}
     number = np.asarray(table.column("event_number"), dtype=np.int64)
     split = features.split
-    return arrays | {
-        "event": EVENT.stack(features.event, events),
-        "label": np.full(len(events), sample.role == "signal", dtype=np.int8),
-        "weight": np.asarray(table.column("weight"), dtype=np.float64) * scale,
-        "event_number": number,
-        "fold": folds(sample.name, number, split.folds, split.seed),
-    }
+    return FeatureSet(
+        streams={name: values for name, (values, _) in arrays.items()},
+        masks={name: mask for name, (_, mask) in arrays.items()},
+        event=EVENT.stack(features.event, events),
+        label=np.full(len(events), sample.role == "signal", dtype=np.int8),
+        weight=np.asarray(table.column("weight"), dtype=np.float64) * scale,
+        event_number=number,
+        fold=folds(sample.name, number, split.folds, split.seed),
+        metadata=metadata,
+    )
 
 
 def _stream(events: Events, stream: Stream) -> tuple[NDArray[np.float32], Mask]:

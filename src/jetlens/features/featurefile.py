@@ -17,8 +17,13 @@ Arrays of a file with N events, for every stream ``s`` with T tokens and F featu
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,18 +90,71 @@ def write_features(path: str | os.PathLike[str], features: FeatureSet) -> None:
     Raises:
         FileError: if the set breaks the contract (shapes, types, non-finite values, values in padded slots).
     """
-    arrays: dict[str, NDArray[np.generic]] = {}
+    write_pieces(path, len(features), [features])
+
+
+def write_pieces(path: str | os.PathLike[str], events: int, pieces: Iterable[FeatureSet]) -> None:
+    """Write a feature file from pieces, atomically and without ever holding more than one of them.
+
+    Args:
+        path: the file to write.
+        events: number of events of all pieces together.
+        pieces: at least one, in order, with the same metadata.
+
+    Raises:
+        FileError: if a piece breaks the contract, or they do not add up to ``events``.
+    """
+    with (
+        atomic_path(path) as temporary,
+        tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".npz-") as folder,
+    ):
+        files: dict[str, Path] = {}
+        written = 0
+        for piece in pieces:
+            arrays = _arrays(path, piece)
+            for name, values in arrays.items():
+                files[name] = Path(folder) / f"{name}.npy"
+                _append(files[name], values, (events, *values.shape[1:]))
+            files["metadata"] = Path(folder) / "metadata.npy"
+            np.save(files["metadata"], np.array(piece.metadata.model_dump_json()), allow_pickle=False)
+            written += len(piece)
+        if written != events or not files:
+            raise FileError(f"{path}: {written} of {events} events were written; its skim file is damaged")
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            for file in files.values():
+                entry = zipfile.ZipInfo(file.name)  # of a fixed date: equal content gives equal files
+                with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+                file.unlink()
+
+
+def _arrays(path: str | os.PathLike[str], features: FeatureSet) -> dict[str, NDArray[Any]]:
+    """All arrays of a set by their names in the file, checked."""
+    arrays: dict[str, NDArray[Any]] = {}
     for name, values in features.streams.items():
         arrays[name] = values
         arrays[f"{name}_mask"] = features.masks[name]
-    arrays |= {"event": features.event, "metadata": np.array(features.metadata.model_dump_json())}
+    arrays |= {"event": features.event}
     arrays |= {key: getattr(features, key) for key in PER_EVENT}
     _check(str(path), arrays, features.metadata)
     for name, values in features.streams.items():
         if np.any(values[~features.masks[name]]):
             raise FileError(f"{path}: stream '{name}' has values in padded slots; they must be zero")
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
+    return arrays
+
+
+def _append(file: Path, values: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Append rows to an ``.npy`` file; the first call writes its header for the final ``shape``."""
+    first = not file.exists()
+    with file.open("ab") as stream:
+        if first:
+            header = {
+                "descr": np.lib.format.dtype_to_descr(values.dtype),
+                "fortran_order": False,
+                "shape": shape,
+            }
+            np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(np.ascontiguousarray(values).data)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> FeatureMetadata:
