@@ -1,0 +1,208 @@
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jetlens.config.evaluation import Histogram
+from jetlens.errors import FileError, NoEventsError
+from jetlens.evaluation.scores import read_scores
+from jetlens.explanation.mapfile import read_maps
+from jetlens.features.featurefile import read_features
+from jetlens.figures.attention import draw_attention
+from jetlens.figures.cutflow import draw_cutflow
+from jetlens.figures.faithfulness import draw_faithfulness
+from jetlens.figures.gradcam import draw_gradcam
+from jetlens.figures.images import draw_jet_images
+from jetlens.figures.kinematics import draw_kinematics
+from jetlens.figures.roc import draw_rejection, draw_roc
+from jetlens.figures.scores import draw_scores
+from jetlens.figures.training import draw_training
+from jetlens.figures.values import read_values
+from jetlens.files import read_json
+
+MASS = Histogram(quantity="fat_jets[0].mass", label="$m(J_1)$", unit="GeV", bins=20, min=50, max=150)
+RATIO = Histogram(
+    quantity="fat_jets[0].tau2 / fat_jets[0].tau1", label="$\\tau_{21}$", bins=10, min=0, max=1, log=False
+)
+
+
+@pytest.fixture
+def parts(demo_features):
+    return [path.with_suffix(".parquet") for path in demo_features.values()], list(demo_features.values())
+
+
+@pytest.mark.parametrize("histograms", [{"mass": MASS}, {"mass": MASS, "ratio": RATIO}])
+def test_kinematics_counts_every_event_once(check, parts, look, histograms):
+    skims, features = parts
+    rows = check(
+        lambda outputs, csv: draw_kinematics(
+            skims, features, outputs, csv, histograms=histograms, luminosity_fb=3000, figures=look
+        )
+    )
+    for path in features:
+        content = read_features(path, streams=[])
+        own = [
+            row for row in rows if row["process"] == content.metadata.process and row["histogram"] == "mass"
+        ]
+        assert len(own) == 20
+        # what lies beyond the axis is in the first and last bin
+        assert sum(float(row["events"]) for row in own) == pytest.approx(content.weight.sum(), rel=1e-6)
+        error = np.sqrt(sum(float(row["error"]) ** 2 for row in own))
+        assert error == pytest.approx(np.sqrt((content.weight**2).sum()), rel=1e-6)
+
+
+def test_joined_quantities(parts):
+    names = {"ratio": "fat_jets[0].tau2 / fat_jets[0].tau1", "a": "fat_jets[0].tau2", "b": "fat_jets[0].tau1"}
+    number, values = read_values(parts[0][0], names)
+    there = values["b"] > 0
+    np.testing.assert_allclose(values["ratio"][there], (values["a"] / values["b"])[there])
+    assert len(number) == len(values["ratio"])
+
+
+def test_kinematics_refuses_files_that_do_not_belong_together(parts, look, tmp_path):
+    skims, features = parts
+    with pytest.raises(FileError, match="its events are not those of"):
+        draw_kinematics(
+            skims,
+            features[::-1],
+            [tmp_path / "a.png"],
+            tmp_path / "a.csv",
+            histograms={"mass": MASS},
+            luminosity_fb=3000,
+            figures=look,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_unreadable_quantities_are_found_before_anything_runs():
+    with pytest.raises(ValueError, match="did you mean 'mass'"):
+        Histogram(quantity="fat_jets[0].mas", label="m", min=0, max=1)
+    with pytest.raises(ValueError, match="not below"):
+        Histogram(quantity="event.met", label="m", min=1, max=1)
+
+
+def test_cutflow(check, parts, look, tmp_path_factory):
+    from jetlens.config.samples import Sample
+    from jetlens.skim.cutflow import write_cutflow_table
+
+    jsons = [path.with_suffix(".json") for path in parts[0]]
+    samples = [
+        Sample(path.stem, "process tt̄" if i else "signal", "background", {}, 10.0**i)
+        for i, path in enumerate(parts[0])
+    ]
+    table = tmp_path_factory.mktemp("cutflow") / "cutflow.csv"
+    write_cutflow_table(jsons, samples, 3000, table)
+    rows = check(
+        lambda outputs, csv: draw_cutflow(
+            table, outputs, csv, signals=[samples[0].name], luminosity_fb=3000, figures=look
+        )
+    )
+    expected = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert [float(row["efficiency"]) for row in rows] == pytest.approx(
+        [float(row["efficiency"]) for row in expected], rel=1e-6
+    )
+
+
+def test_roc(check, evaluations, look):
+    rows = check(lambda outputs, csv: draw_roc(evaluations, outputs, csv, figures=look))
+    assert list(dict.fromkeys(row["variant"] for row in rows)) == [
+        "gradient_boosting",
+        "cross_attention_three_stream",
+    ]
+    x, y = (
+        np.array([float(row[k]) for row in rows if row["variant"] == "gradient_boosting"])
+        for k in ("signal_efficiency", "background_efficiency")
+    )
+    auc = read_json(evaluations[0] / "metrics.json")["auc"]
+    assert np.trapezoid(1 - y, x) == pytest.approx(auc, abs=0.01)
+
+
+def test_rejection(check, evaluations, look):
+    assert check(lambda outputs, csv: draw_rejection(evaluations, outputs, csv, figures=look))
+
+
+def test_scores(check, evaluations, look):
+    rows = check(
+        lambda outputs, csv: draw_scores(
+            evaluations[0], outputs, csv, variant="gradient_boosting", figures=look
+        )
+    )
+    scores = read_scores(evaluations[0] / "scores.npz")
+    for name in scores.process_names:
+        assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-5)
+
+
+def test_training(check, demo_networks, look):
+    histories = [folder / "history.csv" for folder in demo_networks]
+    rows = check(
+        lambda outputs, csv: draw_training(
+            histories, outputs, csv, variant="cross_attention_three_stream", figures=look
+        )
+    )
+    assert {row["seed"] for row in rows} == {"1", "2"}
+
+
+@pytest.mark.parametrize("quantity", ["relative", "density"])
+def test_attention(check, explanation, look, quantity):
+    rows = check(
+        lambda outputs, csv: draw_attention(
+            explanation / "attention.npz", outputs, csv, figures=look, quantity=quantity
+        )
+    )
+    content = read_maps(explanation / "attention.npz")
+    centres = (content["edges"][1:] + content["edges"][:-1]) / 2
+    for row in rows[:: max(1, len(rows) // 20)]:
+        index = (
+            content["maps"].tolist().index(row["map"]),
+            content["classes"].tolist().index(row["class"]),
+            content["streams"].tolist().index(row["jet"]),
+            int(np.argmin(np.abs(centres - float(row["delta_eta"])))),
+            int(np.argmin(np.abs(centres - float(row["delta_phi"])))),
+        )
+        assert float(row["value"]) == pytest.approx(content[quantity][index], rel=1e-5)
+        assert content["entries"][index[1:]] >= 10
+
+
+def test_gradcam(check, explanation, look):
+    rows = check(lambda outputs, csv: draw_gradcam(explanation / "gradcam.npz", outputs, csv, figures=look))
+    assert {row["quantity"] for row in rows} == {"density", "relative"}
+    assert {row["map"] for row in rows} == {"towards signal"}
+
+
+def test_faithfulness(check, explanation, look):
+    rows = check(
+        lambda outputs, csv: draw_faithfulness(explanation / "faithfulness.json", outputs, csv, figures=look)
+    )
+    assert {row["order"] for row in rows} == {"gradcam", "attention", "pt", "random"}
+
+
+def test_jet_images_add_up_to_the_whole_jet(check, parts, look):
+    rows = check(lambda outputs, csv: draw_jet_images(parts[1], outputs, csv, figures=look, half_width=1.6))
+    for jet in ("jet1", "jet2"):
+        for name in ("signal", "background"):
+            total = sum(float(r["pt_share"]) for r in rows if r["jet"] == jet and r["class"] == name)
+            assert total == pytest.approx(1, abs=1e-4)
+
+
+def test_jet_images_need_both_classes(parts, look, tmp_path):
+    with pytest.raises(NoEventsError, match="no background event"):
+        draw_jet_images(parts[1][:1], [tmp_path / "a.png"], tmp_path / "a.csv", figures=look)
+
+
+def test_missing_inputs_and_other_formats_are_named(evaluations, look, tmp_path):
+    with pytest.raises(FileError, match="run the evaluation stage first"):
+        draw_roc([tmp_path], [tmp_path / "a.png"], tmp_path / "a.csv", figures=look)
+    with pytest.raises(FileError, match=r"\.pdf or \.png, not '\.jpg'"):
+        draw_roc(evaluations, [tmp_path / "a.jpg"], tmp_path / "a.csv", figures=look)
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_start_without_a_deep_learning_library():
+    code = (
+        "import sys, pkgutil, importlib, jetlens.figures as f\n"
+        "for m in pkgutil.iter_modules(f.__path__): importlib.import_module(f'jetlens.figures.{m.name}')\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'jax', 'torch', 'sklearn')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
