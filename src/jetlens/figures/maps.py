@@ -113,6 +113,7 @@ def _panel(
     axes.pcolormesh(edges, edges, values.T, norm=norm, cmap=_scale(quantity), rasterized=True)
     axes.set_aspect("equal")
     axes.tick_params(which="both", color="0.3", labelsize=9.5)
+    axes.minorticks_off()
     drawn = np.isfinite(values) & (values > 0)
     if drawn.any():
         error = float(np.median(content[f"{quantity}_error"][index][drawn] / values[drawn]))

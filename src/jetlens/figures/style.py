@@ -174,6 +174,10 @@ def save(figure: Figure, outputs: Sequence[Path]) -> None:
     Raises:
         FileError: for another suffix than ``.pdf`` or ``.png``.
     """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)  # once for all formats: it is the slowest part
+        figure.set_layout_engine("none")
     for path in map(Path, outputs):
         metadata: dict[str, None]
         if path.suffix == ".pdf":
