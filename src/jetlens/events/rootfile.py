@@ -98,7 +98,7 @@ class RootTree:
         self.path = path
         _check_local(path)
         with clear_errors(path, "opening"):
-            self._file = uproot.open({path: None}, **_source_options(path))
+            self._file = uproot.open({path: None}, object_cache=None, array_cache=None, **_source_options(path))
         with contextlib.ExitStack() as stack:
             stack.callback(self._file.close)
             with clear_errors(path, "reading the table of contents"):
@@ -392,6 +392,9 @@ def _check_local(path: str) -> None:
 def _choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: Sequence[str]) -> str:
     trees = [name for name, kind in classes.items() if kind in ("TTree", "TNtuple", "TChain")]
     found = f"it holds: {', '.join(trees)}" if trees else "it holds no tree at all"
+    tuples = [name for name, kind in classes.items() if kind == "ROOT::RNTuple"]
+    if tuples:
+        found += f" (but an RNTuple, '{tuples[0]}', which is not read: convert it to a TTree)"
     if tree is not None:
         if tree not in trees:
             raise FileError(f"{path}: has no tree '{tree}' (reading.tree); {found}")

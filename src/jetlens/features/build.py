@@ -61,7 +61,7 @@ def build_features(
         NoEventsError: if the sample has no generated events.
     """
     from jetlens.skim.cutflow import generated_weight, read_cutflow
-    from jetlens.skim.parquet import check_schema
+    from jetlens.skim.parquet import check_schema, release_memory
 
     flows = [read_cutflow(path) for path in cutflows]
     for path, flow in zip(cutflows, flows, strict=True):
@@ -73,13 +73,14 @@ def build_features(
 
     def pieces() -> Iterator[FeatureSet]:
         empty = True
-        for table in file.iter_batches(_BATCH):
+        for table in file.iter_batches(_BATCH, use_threads=False):
             yield _compute(table, features, sample, scale, metadata)
             empty = False
         if empty:
-            yield _compute(file.read(), features, sample, scale, metadata)
+            yield _compute(file.read(use_threads=False), features, sample, scale, metadata)
 
     write_pieces(output, file.metadata.num_rows, pieces())
+    release_memory()
 
 
 def describe(features: FeaturesConfig, sample: Sample, part: str) -> FeatureMetadata:

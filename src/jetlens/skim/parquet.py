@@ -8,6 +8,7 @@ Columns: ``event_number`` int64, ``weight`` float64, ``met``, ``met_phi``, ``ht`
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -129,3 +130,9 @@ def check_schema(path: str | os.PathLike[str]) -> Any:
             f"{path}: has no column '{missing[0]}'; it was not written by this version's skim stage"
         )
     return file
+
+
+def release_memory() -> None:
+    """Give memory back after a file: uproot's trees are cycles that linger, Arrow keeps what it once allocated."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()

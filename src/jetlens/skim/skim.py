@@ -18,7 +18,7 @@ from jetlens.events.integrity import verify_checksum
 from jetlens.events.jagged import Mask
 from jetlens.files import atomic_path, write_json
 from jetlens.skim.cuts import passing, select_objects
-from jetlens.skim.parquet import schema, to_table
+from jetlens.skim.parquet import release_memory, schema, to_table
 
 
 class _Tally:
@@ -91,6 +91,7 @@ def skim_file(
         "skipped": skipped,
     }
     write_json(cutflow, content)
+    release_memory()
 
 
 def _stream(
