@@ -67,8 +67,16 @@ def small_config() -> dict[str, Any]:
     """The demo's configuration with small networks, trained for two epochs with one seed."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     config["analysis"] = "mini"
-    config["training"] |= {"variants": ["cross_attention_three_stream", "gradient_boosting"], "seeds": [1], "epochs": 2}
-    config["explanation"] |= {"variants": ["cross_attention_three_stream"], "events": 50, "faithfulness_events": 10}
+    config["training"] |= {
+        "variants": ["cross_attention_three_stream", "gradient_boosting"],
+        "seeds": [1],
+        "epochs": 2,
+    }
+    config["explanation"] |= {
+        "variants": ["cross_attention_three_stream"],
+        "events": 50,
+        "faithfulness_events": 10,
+    }
     config["evaluation"]["bootstrap"] = 50
     block = {"layers": 1, "heads": 2, "feed_forward": 16}
     options = config["models"]["cross_attention_three_stream"]

@@ -73,7 +73,9 @@ def test_no_test_event_is_trained_on(finished: Workspace) -> None:
     manifest = json.loads(
         finished.results("training", "cross_attention_three_stream", "seed1", "manifest.json").read_text()
     )
-    scores = np.load(finished.results("evaluation", "cross_attention_three_stream", "scores.npz"), allow_pickle=False)
+    scores = np.load(
+        finished.results("evaluation", "cross_attention_three_stream", "scores.npz"), allow_pickle=False
+    )
     assert len(scores["label"]) == len(tested)
     assert "2" not in str(manifest.get("test_folds", "")).split(",")
 

@@ -35,9 +35,13 @@ def test_another_workflow_can_use_this_one(new_workspace: Callable[[], Workspace
     (workspace.folder / "Snakefile").write_text(OUTER.format(snakefile=ROOT / "workflow" / "Snakefile"))
     target = f"results/{workspace.config['analysis']}/skim/cutflow.csv"
     command = [sys.executable, "-m", "snakemake", "--cores", "2"]
-    planned = subprocess.run([*command, "--dry-run"], cwd=workspace.folder, capture_output=True, text=True, check=False)
+    planned = subprocess.run(
+        [*command, "--dry-run"], cwd=workspace.folder, capture_output=True, text=True, check=False
+    )
     assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "jetlens_train_network" in planned.stdout + planned.stderr
-    done = subprocess.run([*command, target], cwd=workspace.folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, target], cwd=workspace.folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (workspace.folder / target).is_file()
