@@ -73,9 +73,10 @@ def build_features(
 
     def pieces() -> Iterator[FeatureSet]:
         empty = True
-        for table in file.iter_batches(_BATCH, use_threads=False):
-            yield _compute(table, features, sample, scale, metadata)
-            empty = False
+        for group in range(file.num_row_groups):  # iter_batches over all of them keeps what it has read
+            for table in file.iter_batches(_BATCH, row_groups=[group], use_threads=False):
+                yield _compute(table, features, sample, scale, metadata)
+                empty = False
         if empty:
             yield _compute(file.read(use_threads=False), features, sample, scale, metadata)
 
