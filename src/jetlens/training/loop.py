@@ -19,6 +19,7 @@ from jetlens.training.augmentation import augment
 from jetlens.training.checkpoint import Progress
 from jetlens.training.data import Batch, Dataset
 from jetlens.training.metrics import binary_loss, weighted_auc
+from jetlens.training.optimizer import FlatAdamW
 from jetlens.training.reporter import Reporter
 from jetlens.training.step import Predict, make_predict, make_step
 
@@ -65,7 +66,7 @@ def fit(
     Raises:
         FileError: if the loss stops being finite; names epoch, batch and feature ranges.
     """
-    optimizer = _optimizer(model, config)
+    optimizer = make_optimizer(model, config)
     step = make_step(model, optimizer)
     predict = make_predict(model)
     progress = checkpoint.restore(checkpoint_path, model, optimizer, fingerprint) or Progress()
@@ -84,7 +85,7 @@ def fit(
             progress.steps += 1
             reporter.batch(progress.epoch + 1, number + 1, steps_per_epoch, loss)
         trained = time.perf_counter() - started
-        trainable = _swap_in_average(model, optimizer, config)
+        trainable = _swap_in_average(model, optimizer)
         result = evaluate(predict, validation)
         _record(
             progress, result, total / len(training), float(optimizer.learning_rate), len(training) / trained
@@ -121,17 +122,9 @@ def evaluate(predict: Predict, data: Dataset) -> Validation:
     return Validation(binary_loss(z, y, w), weighted_auc(z, y, w))
 
 
-def _optimizer(model: keras.Model, config: TrainingConfig) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.gradient_clip,
-        use_ema=config.ema > 0,
-        ema_momentum=config.ema or 0.99,
-    )
-    # decay shrinks matrices only; biases, norms, tokens and scales are left alone
-    plain = [v for v in model.trainable_variables if v.name != "kernel"]
-    optimizer.exclude_from_weight_decay(var_list=plain)
+def make_optimizer(model: keras.Model, config: TrainingConfig) -> FlatAdamW:
+    """Return the optimiser, its state created, for a model's weights."""
+    optimizer = FlatAdamW(config.learning_rate, config.weight_decay, config.gradient_clip, config.ema)
     optimizer.build(model.trainable_variables)
     return optimizer
 
@@ -156,14 +149,12 @@ def _record(progress: Progress, result: Validation, loss: float, rate: float, sp
     )
 
 
-def _swap_in_average(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainingConfig
-) -> list[NDArray[Any]]:
+def _swap_in_average(model: keras.Model, optimizer: FlatAdamW) -> list[NDArray[Any]]:
     """Put the moving average in the weights' place, if there is one, and return the weights."""
-    if not config.ema:
+    if optimizer.average is None:
         return []
     weights = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
-    optimizer.finalize_variable_values(model.trainable_variables)
+    optimizer.use_average(model.trainable_variables)
     return weights
 
 

@@ -66,7 +66,6 @@ def _tensorflow_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) 
     inputs = {t.name: tf.TensorSpec(t.shape, t.dtype) for t in model.inputs}
     vector = tf.TensorSpec((None,), "float32")
     variables = model.trainable_variables
-    optimizer.build(variables)  # outside the graph, so that a resumed run finds the variables to fill
 
     @tf.function(input_signature=[inputs, vector, vector], autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def graph(x: Any, label: Any, weight: Any) -> Any:
