@@ -12,10 +12,12 @@ from jetlens.explanation.mapfile import read_maps
 from jetlens.features.featurefile import read_features
 from jetlens.figures.attention import draw_attention
 from jetlens.figures.cutflow import draw_cutflow
+from jetlens.figures.events import draw_single_events
 from jetlens.figures.faithfulness import draw_faithfulness
 from jetlens.figures.gradcam import draw_gradcam
 from jetlens.figures.images import draw_jet_images
 from jetlens.figures.kinematics import draw_kinematics
+from jetlens.figures.matrices import draw_attention_matrices
 from jetlens.figures.roc import draw_rejection, draw_roc
 from jetlens.figures.scores import draw_scores
 from jetlens.figures.training import draw_training
@@ -169,6 +171,27 @@ def test_gradcam(check, explanation, look):
     rows = check(lambda outputs, csv: draw_gradcam(explanation / "gradcam.npz", outputs, csv, figures=look))
     assert {row["quantity"] for row in rows} == {"density", "relative"}
     assert {row["map"] for row in rows} == {"towards signal"}
+
+
+@pytest.mark.parametrize(("name", "which"), [("attention", None), ("gradcam", "towards signal")])
+def test_single_events(check, explanation, look, name, which):
+    maps = explanation / f"{name}.npz"
+    rows = check(lambda outputs, csv: draw_single_events(maps, outputs, csv, figures=look, which=which))
+    content = read_maps(maps)
+    assert len(rows) == content["single_mask"].sum()
+    # the average constituent of an event is worth one, unless the map is empty
+    for number in content["single_event_number"]:
+        own = [float(row["worth"]) for row in rows if int(row["event_number"]) == number]
+        assert np.mean(own) == pytest.approx(1, abs=1e-4) or not any(own)
+
+
+def test_attention_matrices(check, explanation, look):
+    maps = explanation / "attention.npz"
+    rows = check(lambda outputs, csv: draw_attention_matrices(maps, outputs, csv, figures=look))
+    content = read_maps(maps)
+    for row in rows[:: len(rows) // 20]:
+        index = (int(row["class"] == "background"), int(row["head"]) - 1, int(row["query"]), int(row["key"]))
+        assert float(row["attention"]) == pytest.approx(content[f"matrix_{row['layer']}"][index], rel=1e-5)
 
 
 def test_faithfulness(check, explanation, look):
