@@ -15,11 +15,16 @@ In a notebook::
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jetlens.config.reading import ReadingConfig
 from jetlens.events.jagged import Jagged
 from jetlens.events.reader import TYPES, Chunk, Constituents, EventReader
 
-__all__ = ["TYPES", "Chunk", "Constituents", "EventReader", "Jagged", "open_events"]
+if TYPE_CHECKING:
+    from jetlens.events.rootfile import RootTree
+
+__all__ = ["TYPES", "Chunk", "Constituents", "EventReader", "Jagged", "open_events", "read_tree"]
 
 
 def open_events(path: str, config: ReadingConfig) -> EventReader:
@@ -36,9 +41,18 @@ def open_events(path: str, config: ReadingConfig) -> EventReader:
     from jetlens.events.rootfile import RootTree
 
     allowed = {"delphes": delphes.TREES, "nanoaod": nanoaod.TREES, "auto": (*delphes.TREES, *nanoaod.TREES)}
-    tree = RootTree(path, config.tree, allowed[config.format])
-    if config.format == "nanoaod" or (
-        config.format == "auto" and "Event_size" not in tree and "event" in tree
-    ):
+    return read_tree(RootTree(path, config.tree, allowed[config.format]), config)
+
+
+def read_tree(tree: RootTree, config: ReadingConfig) -> EventReader:
+    """Make the reader that fits an open tree; :func:`open_events` is for everyday use.
+
+    Raises:
+        FileError: if the tree lacks a branch that is needed.
+    """
+    from jetlens.events import delphes, nanoaod
+
+    auto = "nanoaod" if "Event_size" not in tree and "event" in tree else "delphes"
+    if (auto if config.format == "auto" else config.format) == "nanoaod":
         return nanoaod.NanoReader(tree, config)
     return delphes.DelphesReader(tree, config)

@@ -71,6 +71,8 @@ _GROUPS = (
 class DelphesReader(EventReader):
     """Reads the Delphes tree of one file."""
 
+    format = "delphes"
+
     def __init__(self, tree: RootTree, config: ReadingConfig) -> None:
         """Check that all that is needed is there.
 
@@ -109,6 +111,9 @@ class DelphesReader(EventReader):
             for name in self._tree.names
             if f"{name}.PT" in self._tree and f"{name}.Mass" in self._tree and f"{name}.BTag" in self._tree
         ]
+
+    def _counters(self) -> dict[str, str]:
+        return {name: name for name in self._tree.names if f"{name}_size" in self._tree}
 
     def _require_collection(self, name: str, branch: str) -> None:
         if branch in self._tree and f"{branch}.PT" in self._tree:

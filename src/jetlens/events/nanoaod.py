@@ -65,6 +65,8 @@ _NEUTRAL = {22: "photon", 2: "photon", 130: "neutral_hadron", 1: "neutral_hadron
 class NanoReader(EventReader):
     """Reads the Events tree of one NanoAOD file."""
 
+    format = "nanoaod"
+
     def __init__(self, tree: RootTree, config: ReadingConfig) -> None:
         """Check that all that is needed is there.
 
@@ -91,7 +93,13 @@ class NanoReader(EventReader):
 
     def jet_collections(self) -> list[str]:
         """Names of collections that look like jets."""
-        return sorted(n[:-5] for n in self._tree.names if n.endswith("_area") and not n.startswith("n"))
+        names = (n[:-5] for n in self._tree.names if n.endswith("_area"))
+        return [name for name in names if f"n{name}" in self._tree and f"{name}_mass" in self._tree]
+
+    def _counters(self) -> dict[str, str]:
+        return {
+            n[:-3]: f"n{n[:-3]}" for n in self._tree.names if n.endswith("_pt") and f"n{n[:-3]}" in self._tree
+        }
 
     def _find_columns(self, name: str, branch: str) -> dict[str, str]:
         if f"n{branch}" not in self._tree or f"{branch}_pt" not in self._tree:

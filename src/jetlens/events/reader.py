@@ -136,7 +136,10 @@ class EventReader(abc.ABC):
     Attributes:
         path: the file.
         conventions: what was assumed where the file says nothing, by topic; written into the cutflow.
+        format: ``delphes`` or ``nanoaod``.
     """
+
+    format: str
 
     def __init__(self, tree: RootTree, config: ReadingConfig) -> None:
         """Take over an open tree."""
@@ -149,6 +152,29 @@ class EventReader(abc.ABC):
     def entries(self) -> int:
         """Number of events in the file."""
         return self._tree.entries
+
+    @property
+    def tree(self) -> str:
+        """Name of the tree."""
+        return self._tree.name
+
+    def sizes(self, events: int) -> dict[str, float]:
+        """Mean number of objects per event of every collection, in the first ``events`` events."""
+        counters = {name: counter for name, counter in self._counters().items() if counter in self._tree}
+        return {
+            name: float(self._tree.counts(c, 0, events).mean()) if events else 0.0
+            for name, c in counters.items()
+        }
+
+    def with_config(self, config: ReadingConfig) -> EventReader:
+        """Return another reader of the same open file, with other collections; close only one of the two.
+
+        Raises:
+            FileError: if the file lacks what that configuration needs.
+        """
+        from jetlens.events import read_tree
+
+        return read_tree(self._tree, config)
 
     def __enter__(self) -> EventReader:
         """Return the reader itself."""
@@ -216,6 +242,14 @@ class EventReader(abc.ABC):
         if self._config.unmatched == "fail":
             raise FileError(text)
         warnings.warn(text, JetlensWarning, stacklevel=2)
+
+    @abc.abstractmethod
+    def jet_collections(self) -> list[str]:
+        """Names of the file's collections of jets."""
+
+    @abc.abstractmethod
+    def _counters(self) -> dict[str, str]:
+        """Counter branch of every collection."""
 
     @abc.abstractmethod
     def leaves(self) -> Sequence[str]:

@@ -98,7 +98,9 @@ class RootTree:
         self.path = path
         _check_local(path)
         with clear_errors(path, "opening"):
-            self._file = uproot.open({path: None}, object_cache=None, array_cache=None, **_source_options(path))
+            self._file = uproot.open(
+                {path: None}, object_cache=None, array_cache=None, **_source_options(path)
+            )
         with contextlib.ExitStack() as stack:
             stack.callback(self._file.close)
             with clear_errors(path, "reading the table of contents"):
