@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import NoEventsError
 from jetlens.explanation.mapfile import Arrays, read_maps
-from jetlens.figures.maps import jet_name
+from jetlens.figures.maps import jet_name, position_labels
 from jetlens.figures.style import DIVERGING, figure_header, indexed, look, save, write_table
 
 REACH = 5.0
@@ -50,6 +50,7 @@ def draw_single_events(
     if not rows:
         raise NoEventsError(f"{maps}: holds no single events; set explanation.single_events above 0")
     table: dict[str, list[Any]] = {}
+    eta_label, phi_label = position_labels([str(word) for word in content["alignment"]])
     norm = LogNorm(1 / REACH, REACH)
     with look(figures):
         columns = 2 * len(streams)
@@ -60,14 +61,14 @@ def draw_single_events(
             for j, stream in enumerate(streams):
                 column = panels[:, c * len(streams) + j]
                 column[0].set_title(f"{kind}, {jet_name(stream, j)}", size=12)
-                column[-1].set_xlabel("$\\Delta\\eta$")
+                column[-1].set_xlabel(eta_label)
                 for row, axes in enumerate(column):
                     if row < len(chosen):
                         _event(axes, content, names.index(name), int(chosen[row]), j, norm, table)
                     else:
                         axes.set_axis_off()
         for axes in panels[:, 0]:
-            axes.set_ylabel("$\\Delta\\phi$ [rad]")
+            axes.set_ylabel(phi_label)
         bar = figure.colorbar(
             ScalarMappable(norm, DIVERGING),
             ax=list(panels.ravel()),

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError, NoEventsError
-from jetlens.explanation.maps import column, has_positions
+from jetlens.explanation.maps import alignment_of, column, has_positions
 from jetlens.features.featurefile import FeatureSet, read_features
-from jetlens.figures.maps import jet_name
+from jetlens.figures.maps import jet_name, position_labels
 from jetlens.figures.style import EMPTY_COLOUR, SEQUENTIAL, figure_header, look, save, write_table
 
 Floats = NDArray[np.float64]
@@ -47,9 +47,11 @@ def draw_jet_images(
     """
     edges = np.linspace(-half_width, half_width, bins + 1)
     sums: dict[tuple[str, int], Floats] = {}
+    alignments: set[str] = set()
     for path in features:
         content = read_features(path)
         for stream in (name for name in content.streams if has_positions(content, name)):
+            alignments.add(alignment_of(content, stream))
             for _, label in CLASSES:
                 chosen = content.label == label
                 image = _sums(content, stream, chosen, edges)
@@ -60,7 +62,7 @@ def draw_jet_images(
             f"{features[0]}: no stream has delta_eta and delta_phi; add both to features.streams to draw jet images"
         )
     images = {key: _mean(value, key[1]) for key, value in sums.items()}
-    _draw(images, streams, edges, outputs, figures)
+    _draw(images, streams, edges, outputs, figures, position_labels(sorted(alignments)))
     _write(csv, images, edges)
 
 
@@ -106,6 +108,7 @@ def _draw(
     edges: Floats,
     outputs: Sequence[Path],
     figures: FiguresConfig,
+    axis_labels: tuple[str, str],
 ) -> None:
     top = max(float(mean.max()) for mean, _ in images.values())
     norm = LogNorm(top / 1e4, top)
@@ -122,9 +125,9 @@ def _draw(
                 axes.set_aspect("equal")
                 axes.set_title(f"{name}, {jet_name(stream, c)}", size=12)
                 if r == 1:
-                    axes.set_xlabel("$\\Delta\\eta$")
+                    axes.set_xlabel(axis_labels[0])
                 if c == 0:
-                    axes.set_ylabel("$\\Delta\\phi$ [rad]")
+                    axes.set_ylabel(axis_labels[1])
         figure.colorbar(
             mesh,
             ax=list(panels.ravel()),

@@ -152,13 +152,19 @@ def _scale(quantity: Quantity) -> str:
     return DIVERGING if quantity == "relative" else SEQUENTIAL
 
 
+def position_labels(alignments: Sequence[str]) -> tuple[str, str]:
+    """Return the labels of the Δη and Δφ axes; they say so where constituents were aligned."""
+    words = sorted(set(alignments) - {"none"})
+    note = f", aligned ({', '.join(words)})" if words else ""
+    return f"$\\Delta\\eta${note}", f"$\\Delta\\phi$ [rad]{note}"
+
+
 def _label_axes(panels: NDArray[Any], content: Arrays) -> None:
-    alignment = {str(word) for word in content.get("alignment", [])} - {"none"}
-    note = f", aligned ({', '.join(sorted(alignment))})" if alignment else ""
+    eta, phi = position_labels([str(word) for word in content["alignment"]])
     for axes in panels[-1]:
-        axes.set_xlabel(f"$\\Delta\\eta${note}")
+        axes.set_xlabel(eta)
     for axes in panels[:, 0]:
-        axes.set_ylabel(f"$\\Delta\\phi$ [rad]{note}")
+        axes.set_ylabel(phi)
 
 
 def _colour_bars(

@@ -3,6 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from jetlens.config.evaluation import FiguresConfig
+from jetlens.figures.maps import position_labels
 from jetlens.figures.style import conditions, headroom, indexed, line_style, look, pretty, write_table
 from tests.unit.figures.conftest import Checker
 
@@ -14,6 +15,11 @@ def test_labels():
     figures = FiguresConfig(energy_tev=13.6)
     assert conditions(figures, 3000) == "3000 fb$^{-1}$ (13.6 TeV)"
     assert conditions(figures) == "$\\sqrt{s}$ = 13.6 TeV"
+
+
+def test_axes_say_where_constituents_were_aligned():
+    assert position_labels(["none", "none"]) == ("$\\Delta\\eta$", "$\\Delta\\phi$ [rad]")
+    assert position_labels(["rotate", "none"])[0] == "$\\Delta\\eta$, aligned (rotate)"
 
 
 def test_the_look_ends_with_its_context():
