@@ -27,6 +27,11 @@ class HeadOptions(Section):
     head: list[PositiveInt] = Field(default=[64], description="hidden layers of the classifier head")
     dropout: Share = Field(0.1, description="share of units dropped in training, in blocks and head")
     use_event: bool = Field(False, description="join the event vector before the head")
+    bins: int = Field(
+        0,
+        ge=0,
+        description="ramps that high-level features (kinematic tokens, event vector) are split into; 0: none",
+    )
     clip: Positive = Field(
         5.0, description="standardised inputs are bent logarithmically beyond ± this many σ"
     )
@@ -178,7 +183,9 @@ class GradientBoostingOptions(Section):
     learning_rate: Positive = Field(0.05, description="shrinkage of each tree")
     leaves: int = Field(15, ge=2, description="most leaves of a tree")
     min_leaf: PositiveInt = Field(20, description="fewest events in a leaf")
-    column_share: float = Field(1.0, gt=0, le=1, description="share of columns, drawn at random, tried at each split")
+    column_share: float = Field(
+        1.0, gt=0, le=1, description="share of columns, drawn at random, tried at each split"
+    )
     l2: NonNegative = Field(1.0, description="L2 regularisation of leaf values")
     patience: PositiveInt = Field(30, description="trees without a better validation loss before stopping")
 

@@ -18,6 +18,7 @@ from jetlens.models.layers import (
     CrossAttention,
     LayerScale,
     MaskedPooling,
+    PiecewiseLinear,
     SelfAttention,
     Standardisation,
     TokenOffset,
@@ -40,6 +41,7 @@ class Inputs:
         """Make the layers."""
         self.metadata = metadata
         self.clip = options.clip
+        self.bins = options.bins
         self.inputs: dict[str, Tensor] = {}
 
     def stream(self, name: str) -> tuple[Tensor, Tensor]:
@@ -51,13 +53,17 @@ class Inputs:
         real = keras.Input((tokens,), dtype="bool", name=f"{name}_mask")
         self.inputs |= {name: raw, f"{name}_mask": real}
         layer = Standardisation(per_token=tokens is not None, clip=self.clip, name=f"{name}_standardisation")
-        return layer(raw, real), real
+        standardised = layer(raw, real)
+        return (standardised if tokens is None else self._ramps(name, standardised)), real
 
     def event(self) -> Tensor:
         """Return the standardised event vector (B, E)."""
         raw = keras.Input((len(self.metadata.event.features),), name="event")
         self.inputs["event"] = raw
-        return Standardisation(clip=self.clip, name="event_standardisation")(raw)
+        return self._ramps("event", Standardisation(clip=self.clip, name="event_standardisation")(raw))
+
+    def _ramps(self, name: str, standardised: Tensor) -> Tensor:
+        return PiecewiseLinear(self.bins, name=f"{name}_ramps")(standardised) if self.bins else standardised
 
 
 class Embedding:

@@ -59,6 +59,36 @@ class Standardisation(keras.layers.Layer):  # type: ignore[misc]
 
 
 @register
+class PiecewiseLinear(keras.layers.Layer):  # type: ignore[misc]
+    """Standardised features, each joined by ramps between evenly spaced knots (arXiv:2203.05556, section 3.2).
+
+    Ramp k rises from 0 to 1 between knots k and k + 1. A dense layer behind can so bend at every knot: a mass window
+    is within its reach from the first step, as it is within a decision tree's.
+
+    Args:
+        bins: ramps per feature.
+        reach: knots lie between ± this many standard deviations.
+    """
+
+    def __init__(self, bins: int, reach: float = 2.5, **kwargs: Any) -> None:
+        """Take the arguments above."""
+        super().__init__(**kwargs)
+        self.bins = bins
+        self.reach = reach
+
+    def call(self, z: Any) -> Any:
+        """Return (…, F·(1 + bins)) for standardised features (…, F)."""
+        width = 2.0 * self.reach / self.bins
+        knots = [-self.reach + width * k for k in range(self.bins)]
+        ramps = [ops.clip((z - knot) / width, 0.0, 1.0) for knot in knots]
+        return ops.concatenate([z, *ramps], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "bins": self.bins, "reach": self.reach}
+
+
+@register
 class TokenOffset(keras.layers.Layer):  # type: ignore[misc]
     """Add a trained vector to tokens: one for all (which jet they belong to), or one each (which object it is).
 

@@ -9,6 +9,7 @@ import json
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jetlens.config.models import GradientBoostingOptions, ModelOptions, model_f
 from jetlens.config.training import TrainingConfig
 from jetlens.files import atomic_path, write_json, write_text
 from jetlens.training import runtime
+from jetlens.training.application import Application
 from jetlens.training.data import Dataset
 from jetlens.training.reporter import Reporter
 
@@ -43,6 +45,7 @@ def train(
     training: TrainingConfig,
     seed: int,
     threads: int = 1,
+    application: Application | None = None,
 ) -> None:
     """Train one variant with one seed and write ``model.keras`` (or ``model.npz``), ``history.csv``, ``manifest.json``.
 
@@ -57,6 +60,7 @@ def train(
         training: the training section.
         seed: of this training.
         threads: threads for one operation; set before the back end starts.
+        application: how the features were made, for the manifest: what :func:`jetlens.training.score` needs.
 
     Raises:
         ConfigError: if the back end is not installed, or streams do not exist.
@@ -72,7 +76,7 @@ def train(
         role: Dataset(feature_files, streams, role, training.weights, training.memory_gb)
         for role in ("training", "validation")
     }
-    job = _Job(output, variant, options, training, seed, threads, data)
+    job = _Job(Path(output), variant, options, training, seed, threads, data, application)
     result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
     write_text(output / "history.csv", _csv(result.pop("history")))
     write_json(
@@ -81,26 +85,18 @@ def train(
     (output / CHECKPOINT).unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
 class _Job:
     """What one training is about."""
 
-    def __init__(
-        self,
-        output: Path,
-        variant: str,
-        options: Any,
-        training: TrainingConfig,
-        seed: int,
-        threads: int,
-        data: dict[str, Dataset],
-    ) -> None:
-        self.output = Path(output)
-        self.variant = variant
-        self.options = options
-        self.training = training
-        self.seed = seed
-        self.threads = threads
-        self.data = data
+    output: Path
+    variant: str
+    options: Any
+    training: TrainingConfig
+    seed: int
+    threads: int
+    data: dict[str, Dataset]
+    application: Application | None
 
     @property
     def title(self) -> str:
@@ -207,6 +203,7 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "features": metadata.model_dump(mode="json", exclude={"sample", "process", "role", "part"}),
         "samples": sorted({shard.metadata.sample for shard in job.data["training"].shards}),
         "events": {role: data.counts() for role, data in job.data.items()},
+        "application": job.application.model_dump(mode="json") if job.application else None,
     }
 
 

@@ -55,14 +55,20 @@ class TrainedNetwork:
 
     def predict_logits(self, features: FeatureSet, batch_size: int = 512) -> NDArray[np.float32]:
         """Return logits (N,); see :class:`TrainedModel`."""
-        check_features(self.manifest, features.metadata, self.streams)
-        arrays = input_arrays(features, self.streams)
-        trimmed = [name for name in self.streams if features.metadata.streams[name].kind != "kinematics"]
+        return self.predict_arrays(input_arrays(features, self.streams), features.metadata, batch_size)
+
+    def predict_arrays(
+        self, arrays: Arrays, metadata: FeatureMetadata, batch_size: int = 512
+    ) -> NDArray[np.float32]:
+        """Return logits (N,) for inputs by name, whose features ``metadata`` names."""
+        check_features(self.manifest, metadata, self.streams)
+        number = len(arrays["event"])
+        trimmed = [name for name in self.streams if metadata.streams[name].kind != "kinematics"]
+        arrays = {name: array for name, array in arrays.items() if name in self._inputs}
         for name in trimmed:
             arrays[name], arrays[f"{name}_mask"] = pack(arrays[name], arrays[f"{name}_mask"])
-        arrays = {name: array for name, array in arrays.items() if name in self._inputs}
         parts = []
-        for start in range(0, len(features), batch_size):
+        for start in range(0, number, batch_size):
             batch = {name: array[start : start + batch_size] for name, array in arrays.items()}
             parts.append(self._predict(trim(batch, trimmed)))
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
@@ -83,10 +89,15 @@ class TrainedBoosting:
 
     def predict_logits(self, features: FeatureSet, batch_size: int = 4096) -> NDArray[np.float32]:
         """Return logits (N,); see :class:`TrainedModel`."""
-        check_features(self.manifest, features.metadata, self.streams)
-        arrays = input_arrays(features, self.streams)
+        return self.predict_arrays(input_arrays(features, self.streams), features.metadata, batch_size)
+
+    def predict_arrays(
+        self, arrays: Arrays, metadata: FeatureMetadata, batch_size: int = 4096
+    ) -> NDArray[np.float32]:
+        """Return logits (N,) for inputs by name, whose features ``metadata`` names."""
+        check_features(self.manifest, metadata, self.streams)
         parts = [np.zeros(0, np.float32)]
-        for start in range(0, len(features), batch_size):
+        for start in range(0, len(arrays["event"]), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in arrays.items()}
             parts.append(self.trees.predict(boosting.columns(batch, self.options)).astype(np.float32))
         return np.concatenate(parts)

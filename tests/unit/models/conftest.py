@@ -26,6 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "join_pooled": True,
         "pooling": "attention",
         "use_event": True,
+        "bins": 4,
         **SMALL,
     },
     "cross_attention_two_stream": {

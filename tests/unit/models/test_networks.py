@@ -198,6 +198,7 @@ CHANGES = [
     ("cross_attention_three_stream", {"join_pooled": False}),
     ("cross_attention_three_stream", {"cross": {"layers": 1, "heads": 2, "feed_forward": 12}}),
     ("concatenation", {"share_encoders": []}),
+    ("concatenation", {"bins": 3}),
     ("analysis_object", {"layer_scale": 0.5}),
     ("analysis_object", {"class_attention": {"layers": 1, "heads": 2, "feed_forward": 12}}),
     ("particle_transformer", {"pair_embedding": [6, 6]}),
@@ -222,3 +223,12 @@ def test_embedding_precedes_attention(models: Any) -> None:
     names = [layer.name for layer in models["self_attention"].layers]
     order = ("jet1_standardisation", "jet1_embedding_0", "jet1_norm_0", "jet1_self_attention_0")
     assert sorted(order, key=names.index) == list(order)
+
+
+def test_ramps_rise_between_their_knots() -> None:
+    from jetlens.models.layers import PiecewiseLinear
+
+    z = np.array([[-9.0], [-2.5], [0.0], [0.5], [9.0]], np.float32)
+    found = np.asarray(PiecewiseLinear(bins=5, reach=2.5)(z))
+    ramps = [[0] * 5, [0] * 5, [1, 1, 0.5, 0, 0], [1, 1, 1, 0, 0], [1] * 5]
+    np.testing.assert_allclose(found, np.concatenate([z, np.array(ramps)], axis=1), atol=1e-6)
