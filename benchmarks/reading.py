@@ -106,7 +106,8 @@ def main() -> None:
             command = [options.coffea, "-c", COFFEA, path, str(options.repeat)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                print(f"  coffea on {path}: {done.stderr.strip().splitlines()[-1]}")
+                errors = [line.strip() for line in done.stderr.splitlines() if "Error" in line]
+                print(f"  coffea cannot read {path}: {errors[-1] if errors else done.stderr[-200:]}")
                 continue
             events, best = done.stdout.split()
             rate = int(events) / float(best)
