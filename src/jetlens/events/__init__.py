@@ -41,7 +41,12 @@ def open_events(path: str, config: ReadingConfig) -> EventReader:
     from jetlens.events.rootfile import RootTree
 
     allowed = {"delphes": delphes.TREES, "nanoaod": nanoaod.TREES, "auto": (*delphes.TREES, *nanoaod.TREES)}
-    return read_tree(RootTree(path, config.tree, allowed[config.format]), config)
+    tree = RootTree(path, config.tree, allowed[config.format])
+    try:
+        return read_tree(tree, config)
+    except BaseException:
+        tree.close()
+        raise
 
 
 def read_tree(tree: RootTree, config: ReadingConfig) -> EventReader:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +35,13 @@ from jetlens.events.kinematics import wrap_phi
 from jetlens.events.reader import (
     ELECTRON_MASS,
     MUON_MASS,
-    TYPES,
     Chunk,
     Constituents,
     EventReader,
     empty_collection,
     gather,
+    type_of_branch,
+    types_of_particles,
 )
 from jetlens.events.references import UNMATCHED, parse_reference_arrays, resolve
 from jetlens.events.rootfile import RootTree
@@ -332,7 +332,7 @@ class DelphesReader(EventReader):
         leaves = {"id": f"{branch}.fUniqueID", "eta": f"{branch}.Eta", "phi": f"{branch}.Phi"}
         leaves["pt"] = f"{branch}.PT" if f"{branch}.PT" in self._tree else f"{branch}.ET"
         for column, leaf in (_IMPACT | {"mass": "Mass", "pid": "PID"}).items():
-            wanted = column != "pid" or _type_of(branch) is None
+            wanted = column != "pid" or type_of_branch(branch) is None
             if wanted and f"{branch}.{leaf}" in self._tree:
                 leaves[column] = f"{branch}.{leaf}"
         return leaves
@@ -344,11 +344,13 @@ class DelphesReader(EventReader):
         columns = {column: content[leaf] for column, leaf in leaves.items()}
         total = int(counts.sum())
         self.check(branch, columns)
-        kind = _type_of(branch)
+        kind = type_of_branch(branch)
         charge = columns.get("charge", np.zeros(total, dtype=np.int8)).astype(np.int8)
         pid = columns.pop("pid", None)
         columns["charge"] = charge
-        columns["type"] = np.full(total, kind, dtype=np.uint8) if kind is not None else _types(charge, pid)
+        columns["type"] = (
+            np.full(total, kind, dtype=np.uint8) if kind is not None else types_of_particles(charge, pid)
+        )
         for column in ("mass", "d0", "d0_error", "dz", "dz_error"):
             columns.setdefault(column, np.zeros(total, dtype=np.float32))
         return Jagged(offsets_from_counts(counts), columns)
@@ -403,23 +405,3 @@ class DelphesReader(EventReader):
                 found.append(branch)
                 events, ids = events[missed], ids[missed]
         return found
-
-
-def _type_of(branch: str) -> int | None:
-    """The type of all objects of a branch; None where it depends on the object."""
-    for word, kind in (
-        ("Track", "track"),
-        ("Photon", "photon"),
-        ("NeutralHadron", "neutral_hadron"),
-        ("Tower", "tower"),
-    ):
-        if word in branch:
-            return TYPES[kind]
-    return None
-
-
-def _types(charge: NDArray[Any], pid: NDArray[Any] | None) -> NDArray[np.uint8]:
-    """Types of particles by charge and PDG code."""
-    photon = np.zeros(len(charge), dtype=bool) if pid is None else pid == 22
-    kinds = np.where(charge != 0, TYPES["track"], np.where(photon, TYPES["photon"], TYPES["neutral_hadron"]))
-    return kinds.astype(np.uint8)

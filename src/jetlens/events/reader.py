@@ -318,3 +318,23 @@ def empty_collection(events: int, name: str) -> Jagged:
     if name == "fat_jets":
         columns["row"] = np.zeros(0, dtype=np.int64)
     return Jagged(np.zeros(events + 1, dtype=np.int64), columns)
+
+
+def type_of_branch(branch: str) -> int | None:
+    """The type of all objects of a branch; None where it depends on the object."""
+    for word, kind in (
+        ("Track", "track"),
+        ("Photon", "photon"),
+        ("NeutralHadron", "neutral_hadron"),
+        ("Tower", "tower"),
+    ):
+        if word in branch:
+            return TYPES[kind]
+    return None
+
+
+def types_of_particles(charge: NDArray[Any], pid: NDArray[Any] | None) -> NDArray[np.uint8]:
+    """Types of particles by charge and PDG code."""
+    photon = np.zeros(len(charge), dtype=bool) if pid is None else pid == 22
+    kinds = np.where(charge != 0, TYPES["track"], np.where(photon, TYPES["photon"], TYPES["neutral_hadron"]))
+    return kinds.astype(np.uint8)

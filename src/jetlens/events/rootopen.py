@@ -1,0 +1,140 @@
+"""What surrounds the reading of a ROOT tree: opening, finding the tree and its branches, and clear messages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import uproot
+
+from jetlens.errors import FileError, JetlensError
+
+_CLONES_COUNTER, _CLONES_MEMBER = 3, 31  # TBranchElement::fType: a TClonesArray's counter, one of its members
+_STREAMER_TYPES = {
+    1: ">i1",
+    2: ">i2",
+    3: ">i4",
+    5: ">f4",
+    8: ">f8",
+    11: ">u1",
+    12: ">u2",
+    13: ">u4",
+    16: ">i8",
+}
+_STREAMER_TYPES |= {17: ">u8", 18: "?"}
+
+
+@contextlib.contextmanager
+def clear_errors(path: str, doing: str) -> Iterator[None]:
+    """Turn whatever uproot, a decompressor or the network raise into one line that names the file.
+
+    Raises:
+        FileError: for every exception that is not already one of ours.
+    """
+    try:
+        yield
+    except JetlensError:
+        raise
+    except FileNotFoundError as error:
+        raise FileError(f"{path}: does not exist") from error
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # uproot raises many kinds; PyO3's PanicException is no Exception
+        reason = next(
+            (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
+        )
+        raise FileError(
+            f"{path}: {doing} failed, the file is damaged or incomplete: {reason[:160]}"
+        ) from error
+
+
+def source_options(path: str) -> dict[str, Any]:
+    """How uproot shall fetch bytes: fsspec for all but http, for which it would need aiohttp."""
+    if path.startswith(("http://", "https://")):
+        return {"handler": uproot.source.http.HTTPSource}
+    # for a local file a thread per request only adds switches between threads
+    return {} if "://" in path else {"use_threads": False}
+
+
+def stored_type(path: str, leaf: str, branch: Any) -> np.dtype[Any]:
+    """How a branch's numbers are stored.
+
+    Branches of split objects carry ROOT's type code (``TVirtualStreamerInfo::EReadWrite``), which is read here; asking
+    uproot for its interpretation gives the same, but takes a millisecond or more per branch.
+    """
+    if branch.has_member("fStreamerType") and len(branch.member("fLeaves")) == 1:
+        if branch.member("fType") == _CLONES_COUNTER:
+            return np.dtype(">i4")
+        code = int(branch.member("fStreamerType"))
+        length = int(branch.member("fLeaves")[0].member("fLen"))
+        if code in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER and length == 1:
+            return np.dtype(_STREAMER_TYPES[code])
+        if (
+            code - 20 in _STREAMER_TYPES and branch.member("fType") == _CLONES_MEMBER
+        ):  # 20 is kOffsetL, a fixed array
+            return np.dtype((_STREAMER_TYPES[code - 20], (length,)))
+    interpretation = branch.interpretation
+    content = getattr(interpretation, "content", interpretation)
+    if getattr(interpretation, "header_bytes", 0) or not isinstance(content, uproot.AsDtype):
+        raise FileError(f"{path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers")
+    dtype: np.dtype[Any] = np.dtype(content.from_dtype)
+    return dtype
+
+
+def check_local(path: str) -> None:
+    """Refuse a local file that is missing, no ROOT file, or shorter than its header says."""
+    if "://" in path:
+        return
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as stream:
+            header = stream.read(64)
+    except FileNotFoundError as error:
+        raise FileError(f"{path}: does not exist") from error
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    if header[:4] != b"root" or len(header) < 64:
+        raise FileError(f"{path}: is not a ROOT file (it does not start with 'root')")
+    (version,) = struct.unpack(">i", header[4:8])
+    (end,) = (
+        struct.unpack(">q", header[12:20]) if version >= 1_000_000 else struct.unpack(">i", header[12:16])
+    )
+    if end > size:
+        raise FileError(f"{path}: is truncated: {size} of {end} bytes are there; copy it again")
+
+
+def choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: Sequence[str]) -> str:
+    """Return the name of the tree to read: ``tree`` if given, else the first of ``allowed`` that is there.
+
+    Raises:
+        FileError: listing the trees that are there instead.
+    """
+    trees = [name for name, kind in classes.items() if kind in ("TTree", "TNtuple", "TChain")]
+    found = f"it holds: {', '.join(trees)}" if trees else "it holds no tree at all"
+    tuples = [name for name, kind in classes.items() if kind == "ROOT::RNTuple"]
+    if tuples:
+        found += f" (but an RNTuple, '{tuples[0]}', which is not read: convert it to a TTree)"
+    if tree is not None:
+        if tree not in trees:
+            raise FileError(f"{path}: has no tree '{tree}' (reading.tree); {found}")
+        return tree
+    for name in allowed:
+        if name in trees:
+            return name
+    raise FileError(
+        f"{path}: has no tree named {' or '.join(allowed)}; {found}; set reading.tree if it has another name"
+    )
+
+
+def by_name(tree: Any) -> dict[str, Any]:
+    """Branches and their leaves, one level deep, by full name."""
+    branches: dict[str, Any] = {}
+    for branch in tree.branches:
+        branches[branch.name] = branch
+        for leaf in branch.branches:
+            branches[leaf.name] = leaf
+    return branches
