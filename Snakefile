@@ -5,7 +5,7 @@ include: "workflow/Snakefile"
 
 rule analysis:
     default_target: True
-    message:
-        "All results"
     input:
         rules.all.input,
+    message:
+        "All results"

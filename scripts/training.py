@@ -10,6 +10,7 @@ with stage(snakemake):
     from jetlens.config.models import ModelOptions
     from jetlens.config.training import TrainingConfig
     from jetlens.training import train
+    from jetlens.training.application import Application
 
     seed = int(snakemake.wildcards.seed)
     variant = snakemake.wildcards.variant
@@ -21,4 +22,5 @@ with stage(snakemake):
         training=TrainingConfig(variants=[variant], seeds=[seed], **snakemake.params.training),
         seed=seed,
         threads=snakemake.threads,
+        application=Application.model_validate(snakemake.params.application),
     )

@@ -1,22 +1,32 @@
-"""The command line: ``jetlens check`` (and more commands, each a thin layer over the library)."""
+"""The command line, a thin layer over the library: ``jetlens inspect``, ``jetlens check``, ``jetlens score``."""
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
+from rich import box
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from jetlens.errors import JetlensError
+
+if TYPE_CHECKING:
+    from jetlens.events.inspect import FileSummary
 
 app = typer.Typer(
     help="Collider analyses from Delphes files to figures.", no_args_is_help=True, add_completion=False
 )
 OUT = Console()
 ERR = Console(stderr=True)
+COLLECTION_KEYS = ("fat_jets", "jets", "electrons", "muons", "missing_energy", "constituents")
 
 
 @contextmanager
@@ -50,6 +60,66 @@ def check(
             f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files, "
             f"variants {', '.join(analysis.training.variants)}"
         )
+
+
+@app.command()
+def inspect(
+    file: Annotated[str, typer.Argument(help="a ROOT file, or its URL")],
+) -> None:
+    """Show what is in an event file: collections, constituents and whether they match, a configuration for it."""
+    from jetlens.config.reading import ReadingConfig
+    from jetlens.events.inspect import inspect_file
+
+    with _for_users():
+        summary = inspect_file(file)
+    OUT.print(
+        f"[bold]{escape(summary.path)}[/]: {summary.format}, tree {summary.tree}, {summary.events} events"
+        + (f"; the first {summary.looked_at} looked at" if summary.looked_at < summary.events else "")
+    )
+    OUT.print(_collections(summary) if summary.collections else "no collection of jets")
+    for jets in summary.collections:
+        if jets.problem:
+            OUT.print(f"{jets.name}: {jets.problem}", style="yellow", markup=False, highlight=False)
+    counted = ", ".join(f"{name} {mean:.2f}" for name, mean in summary.sizes.items())
+    OUT.print(f"objects per event: {counted}", highlight=False)
+    for what, convention in summary.conventions.items():
+        OUT.print(f"{what}: {convention}", markup=False, highlight=False)
+    defaults = ReadingConfig().model_dump(include=set(COLLECTION_KEYS))
+    OUT.print("\na configuration for this file:", style="bold")
+    reading = yaml.safe_dump({"reading": defaults | summary.reading}, sort_keys=False)
+    OUT.print(reading, markup=False, highlight=False)
+
+
+def _collections(summary: FileSummary) -> Table:
+    table = Table("jets", "number", "constituents in", "references", "matched", "|ΔpT|/pT", box=box.SIMPLE)
+    for jets in summary.collections:
+        followed = bool(jets.references)
+        table.add_row(
+            jets.name,
+            str(jets.jets),
+            "\n".join(jets.constituents) or "–",
+            str(jets.references) if followed else "–",
+            f"{100 * jets.match_rate:.4g} %" if followed else "–",
+            f"{jets.closure:.1e}" if math.isfinite(jets.closure) else "–",
+        )
+    table.caption = "|ΔpT|/pT: median of jets against the sums of their constituents"
+    return table
+
+
+@app.command()
+def score(
+    model: Annotated[Path, typer.Argument(help="folder of a trained model: training/<variant>/seed<k>")],
+    files: Annotated[list[str], typer.Argument(help="event files, or their URLs")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the .npz to write")] = Path("scores.npz"),
+    threads: Annotated[int, typer.Option(min=1, help="threads of the back end")] = 1,
+) -> None:
+    """Apply a trained model to new files, with the selection and features it was trained with."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from jetlens.training.scoring import score as score_files
+
+    with _for_users():
+        events = score_files(model, files, output, threads=threads)
+        OUT.print(f"{events} selected events of {len(files)} files scored: {output}", highlight=False)
 
 
 if __name__ == "__main__":

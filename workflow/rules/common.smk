@@ -130,6 +130,15 @@ def local_sources():
     ]
 
 
+def evaluation_section():
+    """The evaluation settings without the uncertainty that only the significance depends on."""
+    return {
+        key: value
+        for key, value in section("evaluation").items()
+        if key != "background_uncertainty"
+    }
+
+
 def explanation_section():
     """The explanation settings without the list of variants: adding one explains no other again."""
     return {
@@ -167,14 +176,21 @@ def evaluations():
 def figure_names():
     """Every figure of the analysis, as its path under ``figures/`` without suffix."""
     names = [f"kinematics/{quantity}" for quantity in analysis.figures.kinematics]
-    names += ["cutflow", "jet_images", "roc", "rejection"]
+    names += ["cutflow", "roc", "rejection"]
+    if any(
+        stream.kind == "constituents" for stream in analysis.features.streams.values()
+    ):
+        names.append("jet_images")
     names += [
         f"{kind}/{variant}" for variant in VARIANTS for kind in ("training", "scores")
     ]
+    explained = ["attention", "gradcam", "faithfulness", "attention_matrices"]
+    if analysis.explanation.single_events:
+        explained.append("single_events")
     names += [
         f"{kind}/{variant}"
         for variant in analysis.explanation.variants
-        for kind in ("attention", "gradcam", "faithfulness")
+        for kind in explained
     ]
     return names
 
@@ -187,6 +203,7 @@ def report_targets():
         for suffix in analysis.figures.formats
     ]
     tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]
+    tables += [f"evaluation/{variant}/significance.csv" for variant in VARIANTS]
     return [f"{RESULTS}/{table}" for table in tables] + figures
 
 

@@ -54,9 +54,35 @@ rule summary:
         mem_mb=1000,
         runtime=10,
     params:
-        evaluation=section("evaluation"),
+        evaluation=evaluation_section(),
         folders=[f"{RESULTS}/evaluation/{variant}" for variant in VARIANTS],
     message:
         "Summary of all variants"
     script:
         "../../scripts/evaluation_summary.py"
+
+
+rule significance:
+    input:
+        f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+    output:
+        report(
+            f"{RESULTS}/evaluation/{{variant}}/significance.csv",
+            caption="../report/significance.rst",
+            category="Classifiers",
+            labels={"content": "significance, {variant}", "type": "table"},
+        ),
+    log:
+        f"{LOGS}/evaluation/{{variant}}.significance.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        background_uncertainty=analysis.evaluation.background_uncertainty,
+    message:
+        "Expected significance of {wildcards.variant}"
+    script:
+        "../../scripts/evaluation_significance.py"

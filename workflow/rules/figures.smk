@@ -278,3 +278,57 @@ rule figure_faithfulness:
         "Figure: faithfulness of the explanation of {wildcards.variant}"
     script:
         "../../scripts/figures_faithfulness.py"
+
+
+rule figure_attention_matrices:
+    input:
+        f"{RESULTS}/explanation/{{variant}}/attention.npz",
+    output:
+        csv=f"{RESULTS}/figures/attention_matrices/{{variant}}.csv",
+        figure=drawn(
+            "attention_matrices/{variant}",
+            caption="../report/attention_matrices.rst",
+            category="Explanation",
+            labels={"content": "attention by head, {variant}", "type": "figure"},
+        ),
+    log:
+        f"{LOGS}/figures/attention_matrices/{{variant}}.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figures=figure_style,
+    message:
+        "Figure: attention of each head of {wildcards.variant}"
+    script:
+        "../../scripts/figures_attention_matrices.py"
+
+
+rule figure_single_events:
+    input:
+        f"{RESULTS}/explanation/{{variant}}/gradcam.npz",
+    output:
+        csv=f"{RESULTS}/figures/single_events/{{variant}}.csv",
+        figure=drawn(
+            "single_events/{variant}",
+            caption="../report/single_events.rst",
+            category="Explanation",
+            labels={"content": "single events, {variant}", "type": "figure"},
+        ),
+    log:
+        f"{LOGS}/figures/single_events/{{variant}}.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figures=figure_style,
+    message:
+        "Figure: single events, {wildcards.variant}"
+    script:
+        "../../scripts/figures_single_events.py"

@@ -20,6 +20,7 @@ rule train_network:
     params:
         options=options_of,
         training=training_section(),
+        application={name: section(name) for name in ("reading", "skim", "features")},
     message:
         "Training {wildcards.variant}, seed {wildcards.seed}"
     script:
@@ -48,6 +49,7 @@ rule train_boosting:
     params:
         options=options_of,
         training=training_section(),
+        application={name: section(name) for name in ("reading", "skim", "features")},
     message:
         "Training {wildcards.variant}, seed {wildcards.seed}"
     script:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError
-from jetlens.figures.style import SIGNAL_COLOUR, STACK_COLOURS, header, look, pretty, save, write_table
+from jetlens.figures.style import SIGNAL_COLOUR, background_colour, header, look, pretty, save, write_table
 
 
 def draw_cutflow(
@@ -47,12 +47,12 @@ def draw_cutflow(
         figure = Figure(figsize=(6.4, 0.42 * len(cuts) + 2.2))
         axes = figure.add_subplot()
         y = np.arange(len(cuts))
-        colours = iter(STACK_COLOURS * (len(samples) // len(STACK_COLOURS) + 1))
+        backgrounds = list(dict.fromkeys(row["process"] for row in rows if row["sample"] not in signals))
         for number, sample in enumerate(samples):
             own = [row for row in rows if row["sample"] == sample]
             signal = sample in signals
-            colour = SIGNAL_COLOUR if signal else next(colours)
             last = own[-1]
+            colour = SIGNAL_COLOUR if signal else background_colour(backgrounds.index(last["process"]))
             label = f"{pretty(last['process'])}: {_number(last['yield'], last['yield_error'])} events"
             axes.errorbar(
                 [100 * float(row["efficiency"]) for row in own],

@@ -18,6 +18,7 @@ from jetlens.errors import FileError, NoEventsError
 from jetlens.features.featurefile import read_features
 from jetlens.figures.style import (
     SIGNAL_COLOUR,
+    background_colour,
     figure_header,
     header,
     headroom,
@@ -124,14 +125,17 @@ def edges_of(histogram: Histogram) -> Floats:
 
 def _panel(axes: Axes, processes: list[Process], histogram: Histogram) -> None:
     edges = edges_of(histogram)
-    backgrounds = sorted((p for p in processes if not p.signal), key=lambda p: float(p.height.sum()))
+    named = [p for p in processes if not p.signal]
+    colours = {p.name: background_colour(i) for i, p in enumerate(named)}
+    backgrounds = sorted(named, key=lambda p: float(p.height.sum()))
     signals = [p for p in processes if p.signal]
     if histogram.log:
         axes.set_yscale("log")
     total = np.sum([p.height for p in backgrounds], axis=0) if backgrounds else np.zeros(histogram.bins)
     error = np.sqrt(np.sum([p.error**2 for p in backgrounds], axis=0)) if backgrounds else total
     if backgrounds:
-        stack(axes, [p.height for p in backgrounds], edges, [pretty(p.name) for p in backgrounds])
+        labels = [pretty(p.name) for p in backgrounds]
+        stack(axes, [p.height for p in backgrounds], edges, labels, [colours[p.name] for p in backgrounds])
         axes.stairs(
             total + error,
             edges,

@@ -13,7 +13,7 @@ from jetlens.config.evaluation import FiguresConfig
 from jetlens.evaluation.scores import read_scores
 from jetlens.figures.style import (
     SIGNAL_COLOUR,
-    STACK_COLOURS,
+    background_colour,
     header,
     headroom,
     look,
@@ -65,7 +65,7 @@ def draw_scores(
         for name in signal_first:
             chosen = process == name
             signal = bool(scores.label[chosen].max())
-            colour = SIGNAL_COLOUR if signal else STACK_COLOURS[backgrounds % len(STACK_COLOURS)]
+            colour = SIGNAL_COLOUR if signal else background_colour(backgrounds)
             backgrounds += not signal
             share, error = _normalised(output[chosen], scores.weight[chosen], edges)
             axes.stairs(share, edges, color=colour, fill=signal, alpha=0.25 if signal else 1.0, linewidth=1.5)

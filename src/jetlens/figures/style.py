@@ -152,7 +152,18 @@ def headroom(axes: Axes, top: float, share: float) -> None:
         axes.set_ylim(low, low + (top - low) / (1 - share))
 
 
-def stack(axes: Axes, heights: Sequence[ArrayLike], edges: ArrayLike, labels: Sequence[str]) -> None:
+def background_colour(number: int) -> str:
+    """Colour of the n-th background of the sample table, the same in every figure."""
+    return STACK_COLOURS[number % len(STACK_COLOURS)]
+
+
+def stack(
+    axes: Axes,
+    heights: Sequence[ArrayLike],
+    edges: ArrayLike,
+    labels: Sequence[str],
+    colours: Sequence[str],
+) -> None:
     """Draw stacked, filled histograms, the first one at the bottom."""
     mplhep.histplot(
         [np.asarray(row) for row in heights],
@@ -160,7 +171,7 @@ def stack(axes: Axes, heights: Sequence[ArrayLike], edges: ArrayLike, labels: Se
         ax=axes,
         stack=True,
         histtype="fill",
-        color=[STACK_COLOURS[i % len(STACK_COLOURS)] for i in range(len(heights))],
+        color=list(colours),
         label=list(labels),
         flow="none",
         edgecolor="white",

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import jetlens
 from jetlens.config.models import GradientBoostingOptions, ModelOptions, model_file, stream_names
 from jetlens.config.training import TrainingConfig
 from jetlens.files import atomic_path, write_json, write_text
@@ -208,7 +209,7 @@ def _manifest(job: _Job) -> dict[str, Any]:
 
 
 def _versions(*packages: str) -> dict[str, str]:
-    found = {"python": platform.python_version(), "jetlens": version("jetlens"), "numpy": version("numpy")}
+    found = {"python": platform.python_version(), "jetlens": jetlens.__version__, "numpy": version("numpy")}
     for package in packages:
         for name in (package, f"{package}-cpu"):
             try:

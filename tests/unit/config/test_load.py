@@ -73,7 +73,7 @@ def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
         ("test: [0, 1]", "test: [0, 2]", "fold 2 is in both test and validation"),
         ("test: [0, 1]", "test: [0, 17]", "fold 17 does not exist"),
         ("analysis: demo", "analysis: my demo", "analysis: string should match pattern"),
-        ("max: 2.5}", "maximum: 2.5}", "did you mean 'max'?"),
+        ("min: 2}", "minimum: 2}", "unknown key 'skim.cuts[0].minimum'; did you mean 'min'?"),
         (
             "electrons: {pt_min",
             "electron: {pt_min",

@@ -1,0 +1,11 @@
+"""Rule ``figure_single_events``: Grad-CAM of single events."""
+
+from pathlib import Path
+
+from _figure import drawing
+from _stage import stage
+
+with stage(snakemake):
+    from jetlens.figures.events import draw_single_events
+
+    draw_single_events(Path(snakemake.input[0]), **drawing(snakemake))
