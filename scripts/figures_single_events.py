@@ -7,5 +7,6 @@ from _stage import stage
 
 with stage(snakemake):
     from jetlens.figures.events import draw_single_events
+    from jetlens.figures.gradcam import TOWARDS_SIGNAL
 
-    draw_single_events(Path(snakemake.input[0]), **drawing(snakemake))
+    draw_single_events(Path(snakemake.input[0]), which=TOWARDS_SIGNAL, **drawing(snakemake))

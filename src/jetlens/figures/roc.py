@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError
-from jetlens.figures.style import header, line_style, look, save, write_table
+from jetlens.figures.style import header, headroom, line_style, look, save, write_table
 from jetlens.files import read_json
 
 Curve = dict[str, NDArray[np.float64]]
@@ -92,8 +92,9 @@ def draw_rejection(
             top = max(
                 top, _points(axes, metrics, style["color"], number, len(curves)), float((1 / share).max())
             )
-        axes.set(xlim=(0, 1), ylim=(0.8, top * 2.5), **_labels("Background rejection $1/\\epsilon_B$"))
-        axes.legend(loc="lower left", title=_title(curves))
+        axes.set(xlim=(0, 1), ylim=(0.8, top), **_labels("Background rejection $1/\\epsilon_B$"))
+        headroom(axes, 1.5 * top, 0.06 * (len(curves) + 1))
+        axes.legend(loc="upper right", title=_title(curves))
         header(axes, figures)
         save(figure, outputs)
     _write(csv, curves)

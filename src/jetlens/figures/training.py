@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError
@@ -68,6 +69,7 @@ def draw_training(
         low, high = upper.get_ylim()
         upper.set_ylim(low, high + 0.25 * (high - low))
         lower.set(xlabel="Epoch", ylabel="Validation AUC")
+        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
         header(upper, figures)
         save(figure, outputs)
     write_table(csv, table)
