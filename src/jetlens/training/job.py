@@ -23,6 +23,7 @@ from jetlens.files import atomic_path, write_json, write_text
 from jetlens.training import runtime
 from jetlens.training.application import Application
 from jetlens.training.data import Dataset
+from jetlens.training.presence import constant_features
 from jetlens.training.reporter import Reporter
 
 CHECKPOINT = "checkpoint.npz"
@@ -202,6 +203,7 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "options": job.options.model_dump(mode="json"),
         "training": job.training.model_dump(mode="json", exclude={"variants", "seeds"}),
         "features": metadata.model_dump(mode="json", exclude={"sample", "process", "role", "part"}),
+        "constant_features": constant_features(job.data["training"], stream_names(job.options)),
         "samples": sorted({shard.metadata.sample for shard in job.data["training"].shards}),
         "events": {role: data.counts() for role, data in job.data.items()},
         "application": job.application.model_dump(mode="json") if job.application else None,

@@ -16,7 +16,9 @@ from jetlens.errors import FileError
 from jetlens.features import build_features
 from jetlens.files import atomic_path
 from jetlens.skim import skim_file
+from jetlens.skim.cutflow import read_cutflow
 from jetlens.training.application import Application
+from jetlens.training.presence import check_presence
 from jetlens.training.shards import Shard
 from jetlens.training.trained import TrainedBoosting, TrainedNetwork, load_model
 
@@ -91,9 +93,11 @@ def _score_file(
             cutflow,
             sample=sample.name,
             part="events",
-            reading=application.reading,
+            # a broken file among new ones is an error: nobody would see that it was left out
+            reading=application.reading.model_copy(update={"broken_files": "fail"}),
             skim=application.skim,
         )
+        check_presence(model.manifest, model.streams, read_cutflow(cutflow)["conventions"], source)
         build_features(
             parquet,
             [cutflow],

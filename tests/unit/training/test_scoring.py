@@ -3,45 +3,153 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from jetlens.cli import app
+from jetlens.config.evaluation import EvaluationConfig
 from jetlens.config.load import load
 from jetlens.errors import FileError
+from jetlens.evaluation.scores import read_scores
+from jetlens.evaluation.stage import evaluate
 from jetlens.features.featurefile import read_features
 from jetlens.training import Application, load_model, score, train
-from tests.conftest import DEMO, ROOT
+from tests.conftest import DEMO, ROOT, shared_data
 
 from .conftest import BOOSTING, model_options, training_config
 
 
-def test_scores_of_files_are_those_of_their_features(
-    files: list[Path], demo_features: dict[str, Path], tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def application() -> Application:
     config = load(ROOT / "config" / "config.yaml")
-    application = Application(reading=config.reading, skim=config.skim, features=config.features)
-    for name, options in (("network", model_options()), ("trees", model_options(BOOSTING))):
-        folder = tmp_path / name
-        settings = training_config(epochs=1)
+    return Application(reading=config.reading, skim=config.skim, features=config.features)
+
+
+@pytest.fixture(scope="module")
+def folders(
+    files: list[Path], application: Application, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """A network and trees that know how their features were made."""
+    found = {}
+    for name, content in (("network", {}), ("trees", {"content": {**BOOSTING, "iterations": 10}})):
+        found[name] = tmp_path_factory.mktemp(name) / "seed1"
         train(
-            files, folder, variant=name, options=options, training=settings, seed=1, application=application
+            files,
+            found[name],
+            variant=name,
+            options=model_options(**content),
+            training=training_config(epochs=1),
+            seed=1,
+            application=application,
         )
-        sources = [str(DEMO / "ttbar_had.root"), str(DEMO / "qcd_bbbar.root")]
-        number = score(folder, sources, tmp_path / "scores.npz")
-        features = [read_features(demo_features[sample]) for sample in ("ttbar_had", "qcd_bbbar")]
-        expected = np.concatenate([load_model(folder).predict_logits(f) for f in features])
-        with np.load(tmp_path / "scores.npz", allow_pickle=False) as scores:
-            assert number == len(expected) == len(scores["score"])
-            np.testing.assert_allclose(scores["logit"], expected, atol=1e-6)
-            np.testing.assert_allclose(scores["score"], 1 / (1 + np.exp(-expected)), atol=1e-6)
-            assert np.array_equal(scores["event_number"], np.concatenate([f.event_number for f in features]))
-            assert np.array_equal(np.bincount(scores["file_index"]), [len(f) for f in features])
+    return found
 
 
-def test_a_model_that_does_not_know_its_features_is_refused(files: list[Path], tmp_path: Path) -> None:
-    train(files, tmp_path, variant="gb", options=model_options(BOOSTING), training=training_config(), seed=1)
-    assert json.loads((tmp_path / "manifest.json").read_text())["application"] is None
+@pytest.mark.parametrize("name", ["network", "trees"])
+def test_the_command_scores_as_the_evaluation_does(
+    folders: dict[str, Path], files: list[Path], demo_features: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    """Event by event, found by sample and event number, to 1e-6; and every event, test fold or not."""
+    output = tmp_path / "scores.npz"
+    source = str(DEMO / "ttbar_had.root")
+    result = CliRunner().invoke(app, ["score", str(folders[name]), source, "-o", str(output)])
+    assert result.exit_code == 0, result.output
+    with np.load(output, allow_pickle=False) as content:
+        scores = dict(content)
+    features = read_features(demo_features["ttbar_had"])
+    expected = load_model(folders[name]).predict_logits(features)
+    assert np.array_equal(scores["event_number"], features.event_number)
+    np.testing.assert_allclose(scores["logit"], expected, atol=1e-6)
+    np.testing.assert_allclose(scores["score"], 1 / (1 + np.exp(-expected)), atol=1e-6)
+    evaluate(
+        [folders[name]],
+        files,
+        tmp_path / "evaluation",
+        variant=name,
+        evaluation=EvaluationConfig(bootstrap=10),
+    )
+    evaluated = read_scores(tmp_path / "evaluation" / "scores.npz")
+    chosen = evaluated.sample_names[evaluated.sample] == "ttbar_had"
+    assert chosen.sum() > 50
+    position = {int(number): i for i, number in enumerate(scores["event_number"])}
+    rows = [position[int(number)] for number in evaluated.event_number[chosen]]
+    np.testing.assert_allclose(scores["logit"][rows], evaluated.logits[0][chosen], atol=1e-6)
+
+
+def test_several_files_are_told_apart(
+    folders: dict[str, Path], demo_features: dict[str, Path], tmp_path: Path
+) -> None:
+    names = ("ttbar_had", "qcd_bbbar")
+    sources = [str(DEMO / f"{name}.root") for name in names]
+    number = score(folders["trees"], sources, tmp_path / "scores.npz")
+    features = [read_features(demo_features[name]) for name in names]
+    with np.load(tmp_path / "scores.npz", allow_pickle=False) as scores:
+        assert number == len(scores["score"])
+        assert np.array_equal(np.bincount(scores["file_index"]), [len(f) for f in features])
+        assert scores["files"].tolist() == sources
+
+
+def changed(folder: Path, output: Path, **changes: object) -> Path:
+    """Return a copy of a trained folder with changes in its manifest."""
+    shutil.copytree(folder, output)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (output / "manifest.json").write_text(json.dumps(manifest | changes))
+    return output
+
+
+def test_a_missing_branch_is_named(
+    folders: dict[str, Path], application: Application, tmp_path: Path
+) -> None:
+    """A model trained on jets that another file calls otherwise."""
+    reading = application.reading.model_copy(update={"fat_jets": "FatJat"})
+    other = application.model_copy(update={"reading": reading}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed1", application=other)
+    source = DEMO / "ttbar_had.root"
+    with pytest.raises(FileError, match=r"ttbar_had\.root: has no .*'FatJat' \(reading\.fat_jets\)"):
+        score(folder, [str(source)], tmp_path / "scores.npz")
+    result = CliRunner().invoke(app, ["score", str(folder), str(source), "-o", str(tmp_path / "scores.npz")])
+    assert result.exit_code == 1
+    assert not (tmp_path / "scores.npz").exists()
+
+
+def test_a_feature_that_a_file_cannot_have_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    """NanoAOD has no b-tags, only scores: trees that cut on tags would see zeros. A network without them may go on."""
+    source = str(shared_data("delphes_formats/foreign_nanoaod_v15_200_events.root"))
+    with pytest.raises(FileError, match=r"'trees' learnt from '\w*b_\w+' .* NanoAOD stores scores"):
+        score(folders["trees"], [source], tmp_path / "scores.npz")
+    constant = {"kinematics": ["n_matched_b_tags"], "objects": ["b_tag"], "event": ["n_b_jets"]}
+    blind = changed(folders["trees"], tmp_path / "seed1", constant_features=constant)
+    score(blind, [source], tmp_path / "scores.npz")  # trained without tags, it loses nothing
+
+
+def test_a_file_without_jets_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    source = str(shared_data("delphes_formats/foreign_no_jets_1000_events.root"))
+    with pytest.raises(FileError, match="has no jet collection 'FatJet'"):
+        score(folders["network"], [source], tmp_path / "scores.npz")
+
+
+def test_a_broken_file_is_never_left_out_silently(
+    folders: dict[str, Path], application: Application, tmp_path: Path
+) -> None:
+    lenient = application.reading.model_copy(update={"broken_files": "skip"})
+    other = application.model_copy(update={"reading": lenient}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed1", application=other)
+    (tmp_path / "short.root").write_bytes((DEMO / "ttbar_had.root").read_bytes()[:5000])
+    with pytest.raises(FileError, match=r"short\.root"):
+        score(folder, [str(tmp_path / "short.root")], tmp_path / "scores.npz")
+
+
+def test_what_varies_is_recorded(folders: dict[str, Path]) -> None:
+    manifest = json.loads((folders["trees"] / "manifest.json").read_text())
+    assert "n_matched_b_tags" not in manifest["constant_features"]["kinematics"]
+    assert set(manifest["constant_features"]) == {"kinematics", "objects", "event"}
+
+
+def test_a_model_that_does_not_know_its_features_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = changed(folders["trees"], tmp_path / "seed1", application=None)
     with pytest.raises(FileError, match="does not say how the features were made"):
-        score(tmp_path, [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz")
+        score(folder, [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz")
