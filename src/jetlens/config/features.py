@@ -107,7 +107,11 @@ Stream = Annotated[ConstituentStream | KinematicStream | ObjectStream, Field(dis
 
 
 class SplitConfig(Section):
-    """Folds from a hash of (sample, event number, seed); fold numbers are 0 … folds − 1."""
+    """Folds from a hash of (sample, event number, seed); fold numbers are 0 … folds − 1.
+
+    Which fold an event is in depends on neither list, so that k-fold cross-validation is one analysis per choice of
+    ``test`` and ``validation`` (under an ``analysis`` name of its own), the rest being used for training.
+    """
 
     folds: int = Field(10, ge=3, le=255, description="number of folds")
     test: list[int] = Field(default=[0, 1], min_length=1, description="folds no training ever sees")

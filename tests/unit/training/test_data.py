@@ -75,6 +75,22 @@ def test_folds_are_kept_apart(files: list[Path]) -> None:
         assert len(data) == chosen.sum()
 
 
+def test_rotated_folds_use_every_event_once_as_test(files: list[Path]) -> None:
+    """Cross-validation: other lists than the metadata's, over which each event is tested on once."""
+    number = read_features(files[0]).metadata.folds
+    total = sum(len(read_features(f)) for f in files)
+    tested = []
+    for fold in range(number):
+        lists = ([(fold + 1) % number], [fold])
+        sizes = {
+            role: len(Dataset(files, STREAMS, role, folds=lists))
+            for role in ("training", "validation", "test")
+        }  # type: ignore[arg-type]
+        assert sum(sizes.values()) == total
+        tested.append(sizes["test"])
+    assert sum(tested) == total
+
+
 @pytest.mark.parametrize("weights", ["unit", "physics"])
 def test_classes_weigh_the_same(files: list[Path], weights: Any) -> None:
     data = Dataset(files, STREAMS, "training", weights)
