@@ -1,0 +1,57 @@
+"""Every configuration that is shipped must be valid as it stands, and do what it is there for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from jetlens.config.load import load
+from jetlens.config.models import ModelOptions
+from tests.conftest import ROOT
+
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+STANDALONE = [path for path in SHIPPED if "analysis" in yaml.safe_load(path.read_text(encoding="utf-8"))]
+ADDITIONS = [path for path in SHIPPED if path not in STANDALONE]
+
+
+@pytest.mark.parametrize("path", STANDALONE, ids=lambda path: path.name)
+def test_a_shipped_configuration_is_valid(path: Path) -> None:
+    config = load(path)
+    assert set(config.training.variants) <= set(config.models)
+
+
+@pytest.mark.parametrize("path", ADDITIONS, ids=lambda path: path.name)
+def test_additions_are_valid_on_top_of_the_demo(path: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    extra = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(extra) == {"models"}
+    content["models"] |= extra["models"]
+    content["training"]["variants"] = list(extra["models"])
+    content["explanation"]["variants"] = []
+    content["samples"] = str(ROOT / content["samples"])
+    joined = tmp_path / "joined.yaml"
+    joined.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    assert set(extra["models"]) <= set(load(joined).models)
+
+
+def test_no_two_analyses_share_a_folder_of_results() -> None:
+    names = [load(path).analysis for path in STANDALONE]
+    assert len(set(names)) == len(names)
+
+
+def test_the_full_analysis_trains_every_kind_and_differs_from_the_demo_in_nothing_else() -> None:
+    demo, full = (load(ROOT / "config" / name) for name in ("config.yaml", "full.yaml"))
+    kinds = {
+        get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(ModelOptions)[0])
+    }
+    assert {full.models[name].kind for name in full.training.variants} == kinds
+    assert len(full.training.seeds) >= 3
+    for key in ("samples", "luminosity_fb", "reading", "skim", "features", "evaluation"):
+        assert getattr(full, key) == getattr(demo, key), key
+    for name in set(demo.models) & set(full.models):
+        assert full.models[name] == demo.models[name], name
+    chosen = {"variants", "seeds"}
+    assert full.training.model_dump(exclude=chosen) == demo.training.model_dump(exclude=chosen)
