@@ -19,6 +19,14 @@ def shared_data(name: str) -> Path:
     return path
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share trained networks on one worker: training them is the slowest part of the suite."""
+    for item in items:
+        if {"demo_networks", "demo_trees"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("networks"))
+
+
 @pytest.fixture(scope="session")
 def demo_features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Feature files of the demo analysis by sample, made from the demo's Delphes files by the library itself."""
