@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,21 +64,22 @@ def test_the_cutflow_counts(finished: Workspace) -> None:
 
 
 def test_no_test_event_is_trained_on(finished: Workspace) -> None:
-    files = sorted(finished.results("features").rglob("*.npz"))
-    config = load(ROOT / "config" / "config.yaml").features.split
-    tested = set()
-    for path in files:
+    """Scored are all events of the test folds; trained and validated on are all others, and no more."""
+    split = load(ROOT / "config" / "config.yaml").features.split
+    folds, numbers = [], []
+    for path in sorted(finished.results("features").rglob("*.npz")):
         features = read_features(path, streams=[])
-        test = np.isin(features.fold, config.test)
-        tested |= {(features.metadata.sample, int(n)) for n in features.event_number[test]}
-    manifest = json.loads(
-        finished.results("training", "cross_attention_three_stream", "seed1", "manifest.json").read_text()
-    )
-    scores = np.load(
-        finished.results("evaluation", "cross_attention_three_stream", "scores.npz"), allow_pickle=False
-    )
-    assert len(scores["label"]) == len(tested)
-    assert "2" not in str(manifest.get("test_folds", "")).split(",")
+        folds.append(features.fold)
+        numbers.append(features.event_number[np.isin(features.fold, split.test)])
+    fold = np.concatenate(folds)
+    for variant in ("cross_attention_three_stream", "gradient_boosting"):
+        manifest = json.loads(finished.results("training", variant, "seed1", "manifest.json").read_text())
+        used = {role: sum(counts.values()) for role, counts in manifest["events"].items()}
+        validation = int(np.isin(fold, split.validation).sum())
+        training = int((~np.isin(fold, [*split.test, *split.validation])).sum())
+        assert used == {"training": training, "validation": validation}
+        with np.load(finished.results("evaluation", variant, "scores.npz"), allow_pickle=False) as scores:
+            assert sorted(scores["event_number"].tolist()) == sorted(np.concatenate(numbers).tolist())
 
 
 def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:
@@ -126,6 +128,25 @@ def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
     assert planned["train_boosting"] == 1
     assert "train_network" not in planned
     assert planned["evaluate"] == 1
+
+
+def test_a_repetition_gives_the_same_digits(
+    finished: Workspace, new_workspace: Callable[[], Workspace]
+) -> None:
+    """From scratch, in another folder: the summary agrees in every column but that of times."""
+    again = new_workspace()
+    summary = again.results("evaluation", "summary.csv")
+    done = again.snakemake(summary.relative_to(again.folder).as_posix())
+    assert done.returncode == 0, done.stdout
+    assert without_times(summary) == without_times(finished.results("evaluation", "summary.csv"))
+
+
+def without_times(summary: Path) -> list[dict[str, str]]:
+    """The rows of a summary, without the column that no two runs share."""
+    with summary.open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert all(float(row.pop("training_seconds")) > 0 for row in rows)
+    return rows
 
 
 def test_a_killed_run_goes_on(new_workspace: Callable[[], Workspace]) -> None:

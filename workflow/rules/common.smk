@@ -42,7 +42,7 @@ wildcard_constraints:
 
 
 def section(name):
-    """The part of the configuration a rule depends on, as plain data: nothing else makes the rule run again."""
+    """The part of the configuration a rule depends on, as plain data; no other part makes it run again."""
     return getattr(analysis, name).model_dump(mode="json")
 
 
