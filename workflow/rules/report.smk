@@ -36,6 +36,8 @@ rule html_report:
     log:
         f"{LOGS}/report.log",
     localrule: True
+    conda:
+        "../../envs/jetlens.yaml"
     threads: 1
     resources:
         mem_mb=1000,
