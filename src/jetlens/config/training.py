@@ -61,6 +61,15 @@ class TrainingConfig(Section):
         description="random symmetries of training events: rotate_constituents (about each jet's axis), "
         "mirror_eta (η → −η of the event), rotate_phi (the event about the beam)",
     )
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "auto",
+        description="of the arithmetic; auto: mixed_bfloat16 on a GPU, float32 elsewhere. Under mixed "
+        "precision weights, statistics, softmax, logit and loss stay float32, and so does the stored network",
+    )
+    tensorboard: bool = Field(
+        False,
+        description="also write the history for TensorBoard, into 'tensorboard/' beside the model; needs TensorFlow",
+    )
     memory_gb: Positive = Field(1.0, description="events beyond this are streamed from disk instead of held")
 
     @model_validator(mode="after")

@@ -32,6 +32,8 @@ Tensor = Any
 class Inputs:
     """The inputs of a model, named after the arrays of the feature file, with standardisation right behind.
 
+    Both work in float32 even under mixed precision: raw features span more digits than a half has.
+
     Args:
         metadata: of the feature files; names the features of each stream.
         options: the variant's; its ``clip`` is used.
@@ -52,7 +54,9 @@ class Inputs:
         raw = keras.Input((tokens, len(stream.features)), name=name)
         real = keras.Input((tokens,), dtype="bool", name=f"{name}_mask")
         self.inputs |= {name: raw, f"{name}_mask": real}
-        layer = Standardisation(per_token=tokens is not None, clip=self.clip, name=f"{name}_standardisation")
+        layer = Standardisation(
+            per_token=tokens is not None, clip=self.clip, dtype="float32", name=f"{name}_standardisation"
+        )
         standardised = layer(raw, real)
         return (standardised if tokens is None else self._ramps(name, standardised)), real
 
@@ -60,10 +64,14 @@ class Inputs:
         """Return the standardised event vector (B, E)."""
         raw = keras.Input((len(self.metadata.event.features),), name="event")
         self.inputs["event"] = raw
-        return self._ramps("event", Standardisation(clip=self.clip, name="event_standardisation")(raw))
+        return self._ramps(
+            "event", Standardisation(clip=self.clip, dtype="float32", name="event_standardisation")(raw)
+        )
 
     def _ramps(self, name: str, standardised: Tensor) -> Tensor:
-        return PiecewiseLinear(self.bins, name=f"{name}_ramps")(standardised) if self.bins else standardised
+        if not self.bins:
+            return standardised
+        return PiecewiseLinear(self.bins, dtype="float32", name=f"{name}_ramps")(standardised)
 
 
 class Embedding:

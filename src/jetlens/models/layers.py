@@ -173,11 +173,14 @@ class MaskedPooling(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, x: Any, real: Any) -> Any:
         """Pool (B, T, D) to (B, D)."""
+        x = ops.cast(x, "float32")  # sums over many tokens, and a number as large as NEGLIGIBLE
         weight = ops.expand_dims(ops.cast(real, x.dtype), -1)
         if self.mode == "mean":
-            return ops.sum(x * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
-        highest = ops.max(x + (1.0 - weight) * NEGLIGIBLE, axis=1)
-        return highest * ops.cast(ops.any(real, axis=1, keepdims=True), x.dtype)
+            pooled = ops.sum(x * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
+        else:
+            highest = ops.max(x + (1.0 - weight) * NEGLIGIBLE, axis=1)
+            pooled = highest * ops.cast(ops.any(real, axis=1, keepdims=True), x.dtype)
+        return ops.cast(pooled, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
@@ -227,12 +230,13 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
         """
         head_width = q.shape[-1] // self.heads
         q, k, v = (self._split(t, head_width) for t in (q * head_width**-0.5, k, v))
-        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))
+        # the softmax in float32 even under mixed precision
+        scores = ops.cast(ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))), "float32")
         if bias is not None:
-            scores = scores + bias
+            scores = scores + ops.cast(bias, "float32")
         weight = ops.cast(real, scores.dtype)[:, None, None, :]
         scores = ops.softmax(scores + (1.0 - weight) * NEGLIGIBLE, axis=-1)
-        output = ops.transpose(ops.matmul(scores, v), (0, 2, 1, 3))
+        output = ops.transpose(ops.matmul(ops.cast(scores, v.dtype), v), (0, 2, 1, 3))
         output = ops.reshape(output, (-1, ops.shape(output)[1], self.heads * head_width))
         # without a single real key the softmax is flat over padding: nothing is then gathered
         some = ops.cast(ops.any(real, axis=-1), output.dtype)[:, None, None]

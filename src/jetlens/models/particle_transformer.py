@@ -66,7 +66,9 @@ def _bias(name: str, inputs: Inputs, layers: list[Any], metadata: FeatureMetadat
                 f"{', '.join(features)}; add it"
             )
     columns = [features.index(column) for column in PAIR_COLUMNS]
-    pairs = PairFeatures(columns, name=f"{name}_pairs")(inputs.inputs[name], inputs.inputs[f"{name}_mask"])
+    pairs = PairFeatures(columns, dtype="float32", name=f"{name}_pairs")(
+        inputs.inputs[name], inputs.inputs[f"{name}_mask"]
+    )
     for layer in layers:
         pairs = layer(pairs)
     return keras.layers.Permute((3, 1, 2), name=f"{name}_pair_bias")(pairs)

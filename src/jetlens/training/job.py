@@ -25,6 +25,7 @@ from jetlens.training.application import Application
 from jetlens.training.data import Dataset
 from jetlens.training.presence import constant_features
 from jetlens.training.reporter import Reporter
+from jetlens.training.tensorboard import TensorBoardLog
 
 CHECKPOINT = "checkpoint.npz"
 HISTORY_COLUMNS = (
@@ -104,11 +105,16 @@ class _Job:
     def title(self) -> str:
         return f"{self.variant}, seed {self.seed}"
 
-    def fingerprint(self) -> str:
+    def logs(self) -> TensorBoardLog | None:
+        """Return where TensorBoard's logs go, if they are asked for."""
+        return TensorBoardLog(self.output / "tensorboard") if self.training.tensorboard else None
+
+    def fingerprint(self, policy: str) -> str:
         """Tell settings and data apart, so that no checkpoint of another training is gone on from."""
         content = {
             "options": self.options.model_dump(mode="json"),
-            "training": self.training.model_dump(mode="json", exclude={"variants", "seeds"}),
+            "training": self.training.model_dump(mode="json", exclude={"variants", "seeds", "tensorboard"}),
+            "precision": policy,
             "seed": self.seed,
             "keras": version("keras"),
             "events": [
@@ -123,13 +129,19 @@ class _Job:
 def _train_network(job: _Job) -> dict[str, Any]:
     import keras
 
+    from jetlens.models.complexity import flops_per_event
     from jetlens.models.registry import build_model
     from jetlens.training import loop, statistics
 
+    policy = runtime.resolve_precision(job.training.precision)
     keras.utils.set_random_seed(job.seed)
-    model = build_model(job.options, job.data["training"].metadata)
-    statistics.fit(model, job.data["training"])
-    with Reporter(job.title, job.training.epochs) as reporter:
+    metadata = job.data["training"].metadata
+    with (
+        runtime.arithmetic(policy) as devices,
+        Reporter(job.title, job.training.epochs, job.logs()) as reporter,
+    ):
+        model = build_model(job.options, metadata)
+        statistics.fit(model, job.data["training"])
         progress = loop.fit(
             model,
             job.data["training"],
@@ -137,18 +149,25 @@ def _train_network(job: _Job) -> dict[str, Any]:
             job.training,
             seed=job.seed,
             checkpoint_path=job.output / CHECKPOINT,
-            fingerprint=job.fingerprint(),
+            fingerprint=job.fingerprint(policy),
             reporter=reporter,
         )
+    if policy != "float32" or model.compiled:
+        # stored is a plain float32 network: its scores shall not depend on hardware or optimiser of the training
+        trained, model = model, build_model(job.options, metadata)
+        model.set_weights(trained.get_weights())
     with atomic_path(job.output / model_file(job.options)) as temporary:
         model.save(temporary)
     return {
         "history": progress.history,
         "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
+        "flops_per_event": flops_per_event(model, job.data["training"].shards[0].slots()),
         "best_epoch": progress.best_epoch,
         "epochs": progress.epoch,
         "validation_loss": progress.best_loss,
         "training_seconds": progress.seconds,
+        "precision": policy,
+        "devices": devices,
         "backend": keras.backend.backend(),
         "versions": _versions("keras", keras.backend.backend()),
     }
@@ -177,12 +196,17 @@ def _train_boosting(job: _Job) -> dict[str, Any]:
                 "seconds": grown * number / (len(trees.first) - 1),
             }
         )
+    if log := job.logs():
+        with log:
+            for record in history:
+                log.epoch(record)
     best = min(history, key=lambda record: record["validation_loss"])
     kept = trees.truncated(int(best["epoch"]))
     boosting.save(job.output / model_file(job.options), kept)
     return {
         "history": history,
         "parameters": kept.parameters,
+        "flops_per_event": None,  # trees compare, they do not multiply
         "best_epoch": int(best["epoch"]),
         "epochs": len(history),
         "validation_loss": best["validation_loss"],

@@ -24,6 +24,8 @@ from jetlens.training.reporter import Reporter
 from jetlens.training.step import Predict, make_predict, make_step
 
 PREDICTION_BATCH = 512
+HALF_LOSS_SCALE = 1024.0
+"""Factor on the loss under mixed_float16, taken out of the gradients again: small ones would vanish otherwise."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,14 @@ def evaluate(predict: Predict, data: Dataset) -> Validation:
 
 def make_optimizer(model: keras.Model, config: TrainingConfig) -> FlatAdamW:
     """Return the optimiser, its state created, for a model's weights."""
-    optimizer = FlatAdamW(config.learning_rate, config.weight_decay, config.gradient_clip, config.ema)
+    half = any(layer.compute_dtype == "float16" for layer in model.layers)
+    optimizer = FlatAdamW(
+        config.learning_rate,
+        config.weight_decay,
+        config.gradient_clip,
+        config.ema,
+        loss_scale=HALF_LOSS_SCALE if half else None,
+    )
     optimizer.build(model.trainable_variables)
     return optimizer
 

@@ -24,15 +24,24 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
         decay: decoupled weight decay, times the learning rate per step.
         clip: largest global norm of the gradient.
         momentum: of the moving average; 0: none.
+        loss_scale: factor that the loss of the gradients carries (float16); None: none. A step whose gradients
+            overflow with it counts as one without gradients.
     """
 
     BETA_1 = 0.9
     BETA_2 = 0.999
     EPSILON = 1e-8
 
-    def __init__(self, learning_rate: float, decay: float, clip: float, momentum: float = 0.0) -> None:
+    def __init__(
+        self,
+        learning_rate: float,
+        decay: float,
+        clip: float,
+        momentum: float = 0.0,
+        loss_scale: float | None = None,
+    ) -> None:
         """Take the arguments above."""
-        super().__init__(learning_rate=learning_rate)
+        super().__init__(learning_rate=learning_rate, loss_scale_factor=loss_scale)
         self.decay = decay
         self.clip = clip
         self.momentum = momentum
@@ -58,6 +67,9 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
         gradient = _flat(
             [ops.zeros(v.shape) if g is None else g for g, v in zip(grads, variables, strict=True)]
         )
+        if self.loss_scale_factor is not None:
+            gradient = gradient / self.loss_scale_factor
+            gradient = ops.where(ops.all(ops.isfinite(gradient)), gradient, ops.zeros_like(gradient))
         norm = ops.sqrt(ops.sum(gradient * gradient))
         gradient = gradient * (self.clip / ops.maximum(norm, self.clip))
         self.iterations.assign(self.iterations + 1)

@@ -10,6 +10,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from jetlens.training.tensorboard import TensorBoardLog
+
 
 class Reporter:
     """Shows loss, AUC, events per second and time left.
@@ -17,11 +19,13 @@ class Reporter:
     Args:
         title: what is being trained, such as ``cross_attention, seed 1``.
         epochs: most epochs.
+        log: TensorBoard's, written along; None: none.
     """
 
-    def __init__(self, title: str, epochs: int) -> None:
+    def __init__(self, title: str, epochs: int, log: TensorBoardLog | None = None) -> None:
         """Open the bar if stderr is a terminal."""
         self.title = title
+        self.log = log
         self.started = time.perf_counter()
         self.first: int | None = None
         self.bar: Progress | None = None
@@ -40,9 +44,11 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the bar."""
+        """Stop the bar, close the log."""
         if self.bar:
             self.bar.stop()
+        if self.log:
+            self.log.close()
 
     def batch(self, epoch: int, number: int, batches: int, loss: float) -> None:
         """Show the progress within an epoch."""
@@ -52,6 +58,8 @@ class Reporter:
     def epoch(self, record: Mapping[str, float], epochs: int) -> None:
         """Show the result of an epoch."""
         done = int(record["epoch"])
+        if self.log:
+            self.log.epoch(record)
         if self.first is None:
             self.first = done
         per_epoch = (time.perf_counter() - self.started) / (done - self.first + 1)

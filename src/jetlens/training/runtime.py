@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from jetlens.errors import ConfigError
 
@@ -61,6 +63,59 @@ def _configure_tensorflow(threads: int) -> None:
         except RuntimeError:
             break
     tf.config.experimental.enable_op_determinism()
+
+
+def resolve_precision(precision: str) -> str:
+    """Return the Keras dtype policy for ``training.precision``; ``auto`` is mixed only where there is a GPU."""
+    if precision != "auto":
+        return precision
+    return "mixed_bfloat16" if gpus() else "float32"
+
+
+def gpus() -> int:
+    """Return the number of GPUs that the running back end sees."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return len(tf.config.list_physical_devices("GPU"))
+    if backend == "torch":
+        import torch  # type: ignore[import-not-found, unused-ignore]
+
+        return int(torch.cuda.device_count())
+    import jax  # type: ignore[import-not-found, unused-ignore]
+
+    return sum(device.platform in ("gpu", "cuda", "rocm") for device in jax.devices())
+
+
+@contextmanager
+def arithmetic(policy: str) -> Iterator[int]:
+    """Build and train networks in here under a dtype policy, data-parallel over all devices where there are several.
+
+    Devices share each batch through ``keras.distribution``, which Keras 3 implements for JAX alone: its TensorFlow and
+    PyTorch parts are unfinished. There the first GPU is used.
+
+    Args:
+        policy: Keras' name of it.
+
+    Yields:
+        The number of devices that share a batch.
+    """
+    import keras
+
+    before = keras.config.dtype_policy()
+    devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
+    keras.config.set_dtype_policy(policy)
+    if len(devices) > 1:
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    try:
+        yield max(1, len(devices))
+    finally:
+        keras.config.set_dtype_policy(before)
+        if len(devices) > 1:
+            keras.distribution.set_distribution(None)
 
 
 def configure_default(backend: str, threads: int = 1) -> None:

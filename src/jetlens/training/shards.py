@@ -77,6 +77,10 @@ class Shard:
                 )
         return arrays
 
+    def slots(self) -> dict[str, int]:
+        """Return how many tokens, padded ones included, each stream has room for."""
+        return {name: self._members[name].shape[1] for name in self.names if f"{name}_mask" in self._members}
+
     def row_bytes(self) -> int:
         """Return how many bytes the inputs of one event take in memory."""
         return sum(

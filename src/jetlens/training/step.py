@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
@@ -27,7 +27,8 @@ def weighted_loss(label: Any, logit: Any, weight: Any) -> Any:
 def make_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
     """Return a function that takes one gradient step on a batch and returns its loss before the step.
 
-    TensorFlow: one graph for every batch shape, traced once. JAX and PyTorch: through Keras' own trainer.
+    TensorFlow: one graph for every batch shape, traced once. JAX and PyTorch: through Keras' own trainer, which on JAX
+    shares the batch among devices where a distribution is set.
     """
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_step(model, optimizer)
@@ -35,12 +36,20 @@ def make_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step
     def loss(target: Any, logit: Any) -> Any:
         return weighted_loss(target[:, 0], logit[:, 0], target[:, 1])
 
-    model.compile(optimizer=optimizer, loss=loss, jit_compile="auto")
+    # the optimiser scales the loss by itself where that is called for
+    model.compile(optimizer=optimizer, loss=loss, jit_compile="auto", auto_scale_loss=False)
 
     def step(batch: Batch) -> float:
+        inputs = _inputs(model, batch.inputs)
         target = np.stack([batch.label, batch.weight], axis=1)
+        if keras.backend.backend() == "jax":
+            inputs = rounded(inputs, _free(model))
+            number = len(next(iter(inputs.values())))
+            target = _lengthened(target, number)
+            target[len(batch) :, 1] = 0.0
+            target[:, 1] *= number / len(batch)  # the mean is over the events that are there
         model.reset_metrics()
-        return float(model.train_on_batch(_inputs(model, batch.inputs), target))
+        return float(model.train_on_batch(inputs, target))
 
     return step
 
@@ -57,7 +66,51 @@ def make_predict(model: keras.Model) -> Predict:
             return model(inputs, training=False)[:, 0]
 
         return lambda inputs: np.asarray(forward(_inputs(model, inputs)), dtype=np.float32)
-    return lambda inputs: np.asarray(model.predict_on_batch(_inputs(model, inputs))[:, 0], dtype=np.float32)
+
+    def predict(inputs: Arrays) -> NDArray[np.float32]:
+        chosen = _inputs(model, inputs)
+        number = len(next(iter(chosen.values())))
+        if keras.backend.backend() == "jax":
+            chosen = rounded(chosen, _free(model))
+        return np.asarray(model.predict_on_batch(chosen)[:number, 0], dtype=np.float32)
+
+    return predict
+
+
+def rounded(inputs: Arrays, free: Collection[str]) -> Arrays:
+    """Return a batch in one of few shapes, since XLA compiles anew for each: padded to powers of two.
+
+    Streams of free length get one common length, their new slots masked; the last event is repeated until its devices
+    share the batch evenly. Neither changes any event's score.
+
+    Args:
+        inputs: a batch, by input's name.
+        free: the inputs whose second axis has no fixed length.
+    """
+    number = len(next(iter(inputs.values())))
+    distribution = keras.distribution.distribution()
+    devices = distribution.device_mesh.devices.size if distribution else 1
+    events = -(-_power(number) // devices) * devices
+    slots = _power(max((inputs[name].shape[1] for name in free), default=1))
+    result = {}
+    for name, array in inputs.items():
+        if name in free:
+            missing = [(0, 0), (0, slots - array.shape[1])] + [(0, 0)] * (array.ndim - 2)
+            array = np.pad(array, missing)
+        result[name] = _lengthened(array, events)
+    return result
+
+
+def _power(number: int) -> int:
+    return 1 << max(3, (number - 1).bit_length())
+
+
+def _lengthened(array: NDArray[Any], number: int) -> NDArray[Any]:
+    return np.concatenate([array, np.repeat(array[-1:], number - len(array), axis=0)])
+
+
+def _free(model: keras.Model) -> list[str]:
+    return [t.name for t in model.inputs if len(t.shape) > 1 and t.shape[1] is None]
 
 
 def _tensorflow_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
@@ -71,7 +124,8 @@ def _tensorflow_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) 
     def graph(x: Any, label: Any, weight: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = weighted_loss(label, model(x, training=True)[:, 0], weight)
-        gradients = tape.gradient(loss, [v.value for v in variables])
+            scaled = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, [v.value for v in variables])
         optimizer.apply(gradients, variables)
         return loss
 

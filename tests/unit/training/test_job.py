@@ -51,6 +51,7 @@ def test_folder_holds_the_contract(trained: Path) -> None:
     assert all(np.isfinite(float(value)) for row in history for value in row.values())
     manifest = json.loads((trained / "manifest.json").read_text())
     assert manifest["seed"] == 5
+    assert manifest["flops_per_event"] > 2 * manifest["parameters"]
     assert manifest["backend"] == "tensorflow"
     assert set(manifest["features"]["streams"]) >= {"jet1", "kinematics"}
     assert manifest["events"]["training"]["signal"] > manifest["events"]["validation"]["signal"] > 50
