@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from jetlens.features.featurefile import FeatureMetadata
 from jetlens.training.data import Arrays
 
-MIRRORED = ("eta", "delta_eta", "delta_eta_jj")
+MIRRORED = ("eta", "delta_eta", "dz", "tanh_dz", "dz_significance")
 """Features that change sign under η → −η, z → −z."""
+AZIMUTHS = ("phi", "met_phi")
+"""Features that shift under a rotation about the beam."""
+AZIMUTH_VECTORS = (("cos_phi", "sin_phi"), ("cos_met_phi", "sin_met_phi"))
+"""Pairs of features that turn under a rotation about the beam."""
 
 
 def augment(
@@ -43,12 +47,13 @@ def augment(
         features = metadata.event.features if name == "event" else metadata.streams[name].features
         column = {feature: array[..., i] for i, feature in enumerate(features)}
         if "mirror_eta" in kinds:
-            for feature in (*MIRRORED, "dz", "dz_significance"):
+            for feature in MIRRORED:
                 if feature in column:
                     column[feature] *= _spread(sign, array.ndim - 1)
         if "rotate_phi" in kinds:
-            _rotate(column, "cos_phi", "sin_phi", _spread(angle, array.ndim - 1))
-            for feature in ("phi", "met_phi"):
+            for x, y in AZIMUTH_VECTORS:
+                _rotate(column, x, y, _spread(angle, array.ndim - 1))
+            for feature in AZIMUTHS:
                 if feature in column:
                     column[feature][...] = _wrapped(column[feature] + _spread(angle, array.ndim - 1))
         if "rotate_constituents" in kinds and name in metadata.streams:
