@@ -117,3 +117,9 @@ def score(model: Any, inputs: dict[str, Any]) -> Any:
     from jetlens.models.probe import model_inputs
 
     return np.asarray(model(model_inputs(model, inputs), training=False))[:, 0]
+
+
+@pytest.fixture(scope="session")
+def models(events: FeatureSet) -> dict[str, Any]:
+    """One network of each kind; tests leave them as they are."""
+    return {kind: build(kind, events) for kind in OPTIONS}

@@ -20,11 +20,6 @@ ON_SETS = [kind for kind in KINDS if kind != "kinematics_mlp"]
 VARIABLE = ("jet1", "jet2", "objects")
 
 
-@pytest.fixture(scope="module")
-def models(events: FeatureSet) -> dict[str, Any]:
-    return {kind: build(kind, events) for kind in KINDS}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_are_finite_and_differ_between_events(models: Any, arrays: Any, kind: str) -> None:
     logits = score(models[kind], arrays)

@@ -8,17 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from jetlens.features.featurefile import FeatureSet
 from jetlens.models import probe
 
-from .conftest import OPTIONS, build, score
+from .conftest import OPTIONS, score
 
 WITH_ATTENTION = [kind for kind in OPTIONS if kind != "kinematics_mlp"]
-
-
-@pytest.fixture(scope="module")
-def models(events: FeatureSet) -> dict[str, Any]:
-    return {kind: build(kind, events) for kind in OPTIONS}
 
 
 @pytest.mark.parametrize("kind", WITH_ATTENTION)
@@ -58,7 +52,7 @@ def test_gradients_agree_with_finite_differences(models: Any, arrays: Any, kind:
     """Moving all of a token layer's activations along the gradient moves the logit as the gradient says."""
     model = models[kind]
     for stream, name in probe.token_layers(model).items():
-        activations, logits, gradients = probe.token_activations(model, name, arrays, batch_size=10)
+        activations, logits, gradients = probe.token_activations(model, name, arrays, batch_size=16)
         assert activations.shape == gradients.shape
         assert activations.shape[1] == arrays[stream].shape[1]
         np.testing.assert_allclose(logits, score(model, arrays), atol=1e-6)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ import numpy as np
 import pytest
 
 from jetlens.errors import ConfigError, FileError
-from jetlens.features.featurefile import FeatureSet, concatenate, read_features
+from jetlens.features.featurefile import FeatureSet, concatenate, read_features, write_features
 from jetlens.training import load_model, train
-from jetlens.training.job import CHECKPOINT
+from jetlens.training.data import Dataset
+from jetlens.training.job import CHECKPOINT, _Job
 
 from .conftest import TINY, model_options, training_config
 
@@ -125,13 +129,15 @@ def start(files: list[Path], folder: Path, epochs: int) -> subprocess.Popen[byte
     return subprocess.Popen([sys.executable, "-c", SCRIPT, content], cwd=root, stderr=subprocess.DEVNULL)
 
 
-def test_killed_twice_ends_at_the_same_weights(files: list[Path], tmp_path: Path) -> None:
-    """SIGKILL right after the first checkpoints; the rerun goes on, and ends where an undisturbed run ends."""
-    undisturbed = start(files, tmp_path / "a", 12)
-    checkpoint = tmp_path / "b" / CHECKPOINT
+@pytest.fixture(scope="module")
+def killed(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``a``: undisturbed; ``b``: killed right after a first new checkpoint, twice, then ended; ``c``: what a kill left."""
+    folder = tmp_path_factory.mktemp("killed")
+    undisturbed = start(files, folder / "a", 12)
+    checkpoint = folder / "b" / CHECKPOINT
     for _ in range(2):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        process = start(files, tmp_path / "b", 12)
+        process = start(files, folder / "b", 12)
         deadline = time.monotonic() + 240
         while time.monotonic() < deadline and process.poll() is None:
             if checkpoint.exists() and checkpoint.stat().st_mtime_ns > before:
@@ -140,23 +146,25 @@ def test_killed_twice_ends_at_the_same_weights(files: list[Path], tmp_path: Path
         assert process.poll() is None, "ended before it could be killed"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert not (tmp_path / "b" / "model.keras").exists()
-    with np.load(checkpoint, allow_pickle=False) as archive:
-        assert json.loads(str(archive["state"]))["epoch"] >= 2
-    assert start(files, tmp_path / "b", 12).wait() == 0
+        assert not (folder / "b" / "model.keras").exists()
+    shutil.copytree(folder / "b", folder / "c")
+    assert start(files, folder / "b", 12).wait() == 0
     assert undisturbed.wait() == 0
-    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
-    assert not checkpoint.exists()
+    return folder
 
 
-def test_a_checkpoint_of_other_settings_is_left(files: list[Path], trained: Path, tmp_path: Path) -> None:
-    process = start(files, tmp_path, 30)
-    while not (tmp_path / CHECKPOINT).exists() and process.poll() is None:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    train(files, tmp_path, variant="tiny", options=model_options(), training=training_config(), seed=5)
-    assert same(weights(tmp_path), weights(trained))
+def test_killed_twice_ends_at_the_same_weights(killed: Path) -> None:
+    """The rerun goes on, and ends where an undisturbed run ends."""
+    with np.load(killed / "c" / CHECKPOINT, allow_pickle=False) as archive:
+        assert json.loads(str(archive["state"]))["epoch"] >= 2
+    assert same(weights(killed / "a"), weights(killed / "b"))
+    assert not (killed / "b" / CHECKPOINT).exists()
+
+
+def test_a_checkpoint_of_other_settings_is_left(files: list[Path], trained: Path, killed: Path) -> None:
+    folder = killed / "c"
+    train(files, folder, variant="tiny", options=model_options(), training=training_config(), seed=5)
+    assert same(weights(folder), weights(trained))
 
 
 def test_a_loss_that_is_not_finite_is_explained(files: list[Path], tmp_path: Path) -> None:
@@ -169,8 +177,6 @@ def test_a_loss_that_is_not_finite_is_explained(files: list[Path], tmp_path: Pat
 
 
 def test_other_features_are_refused_by_name(trained: Path, everything: FeatureSet) -> None:
-    from dataclasses import replace
-
     metadata = everything.metadata.model_copy(deep=True)
     metadata.streams["jet1"].features[0] = "delta_phi"
     with pytest.raises(FileError, match="stream 'jet1' has 'delta_phi' for 'delta_eta' where 'tiny'"):
