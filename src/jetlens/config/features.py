@@ -125,6 +125,11 @@ class SplitConfig(Section):
             raise ValueError(
                 f"fold {outside[0]} does not exist; with folds: {self.folds} they are 0 to {self.folds - 1}"
             )
+        for key in ("test", "validation"):
+            named: list[int] = getattr(self, key)
+            twice = sorted({k for k in named if named.count(k) > 1})
+            if twice:
+                raise ValueError(f"fold {twice[0]} is named twice in {key}; name each fold once")
         both = set(self.test) & set(self.validation)
         if both:
             raise ValueError(f"fold {min(both)} is in both test and validation; no event may serve twice")

@@ -166,6 +166,8 @@ def test_cutflow_of_another_sample_is_refused(skimmed: Path, tmp_path: Path) -> 
         ({"streams": {"a": {"kind": "objects", "max_objects": {"jet": 1}, "features": ["eta"]}}}, "'jets'?"),
         ({"event": ["htt"]}, "did you mean 'ht'?"),
         ({"event": ["ht", "ht"]}, "named twice"),
+        ({"split": {"test": [0, 0]}}, "fold 0 is named twice in test"),
+        ({"split": {"validation": [2, 3, 2]}}, "fold 2 is named twice in validation"),
     ],
 )
 def test_unknown_names_are_refused_with_the_configuration(change: dict, expected: str) -> None:
