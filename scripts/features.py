@@ -9,7 +9,7 @@ with stage(snakemake):
 
     build_features(
         snakemake.input.parquet,
-        snakemake.input.cutflows,
+        [snakemake.input.cutflow],
         snakemake.output[0],
         features=FeaturesConfig.model_validate(snakemake.params.features),
         sample=Sample(files={}, **snakemake.params.sample),

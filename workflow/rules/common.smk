@@ -77,8 +77,9 @@ def all_skims(wildcards=None):
     return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet")
 
 
-def all_cutflows(wildcards=None):
-    return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.cutflow.json")
+def sample_cutflows():
+    """One file per sample, whatever its number of parts."""
+    return [f"{RESULTS}/skim/{name}.cutflow.json" for name in samples]
 
 
 def cutflows_of_sample(wildcards):

@@ -18,7 +18,7 @@ rule evaluate:
         mem_mb=3000,
         runtime=60,
     params:
-        evaluation=section("evaluation"),
+        evaluation=evaluation_section(),
     message:
         "Evaluating {wildcards.variant}"
     script:

@@ -1,7 +1,7 @@
 rule features:
     input:
         parquet=f"{RESULTS}/skim/{{sample}}/{{part}}.parquet",
-        cutflows=cutflows_of_sample,
+        cutflow=f"{RESULTS}/skim/{{sample}}.cutflow.json",
         # its check that every sample has events left comes first
         table=ancient(f"{RESULTS}/skim/cutflow.csv"),
     output:

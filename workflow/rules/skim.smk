@@ -24,9 +24,28 @@ rule skim:
         "../../scripts/skim.py"
 
 
+rule sample_cutflow:
+    input:
+        cutflows_of_sample,
+    output:
+        f"{RESULTS}/skim/{{sample}}.cutflow.json",
+    log:
+        f"{LOGS}/skim/{{sample}}.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Adding up the parts of {wildcards.sample}"
+    script:
+        "../../scripts/skim_merge.py"
+
+
 rule cutflow:
     input:
-        all_cutflows(),
+        sample_cutflows(),
     output:
         csv=report(
             f"{RESULTS}/skim/cutflow.csv",

@@ -1,0 +1,60 @@
+"""Merged cutflows are the sums of their parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jetlens.config.load import load
+from jetlens.errors import FileError
+from jetlens.files import read_json, write_json
+from jetlens.skim import skim_file
+from jetlens.skim.merge import merge_cutflows
+from tests.conftest import DEMO, ROOT
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    config = load(ROOT / "config" / "config.yaml")
+    folder = tmp_path_factory.mktemp("parts")
+    found = []
+    for part in ("qcd_bbbar", "qcd_jj"):
+        found.append(folder / f"{part}.json")
+        skim_file(
+            str(DEMO / f"{part}.root"),
+            folder / f"{part}.parquet",
+            found[-1],
+            sample="qcd",
+            part=part,
+            reading=config.reading,
+            skim=config.skim,
+        )
+    return found
+
+
+def test_events_weights_and_references_add_up(parts: list[Path], tmp_path: Path) -> None:
+    merge_cutflows(parts, tmp_path / "qcd.json")
+    merged = read_json(tmp_path / "qcd.json")
+    flows = [read_json(path) for path in parts]
+    assert [cut["events"] for cut in merged["cuts"]][:2] == [2000, 916 + 924]
+    for key in ("sum_weights", "sum_weights_squared"):
+        assert merged["cuts"][-1][key] == sum(flow["cuts"][-1][key] for flow in flows)
+    assert merged["constituents"]["references"] == sum(flow["constituents"]["references"] for flow in flows)
+    assert merged["skipped"] is None
+    assert merged["parts"] == 2
+
+
+def test_a_merged_cutflow_can_be_merged_or_read_like_a_part(parts: list[Path], tmp_path: Path) -> None:
+    merge_cutflows(parts, tmp_path / "once.json")
+    merge_cutflows([tmp_path / "once.json"], tmp_path / "twice.json")
+    once, twice = read_json(tmp_path / "once.json"), read_json(tmp_path / "twice.json")
+    assert once["cuts"] == twice["cuts"]
+
+
+def test_parts_with_different_cuts_are_refused(parts: list[Path], tmp_path: Path) -> None:
+    other = read_json(parts[0])
+    other["cuts"].pop()
+    write_json(tmp_path / "other.json", other)
+    with pytest.raises(FileError, match="differ in sample or cuts"):
+        merge_cutflows([parts[1], tmp_path / "other.json"], tmp_path / "merged.json")
