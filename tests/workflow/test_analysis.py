@@ -118,6 +118,15 @@ def test_a_changed_training_setting_keeps_skims_and_features(finished: Workspace
     assert not {"skim", "features", "cutflow"} & set(planned)
 
 
+def test_the_uncertainty_of_the_significance_concerns_nothing_else(finished: Workspace) -> None:
+    finished.config["evaluation"]["background_uncertainty"] = 0.2
+    try:
+        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
+    finally:
+        finished.config["evaluation"]["background_uncertainty"] = 0.1
+    assert set(planned) <= {"significance", "manifest", "html_report"}, planned
+
+
 def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
     finished.config["models"]["boosting_again"] = finished.config["models"]["gradient_boosting"]
     finished.config["training"]["variants"].append("boosting_again")
