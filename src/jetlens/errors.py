@@ -18,6 +18,10 @@ class FileError(JetlensError):
     """An input or intermediate file cannot be used as it is."""
 
 
+class DamagedFileError(FileError):
+    """An event file is damaged: what it holds cannot be read, or cannot be true."""
+
+
 class NoEventsError(JetlensError):
     """A step was left without a single event."""
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.reading import ReadingConfig
-from jetlens.errors import FileError, did_you_mean
+from jetlens.errors import DamagedFileError, FileError, did_you_mean
 from jetlens.events.integrity import check_closure
 from jetlens.events.jagged import Column, Index, Jagged, offsets_from_counts
 from jetlens.events.kinematics import wrap_phi
@@ -254,7 +254,9 @@ class DelphesReader(EventReader):
         number = 5 if leaf.endswith("[5]") else 1
         data, edges = self._tree.raw(leaf, start, stop)
         if not np.array_equal(edges, offsets_from_counts(counts) * (_VECTOR_BYTES * number)):
-            raise FileError(f"{self.path}: branch '{leaf}' does not fit its counter; the file is damaged")
+            raise DamagedFileError(
+                f"{self.path}: branch '{leaf}' does not fit its counter; the file is damaged"
+            )
         return data.view(">f8").reshape(-1, 8 * number)[:, 4:8].astype(np.float64)
 
     def _missing_energy(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -314,7 +316,7 @@ class DelphesReader(EventReader):
         matched = int(np.count_nonzero(found))
         self.report_unmatched(len(ids), matched, branches)
         if resolved.duplicates and self._config.constituents is None:
-            raise FileError(
+            raise DamagedFileError(
                 f"{self.path}: {resolved.duplicates} objects of {', '.join(branches)} share their id with "
                 "another one of the same event; the file is damaged"
             )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.errors import FileError
+from jetlens.errors import DamagedFileError
 from jetlens.events.jagged import Jagged
 from jetlens.events.kinematics import cartesian
 
@@ -38,7 +38,7 @@ def check_closure(path: str, jets: Mapping[str, NDArray[Any]], constituents: Jag
         constituents: over the same K jets.
 
     Raises:
-        FileError: if most jets close, but not all.
+        DamagedFileError: if most jets close, but not all.
     """
     filled = constituents.counts > 0
     if not filled.any():
@@ -49,7 +49,7 @@ def check_closure(path: str, jets: Mapping[str, NDArray[Any]], constituents: Jag
     off = np.abs(total - expected).max(axis=1) / np.maximum(expected[:, 3], 1e-9)
     closes = off < CLOSURE
     if closes.mean() > 0.5 and not closes.all():
-        raise FileError(
+        raise DamagedFileError(
             f"{path}: {np.count_nonzero(~closes)} of {len(closes)} jets differ from the sum of their constituents, by "
             f"up to {off.max():.2g} of their energy, while the others agree; the file is damaged"
             " (reading.check_closure: false reads it nevertheless)"
@@ -63,7 +63,7 @@ def verify_checksum(path: str) -> bool:
         True if there is such a line and it is right, False if there is none.
 
     Raises:
-        FileError: if the file's content is another one.
+        DamagedFileError: if the file's content is another one.
     """
     if "://" in path:
         return False
@@ -76,9 +76,9 @@ def verify_checksum(path: str) -> bool:
             while block := stream.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise DamagedFileError(f"{path}: cannot be read: {error.strerror}") from error
     if digest.hexdigest() != expected:
-        raise FileError(
+        raise DamagedFileError(
             f"{path}: its SHA-256 is {digest.hexdigest()[:12]}…, {CHECKSUMS} beside it says {expected[:12]}…; "
             "the file is damaged or was replaced: copy it again, or renew its checksum"
         )

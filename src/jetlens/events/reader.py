@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.quantities import LEAVES
 from jetlens.config.reading import ReadingConfig
-from jetlens.errors import FileError, JetlensWarning
+from jetlens.errors import DamagedFileError, FileError, JetlensWarning
 from jetlens.events.jagged import Index, Jagged, Mask, offsets_from_counts
 from jetlens.events.kinematics import MAX_ABS_ETA, energy, wrap_phi
 
@@ -217,15 +217,15 @@ class EventReader(abc.ABC):
         """Refuse values that no detector gives.
 
         Raises:
-            FileError: naming the branch, if a value is not finite or a transverse momentum is negative.
+            DamagedFileError: naming the branch, if a value is not finite or a transverse momentum is negative.
         """
         for name, values in columns.items():
             if values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise FileError(
+                raise DamagedFileError(
                     f"{self.path}: branch '{branch}' has a {name} that is no number; the file is damaged"
                 )
         if "pt" in columns and np.any(columns["pt"] < 0):
-            raise FileError(f"{self.path}: branch '{branch}' has a negative pt; the file is damaged")
+            raise DamagedFileError(f"{self.path}: branch '{branch}' has a negative pt; the file is damaged")
 
     def report_unmatched(self, references: int, matched: int, branches: Sequence[str]) -> None:
         """Fail or warn, as ``reading.unmatched`` says, if references match nothing.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.errors import FileError
+from jetlens.errors import DamagedFileError
 from jetlens.events.jagged import Index, Jagged, ranges
 
 ID_BITS = np.uint32(0xFFFFFF)
@@ -57,7 +57,7 @@ def parse_reference_arrays(
         references per wanted jet, int64 (K,), and their ids with process bits, uint32, joined.
 
     Raises:
-        FileError: if lengths inside the bytes do not add up.
+        DamagedFileError: if lengths inside the bytes do not add up.
     """
     starts = np.full(int(counts.sum()), -1, dtype=np.int64)
     lengths = np.zeros(len(starts), dtype=np.int64)
@@ -67,20 +67,24 @@ def parse_reference_arrays(
         events = events[counts[events] > step]
         begin, stop = position[events], edges[events + 1]
         if np.any(begin + _HEADER + _FIXED + 1 > stop):
-            raise FileError(f"{where}: an array of references ends early; the file is damaged")
+            raise DamagedFileError(f"{where}: an array of references ends early; the file is damaged")
         end = begin + 4 + (_big_endian(data, begin, 4) & 0x3FFFFFFF)
         referenced = (_big_endian(data, begin + 12, 4) & _REFERENCED) != 0
         name = begin + _HEADER + 2 * referenced
         size_at = name + 1 + data[np.minimum(name, len(data) - 1)]
         if np.any(end > stop) or np.any(size_at + _FIXED > stop):
-            raise FileError(f"{where}: an array of references is longer than its event; the file is damaged")
+            raise DamagedFileError(
+                f"{where}: an array of references is longer than its event; the file is damaged"
+            )
         size = _big_endian(data, size_at, 4)
         if not np.array_equal(size_at + _FIXED + 4 * size, end):
-            raise FileError(f"{where}: the length of an array of references is wrong; the file is damaged")
+            raise DamagedFileError(
+                f"{where}: the length of an array of references is wrong; the file is damaged"
+            )
         starts[first[events] + step], lengths[first[events] + step] = size_at + _FIXED, size
         position[events] = end
     if not np.array_equal(position, edges[1:]):
-        raise FileError(f"{where}: there are more arrays of references than jets; the file is damaged")
+        raise DamagedFileError(f"{where}: there are more arrays of references than jets; the file is damaged")
     number = lengths[wanted]
     at = ranges(starts[wanted], number) + 3 * ranges(np.zeros(len(wanted), np.int64), number)
     return number, _big_endian(data, at, 4).astype(np.uint32)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from uproot.models.TBasket import Model_TBasket
 from uproot.source.cursor import Cursor
 
-from jetlens.errors import FileError, did_you_mean
+from jetlens.errors import DamagedFileError, FileError, did_you_mean
 from jetlens.events.jagged import Column, Index, offsets_from_counts
 from jetlens.events.rootopen import (
     by_name,
@@ -183,14 +183,14 @@ class RootTree:
                 self._dtypes[leaf] = stored_type(self.path, leaf, self._branches[leaf])
         return self._dtypes[leaf]
 
-    def _mismatch(self, leaf: str, found: str) -> FileError:
-        return FileError(
+    def _mismatch(self, leaf: str, found: str) -> DamagedFileError:
+        return DamagedFileError(
             f"{self.path}: branch '{leaf}' does not fit its counter ({found}); the file is damaged"
         )
 
     def _check_entries(self) -> None:
         if not 0 <= self.entries < 1e12:
-            raise FileError(
+            raise DamagedFileError(
                 f"{self.path}: tree '{self.name}' claims {self.entries} entries; the file is damaged"
             )
 
@@ -209,7 +209,7 @@ class RootTree:
         branch = self._branches[leaf]
         edges = np.asarray(branch.entry_offsets, dtype=np.int64)
         if edges[-1] < stop or np.any(np.diff(edges) < 0):
-            raise FileError(
+            raise DamagedFileError(
                 f"{self.path}: branch '{leaf}' has {edges[-1]} of {self.entries} entries; the file is damaged"
             )
         first = int(np.searchsorted(edges, start, side="right")) - 1
@@ -251,7 +251,9 @@ class RootTree:
             self._local.seek(begin)
             content = np.frombuffer(self._local.read(end - begin), dtype=np.uint8)
             if len(content) != end - begin:
-                raise FileError(f"{self.path}: ends before its baskets do; the file is damaged or incomplete")
+                raise DamagedFileError(
+                    f"{self.path}: ends before its baskets do; the file is damaged or incomplete"
+                )
             chunks.append(uproot.source.chunk.Chunk.wrap(source, content, start=begin))
         return chunks
 

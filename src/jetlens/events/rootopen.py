@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import uproot
 
-from jetlens.errors import FileError, JetlensError
+from jetlens.errors import DamagedFileError, FileError, JetlensError
 
 _CLONES_COUNTER, _CLONES_MEMBER = 3, 31  # TBranchElement::fType: a TClonesArray's counter, one of its members
 _STREAMER_TYPES = {
@@ -33,7 +33,7 @@ def clear_errors(path: str, doing: str) -> Iterator[None]:
     """Turn whatever uproot, a decompressor or the network raise into one line that names the file.
 
     Raises:
-        FileError: for every exception that is not already one of ours.
+        DamagedFileError: for every exception that is not already one of ours; FileError if there is no such file.
     """
     try:
         yield
@@ -47,7 +47,7 @@ def clear_errors(path: str, doing: str) -> Iterator[None]:
         reason = next(
             (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
         )
-        raise FileError(
+        raise DamagedFileError(
             f"{path}: {doing} failed, the file is damaged or incomplete: {reason[:160]}"
         ) from error
 
@@ -96,15 +96,15 @@ def check_local(path: str) -> None:
     except FileNotFoundError as error:
         raise FileError(f"{path}: does not exist") from error
     except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise DamagedFileError(f"{path}: cannot be read: {error.strerror}") from error
     if header[:4] != b"root" or len(header) < 64:
-        raise FileError(f"{path}: is not a ROOT file (it does not start with 'root')")
+        raise DamagedFileError(f"{path}: is not a ROOT file (it does not start with 'root')")
     (version,) = struct.unpack(">i", header[4:8])
     (end,) = (
         struct.unpack(">q", header[12:20]) if version >= 1_000_000 else struct.unpack(">i", header[12:16])
     )
     if end > size:
-        raise FileError(f"{path}: is truncated: {size} of {end} bytes are there; copy it again")
+        raise DamagedFileError(f"{path}: is truncated: {size} of {end} bytes are there; copy it again")
 
 
 def choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: Sequence[str]) -> str:

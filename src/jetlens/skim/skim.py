@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import ALL_EVENTS, SkimConfig
-from jetlens.errors import FileError
+from jetlens.errors import DamagedFileError
 from jetlens.events import Chunk, EventReader, Jagged, open_events
 from jetlens.events.integrity import verify_checksum
 from jetlens.events.jagged import Mask
@@ -68,7 +68,8 @@ def skim_file(
         skim: objects and cuts.
 
     Raises:
-        FileError: if the file is unreadable and ``reading.broken_files`` is ``fail``, or lacks what is needed.
+        FileError: if the file is damaged and ``reading.broken_files`` is ``fail``; whatever that says, if it is not
+            there or lacks what the configuration asks for, which the other files of a sample would lack as well.
     """
     tally = _Tally([ALL_EVENTS, *(cut.name for cut in skim.cuts)])
     content: dict[str, Any] = {"sample": sample, "part": part, "source": source}
@@ -77,7 +78,7 @@ def skim_file(
         with open_events(source, reading) as reader, atomic_path(parquet) as temporary:
             counted = _stream(reader, temporary, tally, reading, skim)
             conventions, skipped = reader.conventions, None
-    except FileError as error:
+    except DamagedFileError as error:
         if reading.broken_files == "fail":
             raise
         tally = _Tally(tally.names)

@@ -91,6 +91,23 @@ def test_broken_files(tmp_path: Path) -> None:
     assert len(read_skim(parquet)) == 0
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"jets": "Jett"},
+        {"constituents": ["EFlowTracks"]},
+        {"constituents": ["EFlowTrack"]},
+        {"weight_index": 3},
+        {"tree": "Events"},
+    ],
+)
+def test_mistakes_in_the_configuration_are_no_broken_files(mistake: dict, tmp_path: Path) -> None:
+    reading = ReadingConfig.model_validate({"broken_files": "skip", **mistake})
+    with pytest.raises(FileError):
+        run(DEMO / "qcd_jj.root", tmp_path, reading, demo_skim())
+    assert not list(tmp_path.iterdir())
+
+
 def test_reading_something_else(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="run the skim stage first"):
         read_skim(tmp_path / "none.parquet")
