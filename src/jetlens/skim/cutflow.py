@@ -14,6 +14,7 @@ import csv
 import io
 import math
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,17 @@ def generated_weight(cutflows: Sequence[dict[str, Any]], sample: Sample) -> floa
 
     Raises:
         NoEventsError: if there are no events, or their weights add up to nothing.
+        FileError: if the table says how many events were generated, and fewer than the files hold, or a file was
+            skipped: the events lost with it would count as rejected.
     """
+    skipped = [flow for flow in cutflows if flow.get("skipped")]
+    if skipped and sample.events is not None:
+        raise FileError(
+            f"sample '{sample.name}': the table says {sample.events:.0f} events were generated, but "
+            f"{len(skipped)} of its {len(cutflows)} files were skipped as damaged, the first being part "
+            f"'{skipped[0]['part']}', so its yield would come out too low: repair them, or take these files and their "
+            "share of 'events' out of the table"
+        )
     events = sum(int(flow["cuts"][0]["events"]) for flow in cutflows)
     total = sum(float(flow["cuts"][0]["sum_weights"]) for flow in cutflows)
     if events == 0:
@@ -151,8 +162,12 @@ def write_cutflow_table(
     Raises:
         NoEventsError: if a sample is left without a selected event.
         FileError: if a cutflow is missing, unreadable or does not fit the others.
+
+    What does not show in the table goes to the log (standard error): skipped files and unmatched references.
     """
     flows = [read_cutflow(path) for path in cutflow_jsons]
+    for warning in (text for flow in flows for text in _warnings(flow)):
+        print(f"jetlens: warning: {warning}", file=sys.stderr, flush=True)
     lines: list[CutflowLine] = []
     for sample in samples:
         own = [flow for flow in flows if flow["sample"] == sample.name]
@@ -172,6 +187,22 @@ def write_cutflow_table(
         )
         table.writerow([line.sample, line.process, line.cut, line.events, *(f"{x:.8g}" for x in numbers)])
     write_text(output_csv, text.getvalue())
+    print(format_cutflow(lines), file=sys.stderr, flush=True)
+
+
+def _warnings(flow: dict[str, Any]) -> list[str]:
+    """What the user should know of a part, one line each."""
+    part = f"sample '{flow['sample']}', part '{flow['part']}'"
+    texts = []
+    if flow.get("skipped"):
+        texts.append(f"{part}: skipped, {flow['skipped']}")
+    found = flow.get("constituents", {})
+    if found.get("unmatched"):
+        texts.append(
+            f"{part}: {found['unmatched']} of {found['references']} constituent references match no object and are "
+            "left out (reading.unmatched: warn)"
+        )
+    return texts
 
 
 def format_cutflow(lines: Sequence[CutflowLine]) -> str:

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jetlens.config.reading import ReadingConfig
 from jetlens.config.samples import Sample
-from jetlens.errors import FileError, NoEventsError
-from jetlens.skim.cutflow import cutflow_lines, format_cutflow, write_cutflow_table
+from jetlens.config.skim import SkimConfig
+from jetlens.errors import FileError, JetlensWarning, NoEventsError
+from jetlens.skim import skim_file
+from jetlens.skim.cutflow import cutflow_lines, generated_weight, write_cutflow_table
+from tests.conftest import DEMO
 
 SAMPLE = Sample("s", "process", "signal", {"a": "a.root", "b": "b.root"}, 2.0)
 
@@ -65,7 +70,7 @@ def test_no_event_selected_names_sample_and_cut() -> None:
         cutflow_lines([flow(np.ones(0), np.zeros(0, dtype=bool))], SAMPLE, 1.0)
 
 
-def test_table(tmp_path: Path) -> None:
+def test_table(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     paths = []
     for part, size in (("a", 100), ("b", 300)):
         path = tmp_path / f"{part}.json"
@@ -75,8 +80,36 @@ def test_table(tmp_path: Path) -> None:
     rows = list(csv.DictReader((tmp_path / "cutflow.csv").open()))
     assert [row["events"] for row in rows] == ["400", "100"]
     assert float(rows[1]["yield"]) == 1500
-    assert "half" in format_cutflow(cutflow_lines([json.loads(p.read_text()) for p in paths], SAMPLE, 3.0))
+    log = capfd.readouterr().err
+    assert "half             100    25.00" in log
+    assert "warning" not in log
     with pytest.raises(FileError, match="has no cutflow"):
         write_cutflow_table(paths, [Sample("t", "p", "signal", {}, 1.0)], 3.0, tmp_path / "x.csv")
     with pytest.raises(FileError, match="is no cutflow"):
         write_cutflow_table([tmp_path / "cutflow.csv"], [SAMPLE], 3.0, tmp_path / "x.csv")
+
+
+def test_what_was_left_out_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A damaged file, skipped by the skim itself, and references that it could not resolve."""
+    damaged = tmp_path / "damaged.root"
+    damaged.write_bytes((DEMO / "qcd_jj.root").read_bytes()[:100_000])
+    skim = SkimConfig.model_validate({"cuts": [{"name": "two", "quantity": "count(fat_jets)", "min": 2}]})
+    reading = ReadingConfig(broken_files="skip", unmatched="warn", constituents=["EFlowTrack"])
+    paths = []
+    for part, source in (("a", DEMO / "qcd_jj.root"), ("b", damaged)):
+        paths.append(tmp_path / f"{part}.json")
+        names = {"sample": "s", "part": part, "reading": reading, "skim": skim}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JetlensWarning)
+            skim_file(str(source), tmp_path / f"{part}.parquet", paths[-1], **names)
+    write_cutflow_table(paths, [SAMPLE], 3.0, tmp_path / "cutflow.csv")
+    unmatched, skipped = (line for line in capfd.readouterr().err.splitlines() if "warning" in line)
+    flow = json.loads(paths[0].read_text(encoding="utf-8"))["constituents"]
+    assert f"part 'a': {flow['unmatched']} of {flow['references']} constituent references" in unmatched
+    assert f"part 'b': skipped, {damaged}: is truncated" in skipped
+    flows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    assert generated_weight(flows, SAMPLE) == 1000
+    generated = Sample("s", "process", "signal", {}, 2.0, events=2000)
+    with pytest.raises(FileError, match="1 of its 2 files were skipped as damaged, the first being part 'b'"):
+        generated_weight(flows, generated)
+    assert generated_weight(flows[:1], generated) == 2000
