@@ -68,7 +68,8 @@ class TrainingConfig(Section):
     )
     tensorboard: bool = Field(
         False,
-        description="also write the history for TensorBoard, into 'tensorboard/' beside the model; needs TensorFlow",
+        description="also write the history for TensorBoard, into 'tensorboard/' beside the model; needs TensorFlow. "
+        "No output of the workflow: Snakemake leaves it alone, a training that starts afresh replaces it",
     )
     memory_gb: Positive = Field(1.0, description="events beyond this are streamed from disk instead of held")
 
