@@ -54,11 +54,6 @@ def has_positions(features: FeatureSet, stream: str) -> bool:
     return {"delta_eta", "delta_phi"} <= set(features.metadata.streams[stream].features)
 
 
-def alignment_of(features: FeatureSet, stream: str) -> str:
-    """Return how a stream's constituents were aligned, ``none`` if they stand at their true (Δη, Δφ)."""
-    return str(getattr(features.metadata.streams[stream], "alignment", "none"))
-
-
 def column(features: FeatureSet, stream: str, name: str) -> Floats:
     """Return one feature of a stream, (N, T), zero in padded slots.
 

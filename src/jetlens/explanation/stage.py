@@ -23,7 +23,7 @@ from jetlens.explanation.faithfulness import (
 )
 from jetlens.explanation.gradcam import MAPS, gradcam_layers, gradcam_values
 from jetlens.explanation.mapfile import Arrays, assemble, single_events, write_maps
-from jetlens.explanation.maps import alignment_of, column, locate, normalise
+from jetlens.explanation.maps import column, locate, normalise
 from jetlens.features.featurefile import FeatureSet
 from jetlens.files import write_json
 
@@ -115,7 +115,7 @@ class _Context:
         single = single_events(
             mean, tokens, log_pt, features.label, features.event_number, self.logits, settings.single_events
         )
-        alignment = np.array([alignment_of(features, name) for name in streams])
+        alignment = np.array([features.metadata.streams[name].alignment for name in streams])
         return averages | single | {"seeds": np.array(self.seeds), "alignment": alignment}
 
 

@@ -105,7 +105,9 @@ def describe(features: FeaturesConfig, sample: Sample, part: str) -> FeatureMeta
 def _describe_stream(stream: Stream) -> StreamMetadata:
     if stream.kind == "constituents":
         units = CONSTITUENTS.units(stream.features)
-        return StreamMetadata(kind=stream.kind, features=stream.features, units=units)
+        return StreamMetadata(
+            kind=stream.kind, features=stream.features, units=units, alignment=stream.alignment
+        )
     if stream.kind == "kinematics":
         units = KINEMATICS.units(stream.features)
         return StreamMetadata(kind=stream.kind, features=stream.features, units=units, tokens=stream.tokens)

@@ -46,6 +46,9 @@ class StreamMetadata(BaseModel):
     units: list[str]
     tokens: list[str] = []
     """What each token is, where tokens are not interchangeable (kinematic tokens)."""
+    alignment: str = "none"
+    """How constituents were aligned, see :mod:`jetlens.features.alignment`; ``none``: they stand at their true
+    (Δη, Δφ), or have no place."""
 
 
 class FeatureMetadata(BaseModel):

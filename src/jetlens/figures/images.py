@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError, NoEventsError
-from jetlens.explanation.maps import alignment_of, column, has_positions
+from jetlens.explanation.maps import column, has_positions
 from jetlens.features.featurefile import FeatureSet, read_features
 from jetlens.figures.maps import jet_name, position_labels
 from jetlens.figures.style import EMPTY_COLOUR, SEQUENTIAL, figure_header, look, save, write_table
@@ -51,7 +51,7 @@ def draw_jet_images(
     for path in features:
         content = read_features(path)
         for stream in (name for name in content.streams if has_positions(content, name)):
-            alignments.add(alignment_of(content, stream))
+            alignments.add(content.metadata.streams[stream].alignment)
             for _, label in CLASSES:
                 chosen = content.label == label
                 image = _sums(content, stream, chosen, edges)

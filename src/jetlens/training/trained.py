@@ -145,10 +145,10 @@ def input_arrays(features: FeatureSet, streams: list[str]) -> Arrays:
 
 
 def check_features(manifest: dict[str, Any], metadata: FeatureMetadata, streams: list[str]) -> None:
-    """Refuse features that differ in name or order from those a model was trained on.
+    """Refuse features that differ in name, order or alignment from those a model was trained on.
 
     Raises:
-        FileError: naming the stream and the first feature that differs.
+        FileError: naming the stream and the first feature, or the alignment, that differs.
     """
     trained = manifest["features"]
     pairs = [(name, trained["streams"][name], metadata.streams.get(name)) for name in streams]
@@ -157,6 +157,11 @@ def check_features(manifest: dict[str, Any], metadata: FeatureMetadata, streams:
         if found is None:
             raise FileError(
                 f"features of '{metadata.sample}': stream '{name}' is missing, which '{manifest['variant']}' reads"
+            )
+        if found.alignment != wanted.alignment:
+            raise FileError(
+                f"features of '{metadata.sample}': stream '{name}' has alignment '{found.alignment}' where "
+                f"'{manifest['variant']}' was trained on '{wanted.alignment}'; make the features with the same config"
             )
         for key in ("features", "tokens"):
             a, b = getattr(wanted, key), getattr(found, key)

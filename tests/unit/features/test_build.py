@@ -16,8 +16,9 @@ from jetlens.config.samples import Sample
 from jetlens.config.skim import SkimConfig
 from jetlens.errors import FileError
 from jetlens.features import build_features
-from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.features.featurefile import FeatureSet, concatenate, read_features
 from jetlens.skim import read_skim, skim_file
+from jetlens.training.trained import check_features
 from tests.conftest import DEMO, ROOT
 
 SAMPLE = Sample("ttbar_had", "tt", "background", {"p": "x.root"}, 18.29)
@@ -109,6 +110,26 @@ def test_kinematics_objects_and_event_against_awkward(skimmed: Path, demo: Featu
     assert np.allclose(event["log_mass_jj"], np.log(both.mass), atol=1e-4)
     assert np.allclose(event["delta_phi_jj"], np.abs(first.deltaphi(events.fat_jets[:, 1])), atol=1e-5)
     assert np.array_equal(event["n_b_jets"], ak.sum(events.jets.b_tag, axis=1).to_numpy())
+
+
+def test_an_alignment_is_recorded_and_a_model_trained_without_it_refuses_it(
+    skimmed: Path, demo: FeatureSet, tmp_path: Path
+) -> None:
+    content = json.loads(json.dumps(CONFIG["features"]))
+    content["streams"]["jet1"]["alignment"] = "rotate"
+    turned = build(skimmed, tmp_path / "x.npz", FeaturesConfig.model_validate(content))
+    aligned = {name: stream.alignment for name, stream in turned.metadata.streams.items()}
+    assert aligned == dict.fromkeys(aligned, "none") | {"jet1": "rotate"}
+    assert not np.array_equal(column(turned, "jet1", "delta_eta"), column(demo, "jet1", "delta_eta"))
+    with pytest.raises(FileError, match="differ; make both with one config"):
+        concatenate([demo, turned])
+    manifest = {"variant": "m", "features": demo.metadata.model_dump(mode="json")}
+    check_features(manifest, demo.metadata, ["jet1"])
+    check_features(manifest, turned.metadata, ["jet2"])
+    with pytest.raises(
+        FileError, match="stream 'jet1' has alignment 'rotate' where 'm' was trained on 'none'"
+    ):
+        check_features(manifest, turned.metadata, ["jet1"])
 
 
 def test_every_feature_there_is(skimmed: Path, tmp_path: Path) -> None:
