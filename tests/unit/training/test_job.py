@@ -131,7 +131,7 @@ def start(files: list[Path], folder: Path, epochs: int) -> subprocess.Popen[byte
 
 @pytest.fixture(scope="module")
 def killed(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``a``: undisturbed; ``b``: killed right after a first new checkpoint, twice, then ended; ``c``: what a kill left."""
+    """``a``: undisturbed; ``b``: killed right after a new checkpoint, twice, then ended; ``c``: what a kill left."""
     folder = tmp_path_factory.mktemp("killed")
     undisturbed = start(files, folder / "a", 12)
     checkpoint = folder / "b" / CHECKPOINT
@@ -161,10 +161,61 @@ def test_killed_twice_ends_at_the_same_weights(killed: Path) -> None:
     assert not (killed / "b" / CHECKPOINT).exists()
 
 
-def test_a_checkpoint_of_other_settings_is_left(files: list[Path], trained: Path, killed: Path) -> None:
-    folder = killed / "c"
+def test_a_checkpoint_of_other_settings_is_left(
+    files: list[Path], trained: Path, killed: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(killed / "c", tmp_path / "c")
     train(files, folder, variant="tiny", options=model_options(), training=training_config(), seed=5)
     assert same(weights(folder), weights(trained))
+
+
+def refolded(features: FeatureSet) -> FeatureSet:
+    """What is left of a change of ``features.split``: the same events, but others to be tested on."""
+    changed = features.metadata.model_copy(update={"test_folds": [8, 9], "validation_folds": [7]})
+    return replace(features, metadata=changed)
+
+
+def reweighted(features: FeatureSet) -> FeatureSet:
+    return replace(features, weight=features.weight * np.linspace(1, 2, len(features)))
+
+
+def shifted(features: FeatureSet) -> FeatureSet:
+    return replace(features, event=features.event + np.float32(0.5))
+
+
+def relabelled(features: FeatureSet) -> FeatureSet:
+    return replace(features, label=1 - features.label)
+
+
+def rewritten(files: list[Path], folder: Path, change: Callable[[FeatureSet], FeatureSet]) -> list[Path]:
+    """Write the feature files again, changed."""
+    paths = [folder / file.name for file in files]
+    for path, file in zip(paths, files, strict=True):
+        write_features(path, change(read_features(file)))
+    return paths
+
+
+def fingerprint(files: list[Path]) -> str:
+    data = {role: Dataset(files, ["jet1"], role) for role in ("training", "validation")}
+    job = _Job(Path("none"), "tiny", model_options(), training_config(), 1, 1, data, None)
+    return job.fingerprint("float32")
+
+
+@pytest.mark.parametrize("change", [refolded, reweighted, shifted, relabelled])
+def test_a_checkpoint_belongs_to_folds_weights_labels_and_values(
+    files: list[Path], tmp_path: Path, change: Callable[[FeatureSet], FeatureSet]
+) -> None:
+    before = fingerprint(files)
+    assert fingerprint(rewritten(files, tmp_path, lambda features: features)) == before
+    assert fingerprint(rewritten(files, tmp_path, change)) != before
+
+
+def test_other_test_folds_start_afresh(files: list[Path], killed: Path, tmp_path: Path) -> None:
+    """A network that has seen what are test events by now must not be gone on with."""
+    folder = shutil.copytree(killed / "c", tmp_path / "c")
+    changed = rewritten(files, tmp_path, refolded)
+    assert [start(changed, output, 12).wait() for output in (folder, tmp_path / "new")] == [0, 0]
+    assert same(weights(folder), weights(tmp_path / "new"))
 
 
 def test_a_loss_that_is_not_finite_is_explained(files: list[Path], tmp_path: Path) -> None:
