@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, Section
+from jetlens.config.consistency import why_unexplained
 from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.models import ModelOptions, stream_names
@@ -52,4 +53,11 @@ class Config(Section):
                 raise ValueError(
                     f"explanation.variants: '{name}' is not trained; add it to training.variants"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _variants_can_be_explained(self) -> Config:
+        for name in self.explanation.variants:
+            if reason := why_unexplained(self.models[name], self.features.streams):
+                raise ValueError(f"explanation.variants: '{name}' {reason}")
         return self

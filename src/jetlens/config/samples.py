@@ -81,6 +81,9 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
+    for role in ROLES:
+        if role not in {sample.role for sample in samples.values()}:
+            raise ConfigError(f"{path}: no sample has role '{role}'; classifiers need signal and background")
     return samples
 
 

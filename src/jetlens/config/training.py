@@ -36,7 +36,9 @@ class TrainingConfig(Section):
     """How the variants are trained; ``training`` inside a variant's own section overrides single keys."""
 
     variants: list[Name] = Field(min_length=1, description="which entries of 'models' to train")
-    seeds: list[int] = Field(default=[1, 2], min_length=1, description="one training per variant and seed")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[1, 2], min_length=1, description="one training per variant and seed"
+    )
     backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras 3 back end")
     weights: Literal["unit", "physics"] = Field(
         "unit",

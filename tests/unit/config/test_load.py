@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from jetlens.config.load import load
+from jetlens.config.load import load, validate
 from jetlens.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -72,6 +73,11 @@ def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
         ("alignment: none", "alignment: sideways", "features.streams.jet1.alignment"),
         ("test: [0, 1]", "test: [0, 2]", "fold 2 is in both test and validation"),
         ("test: [0, 1]", "test: [0, 17]", "fold 17 does not exist"),
+        (
+            "seeds: [1, 2]",
+            "seeds: [1, -2]",
+            "training.seeds[1]: input should be greater than or equal to 0, found -2",
+        ),
         ("analysis: demo", "analysis: my demo", "analysis: string should match pattern"),
         ("min: 2}", "minimum: 2}", "unknown key 'skim.cuts[0].minimum'; did you mean 'min'?"),
         (
@@ -116,3 +122,43 @@ def test_files_that_are_no_configuration(tmp_path: Path, content: str, expected:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read: No such file"):
         load(tmp_path / "none.yaml")
+
+
+EXPLAINED = "  variants: [cross_attention_three_stream]\n"
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        (
+            "gradient_boosting",
+            "'gradient_boosting' is of kind gradient_boosting, which has neither attention",
+        ),
+        (
+            "analysis_object",
+            "'analysis_object' has no attention to constituents with delta_eta and delta_phi",
+        ),
+    ],
+)
+def test_what_has_no_maps_is_not_explained(tmp_path: Path, variant: str, expected: str) -> None:
+    assert expected in message(tmp_path, EXPLAINED, f"  variants: [{variant}]\n")
+
+
+def test_maps_need_places_and_transverse_momenta(tmp_path: Path) -> None:
+    for feature, expected in (
+        ("delta_eta", "has no attention to"),
+        ("log_pt", "needs 'log_pt' in features.str"),
+    ):
+        text = message(tmp_path, f"{feature}, ", "")
+        assert f"explanation.variants: 'cross_attention_three_stream' {expected}" in text
+
+
+def test_a_network_without_attention_is_not_explained(tmp_path: Path) -> None:
+    content = yaml.safe_load(DEMO)
+    content["explanation"]["variants"] = ["self_attention"]
+    for pooling, layers in (("mean", 1), ("attention", 0)):
+        content["models"]["self_attention"] |= {"pooling": pooling, "encoder": {"layers": layers}}
+        assert validate(content).explanation.variants == ["self_attention"]
+    content["models"]["self_attention"]["pooling"] = "max"
+    with pytest.raises(ConfigError, match="'self_attention' has no attention to constituents"):
+        validate(content)

@@ -10,6 +10,7 @@ from jetlens.config.samples import read_samples
 from jetlens.errors import ConfigError
 from tests.conftest import ROOT
 
+BACKGROUND = "other\tq\tbackground\tb.root\t1"
 HEADER = "sample\tprocess\trole\tfiles\tcross_section_pb\tevents\tmass_GeV"
 
 
@@ -91,14 +92,14 @@ def test_a_bad_header(table, header: str, expected: str) -> None:  # type: ignor
 
 
 def test_parts_of_equally_named_files_are_told_apart(table) -> None:  # type: ignore[no-untyped-def]
-    sample = read_samples(table("s\tp\tsignal\trun_*/events.root\t1"))["s"]
+    sample = read_samples(table("s\tp\tsignal\trun_*/events.root\t1", BACKGROUND))["s"]
     assert sample.files == {"run_01_events": "run_01/events.root", "run_02_events": "run_02/events.root"}
 
 
 def test_ten_thousand_files_from_a_list(table) -> None:  # type: ignore[no-untyped-def]
     urls = [f"root://eos.example//store/{n // 100}/events_{n}.root" for n in range(10_000)]
     Path("list.txt").write_text("\n".join(urls))
-    sample = read_samples(table("s\tp\tsignal\t@list.txt\t1"))["s"]
+    sample = read_samples(table("s\tp\tsignal\t@list.txt\t1", BACKGROUND))["s"]
     assert list(sample.files.values()) == urls
     assert len(sample.files) == 10_000
 
@@ -108,3 +109,9 @@ def test_no_samples_and_no_table(table, tmp_path: Path) -> None:  # type: ignore
         read_samples(table())
     with pytest.raises(ConfigError, match="cannot be read"):
         read_samples(tmp_path / "none.tsv")
+
+
+@pytest.mark.parametrize(("there", "missing"), [("signal", "background"), ("background", "signal")])
+def test_both_classes_are_needed(table, there: str, missing: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match=rf"samples\.tsv: no sample has role '{missing}'"):
+        read_samples(table(f"s\tp\t{there}\ta.root\t1"))
