@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, Section
-from jetlens.config.consistency import why_unexplained
+from jetlens.config.consistency import check_reading, why_unexplained
 from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.models import ModelOptions, stream_names
@@ -60,4 +60,15 @@ class Config(Section):
         for name in self.explanation.variants:
             if reason := why_unexplained(self.models[name], self.features.streams):
                 raise ValueError(f"explanation.variants: '{name}' {reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_used_is_read(self) -> Config:
+        quantities = [(f"skim.cuts[{n}].quantity", cut.quantity) for n, cut in enumerate(self.skim.cuts)]
+        quantities += [
+            (f"figures.kinematics.{name}.quantity", word)
+            for name, histogram in self.figures.kinematics.items()
+            for word in histogram.quantities
+        ]
+        check_reading(self.reading, self.features.streams, quantities)
         return self

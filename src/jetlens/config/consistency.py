@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jetlens.config.features import ConstituentStream, Stream
+from jetlens.config.features import ConstituentStream, ObjectStream, Stream
 from jetlens.config.models import (
     AnalysisObjectOptions,
     CrossAttentionOptions,
@@ -15,6 +15,8 @@ from jetlens.config.models import (
     ParticleTransformerOptions,
     stream_names,
 )
+from jetlens.config.quantities import Group, Quantity, parse_objects, parse_quantity
+from jetlens.config.reading import ReadingConfig
 
 PLACE = ("delta_eta", "delta_phi")
 
@@ -58,3 +60,56 @@ def _attended(options: Any) -> list[set[str]]:
     if isinstance(options, AnalysisObjectOptions | ParticleTransformerOptions):
         keys += [set(names)] if options.class_attention.layers else []
     return keys
+
+
+def check_reading(
+    reading: ReadingConfig, streams: Mapping[str, Stream], quantities: Iterable[tuple[str, str]]
+) -> None:
+    """Refuse streams and quantities of objects that are not read: they would be empty in every event.
+
+    Args:
+        reading: the section.
+        streams: ``features.streams``.
+        quantities: where a quantity stands in the configuration, and the quantity.
+
+    Raises:
+        ValueError: naming both keys.
+    """
+    for name, stream in streams.items():
+        key = f"features.streams.{name}"
+        _require(reading, _collections(stream), key)
+        if isinstance(stream, ConstituentStream) and stream.jet >= reading.leading_jets:
+            raise ValueError(
+                f"{key}.jet: constituents of fat jet {stream.jet} are never read, found reading.leading_jets: "
+                f"{reading.leading_jets}; set that to {stream.jet + 1} or more"
+            )
+    for key, text in quantities:
+        _require(reading, _sources(parse_quantity(text)), f"{key} ('{text}')")
+
+
+def _require(reading: ReadingConfig, names: Iterable[str], key: str) -> None:
+    for name in names:
+        if getattr(reading, name) is None:
+            raise ValueError(
+                f"{key}: uses {name}, but reading.{name} is null; name a branch there, or leave this out"
+            )
+
+
+def _collections(stream: Stream) -> Iterable[str]:
+    if isinstance(stream, ConstituentStream):
+        return ["fat_jets"]
+    if isinstance(stream, ObjectStream):
+        return stream.max_objects
+    return [name for token in stream.tokens for name, _ in parse_objects(token).parts]
+
+
+def _sources(quantity: Quantity) -> Iterator[str]:
+    """Keys of ``reading`` that a quantity is made from; H_T may come from the file's own branch."""
+    if quantity.leaf in ("met", "met_phi"):
+        yield "missing_energy"
+    for argument in quantity.arguments:
+        if isinstance(argument, Group):
+            yield argument.collection
+        else:
+            yield from (name for name, _ in argument.parts)
+            yield from ["missing_energy"] * argument.missing

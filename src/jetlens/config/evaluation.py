@@ -53,9 +53,14 @@ class Histogram(Section):
     max: float = Field(description="upper edge of the last bin, which also holds what lies above")
     log: bool = Field(True, description="logarithmic axis of events")
 
+    @property
+    def quantities(self) -> list[str]:
+        """The quantities that are joined."""
+        return re.split(" [/+] ", self.quantity)
+
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Histogram:
-        for word in re.split(" [/+] ", self.quantity):
+        for word in self.quantities:
             try:
                 parse_quantity(word)
             except ConfigError as error:

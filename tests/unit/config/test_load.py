@@ -162,3 +162,51 @@ def test_a_network_without_attention_is_not_explained(tmp_path: Path) -> None:
     content["models"]["self_attention"]["pooling"] = "max"
     with pytest.raises(ConfigError, match="'self_attention' has no attention to constituents"):
         validate(content)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "  leading_jets: 2 ",
+            "  leading_jets: 1 ",
+            "features.streams.jet2.jet: constituents of fat jet 1 are never read, found reading.leading_jets: 1; "
+            "set that to 2 or more",
+        ),
+        (
+            "  fat_jets: FatJet ",
+            "  fat_jets: null ",
+            "features.streams.jet1: uses fat_jets, but reading.fat_jets is null",
+        ),
+        ("  jets: Jet ", "  jets: null ", "features.streams.objects: uses jets, but reading.jets is null"),
+        (
+            "  leading_jets: 2 ",
+            "  leading_jets: 2\n  missing_energy: null ",
+            "figures.kinematics.met.quantity ('event.met'): uses missing_energy, but reading.missing_energy is null",
+        ),
+    ],
+)
+def test_what_is_never_read_cannot_be_used(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert expected in message(tmp_path, old, new)
+
+
+@pytest.mark.parametrize(
+    ("source", "quantity"),
+    [
+        ("muons", "count(muons)"),
+        ("muons", "abs_eta(muons[0])"),
+        ("muons", "min_abs_delta_phi(muons[:2], jets[0])"),
+        ("missing_energy", "abs_delta_phi(jets[0], met)"),
+    ],
+)
+def test_a_cut_on_what_is_never_read(source: str, quantity: str) -> None:
+    content = yaml.safe_load(DEMO)
+    content["features"]["streams"]["objects"]["max_objects"] = {"jets": 4}
+    content["figures"]["kinematics"] = {}
+    content["skim"]["cuts"] = [{"name": "cut", "quantity": quantity, "min": 0}]
+    assert validate(content).skim.cuts
+    content["reading"][source] = None
+    with pytest.raises(ConfigError) as caught:
+        validate(content)
+    expected = f"skim.cuts[0].quantity ('{quantity}'): uses {source}, but reading.{source} is null"
+    assert expected in str(caught.value)
