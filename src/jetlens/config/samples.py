@@ -67,11 +67,12 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
     header = [word.strip() for word in header_text.split("\t")]
     _check_header(header, f"{path}, line {header_line}")
     samples: dict[str, Sample] = {}
+    seen: dict[str, tuple[str, str]] = {}
     problems: list[str] = []
     for number, text in rows:
         where = f"{path}, line {number}"
         try:
-            sample = _parse(header, text, where)
+            sample = _parse(header, text, where, seen)
             if sample.name in samples:
                 raise ConfigError(
                     f"{where}: sample '{sample.name}' is in the table twice; names must be unique"
@@ -99,7 +100,7 @@ def _check_header(header: list[str], where: str) -> None:
         raise ConfigError(f"{where}: column '{twice[0]}' is there twice")
 
 
-def _parse(header: list[str], text: str, where: str) -> Sample:
+def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, str]]) -> Sample:
     values = [value.strip() for value in next(csv.reader([text], delimiter="\t"))]
     if len(values) > len(header):
         raise ConfigError(
@@ -115,11 +116,13 @@ def _parse(header: list[str], text: str, where: str) -> Sample:
         )
     if row["role"] not in ROLES:
         raise ConfigError(f"{where}: unknown role '{row['role']}'{did_you_mean(row['role'], ROLES)}")
+    files = _expand(row["files"], where)
+    _check_once(files, seen, where)
     return Sample(
         name=row["sample"],
         process=row["process"],
         role=cast(Role, row["role"]),
-        files=_parts(_expand(row["files"], where)),
+        files=_parts(files),
         cross_section_pb=cast(float, _number(row, "cross_section_pb", where)),
         events=_number(row, "events", where),
         mass_gev=_number(row, "mass_GeV", where),
@@ -170,10 +173,20 @@ def _expand(entries: str, where: str) -> list[str]:
             )
         elif entry:
             files.append(entry)
-    twice = [name for name, count in Counter(files).items() if count > 1]
-    if twice:
-        raise ConfigError(f"{where}: file '{twice[0]}' is named twice; its events would count double")
     return files
+
+
+def _check_once(files: list[str], seen: dict[str, tuple[str, str]], where: str) -> None:
+    """Refuse a file that is named twice, in one sample or in two, by whatever path; ``seen`` is added to."""
+    for file in files:
+        real = file if is_url(file) else os.path.realpath(file)
+        if real in seen:
+            before, name = seen[real]
+            first = f"as '{name}' " if name != file else ""
+            raise ConfigError(
+                f"{where}: file '{file}' is named twice, first {first}in {before}; its events would count double"
+            )
+        seen[real] = where, file
 
 
 def _parts(files: list[str]) -> dict[str, str]:

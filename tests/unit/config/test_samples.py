@@ -115,3 +115,24 @@ def test_no_samples_and_no_table(table, tmp_path: Path) -> None:  # type: ignore
 def test_both_classes_are_needed(table, there: str, missing: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ConfigError, match=rf"samples\.tsv: no sample has role '{missing}'"):
         read_samples(table(f"s\tp\t{there}\ta.root\t1"))
+
+
+@pytest.mark.parametrize("again", ["./a.root", "run_01/../a.root", "link.root", "*.root"])
+def test_one_file_by_two_names(table, again: str) -> None:  # type: ignore[no-untyped-def]
+    Path("link.root").symlink_to("a.root")
+    expected = r"samples\.tsv, line 3: file '.*' is named twice, first .*in samples\.tsv, line 3; its events"
+    with pytest.raises(ConfigError, match=expected):
+        read_samples(table(f"s\tp\tsignal\ta.root,{again}\t1", BACKGROUND))
+
+
+@pytest.mark.parametrize("file", ["b.root", "./b.root"])
+def test_one_file_in_two_samples(table, file: str) -> None:  # type: ignore[no-untyped-def]
+    expected = r"line 4: file 'b.root' is named twice, first .*in samples\.tsv, line 3"
+    with pytest.raises(ConfigError, match=expected):
+        read_samples(table(f"s\tp\tsignal\t{file}\t1", BACKGROUND))
+
+
+def test_one_url_in_two_samples(table) -> None:  # type: ignore[no-untyped-def]
+    url = "root://eos.example//events.root"
+    with pytest.raises(ConfigError, match=r"line 4: file 'root:.*' is named twice, first in .* line 3"):
+        read_samples(table(f"s\tp\tsignal\t{url}\t1", f"t\tp\tbackground\t{url}\t1"))
