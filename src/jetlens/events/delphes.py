@@ -215,7 +215,6 @@ class DelphesReader(EventReader):
         total = int(counts.sum())
         for column in _OPTIONAL[name]:
             columns.setdefault(column, np.zeros(total, dtype=np.int32))
-        columns["phi"] = wrap_phi(columns["phi"])
         if name in _LEPTON_MASS:
             columns["mass"] = np.full(total, _LEPTON_MASS[name], dtype=np.float32)
         else:
@@ -224,6 +223,7 @@ class DelphesReader(EventReader):
             columns |= self._substructure(branch, counts, start, stop)
             columns["row"] = np.arange(total)
         self.check(branch, columns)
+        columns["phi"] = wrap_phi(columns["phi"])
         return Jagged(offsets_from_counts(counts), columns).sorted_by("pt")
 
     def _substructure(self, branch: str, counts: Index, start: int, stop: int) -> dict[str, Column]:
@@ -264,12 +264,13 @@ class DelphesReader(EventReader):
         if branch is None:
             zero = np.zeros(stop - start, dtype=np.float32)
             return zero, zero
-        size, angle = (self._one_per_event(f"{branch}.{leaf}", start, stop) for leaf in ("MET", "Phi"))
+        size = self._one_per_event(f"{branch}.MET", start, stop, "met")
+        angle = self._one_per_event(f"{branch}.Phi", start, stop, "phi")
         return size.astype(np.float32), wrap_phi(angle.astype(np.float32))
 
     def _ht(self, jets: Jagged, start: int, stop: int) -> NDArray[np.float32]:
         if "ScalarHT.HT" in self._tree:
-            return self._one_per_event("ScalarHT.HT", start, stop).astype(np.float32)
+            return self._one_per_event("ScalarHT.HT", start, stop, "ht").astype(np.float32)
         return np.bincount(jets.events, jets["pt"], minlength=stop - start).astype(np.float32)
 
     def _event_number(self, start: int, stop: int) -> NDArray[np.int64]:
@@ -291,9 +292,9 @@ class DelphesReader(EventReader):
         weights = self._tree.columns(["Weight.Weight"], counts, start, stop)["Weight.Weight"]
         return weights[offsets_from_counts(counts)[:-1] + index].astype(np.float64)
 
-    def _one_per_event(self, leaf: str, start: int, stop: int) -> Column:
+    def _one_per_event(self, leaf: str, start: int, stop: int, name: str = "value") -> Column:
         values = self._tree.columns([leaf], np.ones(stop - start, dtype=np.int64), start, stop)[leaf]
-        self.check(leaf, {"value": values})
+        self.check(leaf, {name: values})
         return values
 
     # ---- constituents ------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ class NanoReader(EventReader):
         jets = collections["jets"]
         zero = np.zeros(stop - start, dtype=np.float32)
         met, phi = (
-            self._number(f"{self._missing}_{x}", start, stop) if self._missing else zero
+            self._number(f"{self._missing}_{x}", start, stop, x) if self._missing else zero
             for x in ("pt", "phi")
         )
         weight = np.ones(stop - start)
@@ -183,9 +183,9 @@ class NanoReader(EventReader):
             _resolve=partial(self._constituents, start, stop, counts.get("fat_jets")),
         )
 
-    def _number(self, leaf: str, start: int, stop: int) -> Column:
+    def _number(self, leaf: str, start: int, stop: int, name: str = "value") -> Column:
         values = self._tree.numbers(leaf, start, stop)
-        self.check(leaf, {"value": values})
+        self.check(leaf, {name: values})
         return values
 
     def _collection(self, name: str, counts: Index, start: int, stop: int) -> Jagged:

@@ -28,21 +28,23 @@ TYPES = {"track": 0, "photon": 1, "neutral_hadron": 2, "tower": 3}
 ELECTRON_MASS, MUON_MASS = 0.000511, 0.105658
 """GeV; event files do not carry them (PDG 2024)."""
 
-RANGES = {
-    "pt": (0, 1e6),
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("pt", "met", "ht"), (0, 1e6)),
     "eta": (-1000, 1000),
-    "phi": (-3.1416, 6.2832),
+    "phi": (-3.15, 6.3),
     "mass": (-1e6, 1e6),
-    "d0": (-1e5, 1e5),
-}
-RANGES |= {
-    "dz": (-1e6, 1e6),
     "area": (0, 100),
-    "soft_drop_mass": (0, 1e6),
-    "d0_error": (0, 1e6),
-    "dz_error": (0, 1e6),
+    "d0": (-1e5, 1e5),
+    "dz": (-1e6, 1e6),
+    **dict.fromkeys(
+        ("d0_error", "dz_error", "soft_drop_mass", *(f"tau{n}" for n in range(1, 6))), (-1000, 1e6)
+    ),
 }
-"""What values may be (GeV, radians, mm); anything outside is a sign of damage. φ may run to 2π in some files."""
+"""What values may be (GeV, radians, mm); anything outside is a sign of damage.
+
+Delphes marks objects along the beam by η = ±999.9; NanoAOD rounds φ beyond ±π, and marks what was not computed by
+negative numbers; φ runs to 2π in some files; a mass is negative where rounding makes m² so.
+"""
 
 _BASE_BYTES = 400e6  # the interpreter with numpy, uproot, pyarrow loaded
 _COPIES = (
@@ -217,15 +219,20 @@ class EventReader(abc.ABC):
         """Refuse values that no detector gives.
 
         Raises:
-            DamagedFileError: naming the branch, if a value is not finite or a transverse momentum is negative.
+            DamagedFileError: naming the branch, if a value is not finite or outside of :data:`RANGES`.
         """
         for name, values in columns.items():
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise DamagedFileError(
-                    f"{self.path}: branch '{branch}' has a {name} that is no number; the file is damaged"
-                )
-        if "pt" in columns and np.any(columns["pt"] < 0):
-            raise DamagedFileError(f"{self.path}: branch '{branch}' has a negative pt; the file is damaged")
+            if len(values) == 0 or (name not in RANGES and values.dtype.kind != "f"):
+                continue
+            low, high = RANGES.get(name, (-np.inf, np.inf))
+            least, most = float(values.min()), float(values.max())  # NaN if there is one
+            if not np.isfinite([least, most]).all():
+                found = f"{name} that is no number"
+            elif least < low or most > high:
+                found = f"{name} of {least if least < low else most:.6g}, expected {low:g} to {high:g}"
+            else:
+                continue
+            raise DamagedFileError(f"{self.path}: branch '{branch}' has a {found}; the file is damaged")
 
     def report_unmatched(self, references: int, matched: int, branches: Sequence[str]) -> None:
         """Fail or warn, as ``reading.unmatched`` says, if references match nothing.

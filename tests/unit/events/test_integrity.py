@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jetlens.config.reading import ReadingConfig
-from jetlens.errors import FileError
-from jetlens.events import Jagged, open_events
+from jetlens.errors import DamagedFileError, FileError
+from jetlens.events import EventReader, Jagged, open_events
 from jetlens.events.integrity import CHECKSUMS, check_closure, verify_checksum
 from jetlens.events.kinematics import cartesian, from_cartesian
 from tests.conftest import DEMO
@@ -58,6 +60,53 @@ def test_a_changed_constituent_is_noticed(tmp_path: Path) -> None:
         (chunk,) = reader.chunks()
         with pytest.raises(FileError, match="differ from the sum of their constituents"):
             chunk.constituents(chunk.collections["fat_jets"]["row"])
+
+
+def changing(reader: EventReader, leaf: str, value: float) -> None:
+    """Let the last value of a leaf be another one in the decompressed bytes, as a flipped bit leaves it."""
+    original = reader._tree.columns
+
+    def changed(leaves: Sequence[str], *where: object) -> dict[str, np.ndarray]:
+        content = original(leaves, *where)
+        if leaf in content:
+            content[leaf][-1] = value
+        return content
+
+    reader._tree.columns = changed
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "refused"),
+    [
+        ("pt", 1e30, "pt of 1e+30, expected 0 to 1e+06"),
+        ("pt", -0.5, "pt of -0.5"),
+        ("pt", np.nan, "pt that is no number"),
+        ("eta", 999.9, ""),
+        ("eta", -1e5, "eta of -100000"),
+        ("phi", 1e20, "phi of 1e+20"),
+        ("phi", -3.1416016, ""),
+        ("mass", -1e-3, ""),
+        ("mass", -1e30, "mass of -1e+30"),
+        ("mass", np.inf, "mass that is no number"),
+    ],
+)
+def test_values_that_no_detector_gives(column: str, value: float, refused: str) -> None:
+    leaf = {"pt": "PT", "eta": "Eta", "phi": "Phi", "mass": "Mass"}[column]
+    with open_events(str(DEMO / "ttbar_had.root"), ReadingConfig()) as reader:
+        changing(reader, f"FatJet.{leaf}", value)
+        if not refused:
+            next(reader.chunks())
+            return
+        with pytest.raises(DamagedFileError, match=re.escape(f"branch 'FatJet' has a {refused}")):
+            next(reader.chunks())
+
+
+@pytest.mark.parametrize("leaf", ["MissingET.MET", "MissingET.Phi", "ScalarHT.HT"])
+def test_missing_momenta_that_no_detector_gives(leaf: str) -> None:
+    with open_events(str(DEMO / "ttbar_had.root"), ReadingConfig()) as reader:
+        changing(reader, leaf, -1e9)
+        with pytest.raises(DamagedFileError, match=f"branch '{leaf}' has a (met|phi|ht) of -1e"):
+            next(reader.chunks())
 
 
 def test_checksums(tmp_path: Path) -> None:
