@@ -267,19 +267,20 @@ class EventReader(abc.ABC):
         """Read the light leaves of some events."""
 
 
-def by_falling_pt(owner: Index, pt: NDArray[np.float32], jets: int) -> tuple[Index, Index]:
+def by_falling_pt(owner: Index, pt: NDArray[Any], jets: int) -> tuple[Index, Index]:
     """Order constituents by jet, and by falling pT within a jet.
 
     One sort of a 64-bit number that holds jet, inverted pT and position: many times faster than ``lexsort``.
 
     Args:
         owner: the jet of each constituent, rising, int64 (n,).
-        pt: transverse momenta, not negative, float32 (n,).
+        pt: transverse momenta, not negative, (n,); compared in single precision.
         jets: number of jets.
 
     Returns:
         order, int64 (n,), and the jets' offsets, int64 (jets + 1,). Equal pT keep their order.
     """
+    pt = pt.astype(np.float32) + 0.0  # −0.0 has a sign bit, and would be sorted as the largest
     counts = np.bincount(owner, minlength=jets)
     offsets = offsets_from_counts(counts)
     if jets >= 1 << 20 or counts.max(initial=0) >= 1 << 12:

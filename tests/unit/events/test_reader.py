@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from jetlens.events.jagged import Jagged
 from jetlens.events.reader import Constituents, by_falling_pt
 
-momenta = st.floats(0, 1e5, width=32) | st.sampled_from([0.0, 1.0, 1.0])
+momenta = st.floats(0, 1e5, width=32) | st.sampled_from([0.0, -0.0, 1.0, 1.0])
 
 
-@given(st.lists(st.lists(momenta, max_size=8), max_size=6))
+@given(st.lists(st.lists(momenta, max_size=8), max_size=6), st.sampled_from([np.float32, np.float64]))
 @settings(max_examples=150, deadline=None)
-def test_order_agrees_with_a_stable_sort(jets: list[list[float]]) -> None:
+def test_order_agrees_with_a_stable_sort(jets: list[list[float]], precision: type) -> None:
     owner = np.repeat(np.arange(len(jets)), [len(jet) for jet in jets]).astype(np.int64)
-    pt = np.array([x for jet in jets for x in jet], dtype=np.float32)
+    pt = np.array([x for jet in jets for x in jet], dtype=precision)
     order, offsets = by_falling_pt(owner, pt, len(jets))
     start, expected = 0, []
     for jet in jets:
