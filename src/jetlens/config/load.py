@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from jetlens.config import Config
+from jetlens.config.text import read_text
 from jetlens.errors import ConfigError, did_you_mean
 
 Location = tuple[str | int, ...]
@@ -23,10 +23,7 @@ def load(path: str | os.PathLike[str]) -> Config:
         ConfigError: with one line per problem, if the file cannot be read or is not valid.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        content = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -132,8 +129,8 @@ def _where(location: Location, sources: Sequence[str | os.PathLike[str]]) -> str
     best, depth = (str(sources[-1]) if sources else "configuration"), 0
     for source in reversed(sources):
         try:
-            node = yaml.compose(Path(source).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        except (OSError, yaml.YAMLError):
+            node = yaml.compose(read_text(source), Loader=yaml.SafeLoader)
+        except (ConfigError, yaml.YAMLError):
             continue
         line, reached = _line_of(node, location)
         if reached > depth:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from jetlens.config.text import read_text
 from jetlens.errors import ConfigError, did_you_mean
 
 Role = Literal["signal", "background"]
@@ -52,10 +53,7 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
     Raises:
         ConfigError: with one line per problem, naming file and line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"{path}: sample table cannot be read: {error.strerror}") from error
+    lines = read_text(path, "sample table").splitlines()
     numbered = [
         (n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.lstrip().startswith("#")
     ]
@@ -151,29 +149,32 @@ def _expand(entries: str, where: str) -> list[str]:
     files: list[str] = []
     for entry in (word.strip() for word in entries.split(",")):
         if entry.startswith("@"):
-            try:
-                listed = Path(entry[1:]).read_text(encoding="utf-8").splitlines()
-            except OSError as error:
-                raise ConfigError(
-                    f"{where}: file list {entry[1:]} cannot be read: {error.strerror}"
-                ) from error
-            files += _expand(",".join(line for line in listed if line.strip()), f"{where}, {entry[1:]}")
-        elif is_url(entry):
-            files.append(entry)
-        elif glob.has_magic(entry):
-            found = sorted(glob.glob(entry, recursive=True))
-            if not found:
-                raise ConfigError(f"{where}: no file matches '{entry}'")
-            files += found
-        elif entry and not Path(entry).is_file():
-            nearby = [str(p) for p in Path(entry).parent.glob("*")] if Path(entry).parent.is_dir() else []
-            hint = did_you_mean(entry, nearby) if nearby else ""
-            raise ConfigError(
-                f"{where}: file '{entry}' does not exist{hint if 'did you mean' in hint else ''}"
-            )
+            listed = (line.strip() for line in read_text(entry[1:], f"file list ({where})").splitlines())
+            for line in listed:
+                files += _look_up(line, f"{where}, {entry[1:]}") if line else []
         elif entry:
-            files.append(entry)
+            files += _look_up(entry, where)
     return files
+
+
+def _look_up(entry: str, where: str) -> list[str]:
+    """Return what one path, pattern or URL stands for."""
+    if entry.startswith("@"):
+        raise ConfigError(
+            f"{where}: a file list names the list '{entry}'; a list holds paths, patterns and URLs only"
+        )
+    if is_url(entry):
+        return [entry]
+    if glob.has_magic(entry):
+        found = sorted(glob.glob(entry, recursive=True))
+        if not found:
+            raise ConfigError(f"{where}: no file matches '{entry}'")
+        return found
+    if not Path(entry).is_file():
+        nearby = [str(p) for p in Path(entry).parent.glob("*")] if Path(entry).parent.is_dir() else []
+        hint = did_you_mean(entry, nearby) if nearby else ""
+        raise ConfigError(f"{where}: file '{entry}' does not exist{hint if 'did you mean' in hint else ''}")
+    return [entry]
 
 
 def _check_once(files: list[str], seen: dict[str, tuple[str, str]], where: str) -> None:

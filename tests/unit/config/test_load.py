@@ -210,3 +210,12 @@ def test_a_cut_on_what_is_never_read(source: str, quantity: str) -> None:
         validate(content)
     expected = f"skim.cuts[0].quantity ('{quantity}'): uses {source}, but reading.{source} is null"
     assert expected in str(caught.value)
+
+
+def test_a_configuration_in_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("analysis: demo\nsamples: Vorschläge.tsv\n".encode("latin-1"))
+    with pytest.raises(
+        ConfigError, match=r"latin\.yaml: is not UTF-8 text, found byte 0xe4 in line 2; save it as"
+    ):
+        load(path)

@@ -58,7 +58,6 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s\tp\tsignal\t\t1", "column 'files' is empty"),
         ("my sample\tp\tsignal\ta.root\t1", "sample name 'my sample' may hold"),
         ("s\tp\tsignal\ta.root\t1\t1\t1\t1", "8 columns found, 7 expected"),
-        ("s\tp\tsignal\t@none.txt\t1", "file list none.txt cannot be read"),
     ],
 )
 def test_a_bad_line(table, row: str, expected: str) -> None:  # type: ignore[no-untyped-def]
@@ -136,3 +135,31 @@ def test_one_url_in_two_samples(table) -> None:  # type: ignore[no-untyped-def]
     url = "root://eos.example//events.root"
     with pytest.raises(ConfigError, match=r"line 4: file 'root:.*' is named twice, first in .* line 3"):
         read_samples(table(f"s\tp\tsignal\t{url}\t1", f"t\tp\tbackground\t{url}\t1"))
+
+
+def test_a_list_that_is_not_there(table) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(
+        ConfigError, match=r"^none\.txt: file list \(samples\.tsv, line 3\) cannot be read: No such"
+    ):
+        read_samples(table("s\tp\tsignal\t@none.txt\t1"))
+
+
+def test_a_list_that_names_itself(table) -> None:  # type: ignore[no-untyped-def]
+    Path("list.txt").write_text("a.root\n@list.txt\n")
+    with pytest.raises(
+        ConfigError, match=r"line 3, list\.txt: a file list names the list '@list\.txt'; a list holds"
+    ):
+        read_samples(table("s\tp\tsignal\t@list.txt\t1"))
+
+
+def test_tables_and_lists_in_other_encodings(table) -> None:  # type: ignore[no-untyped-def]
+    Path("list.txt").write_bytes(b"a.root\nb\xe4.root\n")
+    with pytest.raises(
+        ConfigError, match=r"^list\.txt: file list \(.*, line 3\) is not UTF-8 text, .* 0xe4 in line 2"
+    ):
+        read_samples(table("s\tp\tsignal\t@list.txt\t1"))
+    Path("latin.tsv").write_bytes(f"{HEADER}\ns\tgg→H→hh\tsignal\ta.root\t1\n".encode("utf-16"))
+    with pytest.raises(
+        ConfigError, match=r"^latin\.tsv: sample table is not UTF-8 text, found byte 0xff in line 1;"
+    ):
+        read_samples("latin.tsv")
