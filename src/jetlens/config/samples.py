@@ -48,7 +48,8 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
     """Read and check the tab-separated sample table; files are looked up, but not opened.
 
     ``files`` holds one or more entries separated by commas: a path, a glob pattern, a URL (``root://``, ``https://``)
-    or ``@list.txt``, a text file with one entry per line. Relative paths start at the working directory.
+    or ``@list.txt``, a text file with one entry per line (commas are part of it; lines that start with ``#`` are
+    comments). Files on disk end in ``.root``. Relative paths start at the working directory.
 
     Raises:
         ConfigError: with one line per problem, naming file and line.
@@ -151,9 +152,11 @@ def _expand(entries: str, where: str) -> list[str]:
         if entry.startswith("@"):
             listed = (line.strip() for line in read_text(entry[1:], f"file list ({where})").splitlines())
             for line in listed:
-                files += _look_up(line, f"{where}, {entry[1:]}") if line else []
+                files += _look_up(line, f"{where}, {entry[1:]}") if line and line[0] != "#" else []
         elif entry:
             files += _look_up(entry, where)
+    if not files:
+        raise ConfigError(f"{where}: '{entries}' names no file; give files, a pattern, URLs or @list.txt")
     return files
 
 
@@ -165,16 +168,25 @@ def _look_up(entry: str, where: str) -> list[str]:
         )
     if is_url(entry):
         return [entry]
-    if glob.has_magic(entry):
-        found = sorted(glob.glob(entry, recursive=True))
-        if not found:
-            raise ConfigError(f"{where}: no file matches '{entry}'")
-        return found
-    if not Path(entry).is_file():
-        nearby = [str(p) for p in Path(entry).parent.glob("*")] if Path(entry).parent.is_dir() else []
-        hint = did_you_mean(entry, nearby) if nearby else ""
-        raise ConfigError(f"{where}: file '{entry}' does not exist{hint if 'did you mean' in hint else ''}")
-    return [entry]
+    pattern = glob.has_magic(entry) and not Path(entry).exists()
+    found = sorted(glob.glob(entry, recursive=True)) if pattern else [entry]
+    if not found:
+        raise ConfigError(f"{where}: no file matches '{entry}'")
+    for file in found:
+        _check_file(file, f"{where}: '{entry}' matches '{file}', which" if pattern else f"{where}: '{entry}'")
+    return found
+
+
+def _check_file(file: str, what: str) -> None:
+    path = Path(file)
+    if path.is_dir():
+        raise ConfigError(f"{what} is a folder; give files, e.g. {file.rstrip('/')}/*.root")
+    if not path.is_file():
+        nearby = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        hint = did_you_mean(file, nearby) if nearby else ""
+        raise ConfigError(f"{what} does not exist{hint if 'did you mean' in hint else ''}")
+    if path.suffix != ".root":
+        raise ConfigError(f"{what} is no ROOT file by its name; give files that end in .root, e.g. *.root")
 
 
 def _check_once(files: list[str], seen: dict[str, tuple[str, str]], where: str) -> None:

@@ -52,9 +52,18 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s\tp\tsignal\ta.root\tnan", "cross_section_pb must be a positive number, found nan"),
         ("s\tp\tsignal\ta.root\tinf", "positive number, found inf"),
         ("s\tp\tsgnal\ta.root\t1", "unknown role 'sgnal'; did you mean 'signal'?"),
-        ("s\tp\tsignal\tc.root\t1", "file 'c.root' does not exist"),
+        ("s\tp\tsignal\tc.root\t1", "'c.root' does not exist"),
         ("s\tp\tsignal\t*.parquet\t1", r"no file matches '\*.parquet'"),
         ("s\tp\tsignal\ta.root,a.root\t1", "file 'a.root' is named twice"),
+        ("s\tp\tsignal\trun_01\t1", r"'run_01' is a folder; give files, e\.g\. run_01/\*\.root"),
+        ("s\tp\tsignal\trun_0?\t1", r"'run_0\?' matches 'run_01', which is a folder; give files"),
+        ("s\tp\tsignal\t,\t1", "',' names no file; give files, a pattern"),
+        ("s\tp\tsignal\ta.rot\t1", r"'a\.rot' does not exist; did you mean 'a\.root'"),
+        ("s\tp\tsignal\tsamples.tsv\t1", r"'samples\.tsv' is no ROOT file by its name"),
+        (
+            "s\tp\tsignal\t*s*\t1",
+            r"'\*s\*' matches 'samples\.tsv', which is no ROOT file by its name; give files",
+        ),
         ("s\tp\tsignal\t\t1", "column 'files' is empty"),
         ("my sample\tp\tsignal\ta.root\t1", "sample name 'my sample' may hold"),
         ("s\tp\tsignal\ta.root\t1\t1\t1\t1", "8 columns found, 7 expected"),
@@ -163,3 +172,19 @@ def test_tables_and_lists_in_other_encodings(table) -> None:  # type: ignore[no-
         ConfigError, match=r"^latin\.tsv: sample table is not UTF-8 text, found byte 0xff in line 1;"
     ):
         read_samples("latin.tsv")
+
+
+def test_lists_have_comments_and_names_commas(table) -> None:  # type: ignore[no-untyped-def]
+    for name in ("pt,300.root", "run[1].root"):
+        Path(name).touch()
+    Path("list.txt").write_text(
+        "# mine\n\n  pt,300.root\nrun[1].root\n#b.root\nroot://eos.example//a,b.root\n"
+    )
+    files = read_samples(table("s\tp\tsignal\t@list.txt, a.root\t1", BACKGROUND))["s"].files
+    assert list(files.values()) == ["pt,300.root", "run[1].root", "root://eos.example//a,b.root", "a.root"]
+
+
+def test_an_empty_list(table) -> None:  # type: ignore[no-untyped-def]
+    Path("list.txt").write_text("# nothing\n")
+    with pytest.raises(ConfigError, match=r"line 3: '@list\.txt' names no file"):
+        read_samples(table("s\tp\tsignal\t@list.txt\t1"))
