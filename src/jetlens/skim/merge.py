@@ -38,7 +38,8 @@ def merge_cutflows(parts: Sequence[str | os.PathLike[str]], output: Path) -> Non
         output,
         {
             "sample": flows[0]["sample"],
-            "source": f"{len(flows)} parts",
+            "part": "all",
+            "source": f"{len(flows)} files",
             "parts": len(flows),
             "cuts": cuts,
             "constituents": references,

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from jetlens.config.load import load
+from jetlens.config.samples import Sample
 from jetlens.errors import FileError
 from jetlens.files import read_json, write_json
 from jetlens.skim import skim_file
+from jetlens.skim.cutflow import write_cutflow_table
 from jetlens.skim.merge import merge_cutflows
 from tests.conftest import DEMO, ROOT
 
@@ -43,6 +45,16 @@ def test_events_weights_and_references_add_up(parts: list[Path], tmp_path: Path)
     assert merged["constituents"]["references"] == sum(flow["constituents"]["references"] for flow in flows)
     assert merged["skipped"] is None
     assert merged["parts"] == 2
+
+
+def test_the_table_takes_merged_cutflows(parts: list[Path], tmp_path: Path) -> None:
+    sample = Sample("qcd", "QCD", "background", {}, 10.0)
+    tables = []
+    merge_cutflows(parts, tmp_path / "merged.json")
+    for name, flows in (("parts", parts), ("merged", [tmp_path / "merged.json"])):
+        write_cutflow_table(flows, [sample], 100.0, tmp_path / f"{name}.csv")
+        tables.append((tmp_path / f"{name}.csv").read_text())
+    assert tables[0] == tables[1]
 
 
 def test_a_merged_cutflow_can_be_merged_or_read_like_a_part(parts: list[Path], tmp_path: Path) -> None:
