@@ -359,7 +359,10 @@ class DelphesReader(EventReader):
         return Jagged(offsets_from_counts(counts), columns)
 
     def _constituent_branches(self) -> list[str]:
-        """Branches that the fat jets' references point to, found by looking at the first events that have any."""
+        """Branches that the fat jets' references point to, found by looking at the first events that have any.
+
+        A group of branches is taken whole: the first jets may happen to lack, say, neutral hadrons.
+        """
         if self.branches is None:
             self.branches = self._find_branches()
             self.conventions["constituents"] = ", ".join(self.branches)
@@ -385,10 +388,11 @@ class DelphesReader(EventReader):
         for start in range(0, self.entries, _PROBE_EVENTS):
             found = self._probe(fat, groups, start, min(start + _PROBE_EVENTS, self.entries))
             if found:
-                return found
+                return list(dict.fromkeys(branch for group in found for branch in group))
         return list(groups[0]) if groups else []
 
-    def _probe(self, fat: str, groups: list[tuple[str, ...]], start: int, stop: int) -> list[str]:
+    def _probe(self, fat: str, groups: list[tuple[str, ...]], start: int, stop: int) -> list[tuple[str, ...]]:
+        """Groups of branches, any of which holds an object that is referred to in these events."""
         leaf = f"{fat}.Constituents"
         counts = self._tree.counts(fat, start, stop)
         data, edges = self._tree.raw(leaf, start, stop)
@@ -396,15 +400,15 @@ class DelphesReader(EventReader):
             data, edges, counts, np.arange(counts.sum()), f"{self.path}: branch '{leaf}'"
         )
         events = np.repeat(np.repeat(np.arange(stop - start), counts), number)
-        found: list[str] = []
-        for branch in (b for group in groups for b in group):
-            if branch in found or len(ids) == 0:
-                continue
+        found: list[tuple[str, ...]] = []
+        for group, branch in ((group, branch) for group in groups for branch in group):
+            if len(ids) == 0:
+                break
             own = self._tree.counts(branch, start, stop)
             columns = self._tree.columns([f"{branch}.fUniqueID"], own, start, stop)
             candidates = Jagged(offsets_from_counts(own), {"id": columns[f"{branch}.fUniqueID"]})
             missed = resolve(events, ids, [candidates]).rows == UNMATCHED
             if not missed.all():
-                found.append(branch)
+                found += [group] if group not in found else []
                 events, ids = events[missed], ids[missed]
         return found

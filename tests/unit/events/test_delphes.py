@@ -241,3 +241,12 @@ def test_events_without_reading_constituents_do_not_touch_them(tmp_path: Path) -
         assert len(chunk) == 1000
         with pytest.raises(FileError, match="damaged"):
             chunk.constituents(chunk.collections["fat_jets"]["row"])
+
+
+def test_a_group_of_branches_is_taken_whole() -> None:
+    """The fat jets of this file's event 25 have tracks and photons, but no neutral hadron."""
+    group = ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron")
+    with open_events(str(DEMO / "signal_H1000_hh_4b.root"), ReadingConfig()) as reader:
+        assert reader._probe("FatJet", [(branch,) for branch in group], 25, 26) == [group[:1], group[1:2]]
+        assert reader._probe("FatJet", [group], 25, 26) == [group]
+        assert reader._constituent_branches() == list(group)
