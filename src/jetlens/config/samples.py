@@ -173,7 +173,9 @@ def _look_up(entry: str, where: str) -> list[str]:
     if not found:
         raise ConfigError(f"{where}: no file matches '{entry}'")
     for file in found:
-        _check_file(file, f"{where}: '{entry}' matches '{file}', which" if pattern else f"{where}: '{entry}'")
+        _check_file(
+            file, f"{where}: '{entry}' matches '{file}', which" if pattern else f"{where}: file '{entry}'"
+        )
     return found
 
 

@@ -52,7 +52,7 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s\tp\tsignal\ta.root\tnan", "cross_section_pb must be a positive number, found nan"),
         ("s\tp\tsignal\ta.root\tinf", "positive number, found inf"),
         ("s\tp\tsgnal\ta.root\t1", "unknown role 'sgnal'; did you mean 'signal'?"),
-        ("s\tp\tsignal\tc.root\t1", "'c.root' does not exist"),
+        ("s\tp\tsignal\tc.root\t1", "file 'c.root' does not exist"),
         ("s\tp\tsignal\t*.parquet\t1", r"no file matches '\*.parquet'"),
         ("s\tp\tsignal\ta.root,a.root\t1", "file 'a.root' is named twice"),
         ("s\tp\tsignal\trun_01\t1", r"'run_01' is a folder; give files, e\.g\. run_01/\*\.root"),
