@@ -401,14 +401,13 @@ class DelphesReader(EventReader):
         )
         events = np.repeat(np.repeat(np.arange(stop - start), counts), number)
         found: list[tuple[str, ...]] = []
-        for group, branch in ((group, branch) for group in groups for branch in group):
-            if len(ids) == 0:
-                break
-            own = self._tree.counts(branch, start, stop)
-            columns = self._tree.columns([f"{branch}.fUniqueID"], own, start, stop)
-            candidates = Jagged(offsets_from_counts(own), {"id": columns[f"{branch}.fUniqueID"]})
-            missed = resolve(events, ids, [candidates]).rows == UNMATCHED
-            if not missed.all():
-                found += [group] if group not in found else []
-                events, ids = events[missed], ids[missed]
+        for group in groups:
+            for branch in group if len(ids) else ():
+                own = self._tree.counts(branch, start, stop)
+                columns = self._tree.columns([f"{branch}.fUniqueID"], own, start, stop)
+                candidates = Jagged(offsets_from_counts(own), {"id": columns[f"{branch}.fUniqueID"]})
+                missed = resolve(events, ids, [candidates]).rows == UNMATCHED
+                if not missed.all():
+                    found += [group] if group not in found else []
+                    events, ids = events[missed], ids[missed]
         return found
