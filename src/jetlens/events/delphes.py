@@ -101,7 +101,9 @@ class DelphesReader(EventReader):
         if config.constituents is not None:
             self.branches = list(config.constituents)
             for branch in self.branches:
-                tree.require(f"{branch}.fUniqueID", "constituents (reading.constituents)")
+                momentum = "ET" if f"{branch}.ET" in tree else "PT"
+                for leaf in ("fUniqueID", "Eta", "Phi", momentum):
+                    tree.require(f"{branch}.{leaf}", "constituents (reading.constituents)")
         self._note_conventions()
 
     def jet_collections(self) -> list[str]:

@@ -205,6 +205,13 @@ def test_missing_constituent_branch() -> None:
     assert "did you mean 'EFlowTrack.fUniqueID'?" in text
 
 
+def test_a_branch_without_momenta_holds_no_constituents() -> None:
+    text = message(DEMO / "qcd_jj.root", constituents=["Event"])
+    assert "has no branch 'Event.Eta', needed for constituents (reading.constituents)" in text
+    text = message(DEMO / "qcd_jj.root", constituents=["EFlowTrack", "MissingET"])
+    assert "has no branch 'MissingET.PT', needed for constituents (reading.constituents)" in text
+
+
 def test_file_without_jets_reads_when_told_so() -> None:
     path = shared_data("delphes_formats/foreign_no_jets_1000_events.root")
     config = ReadingConfig(fat_jets=None, jets=None, electrons=None, muons=None, missing_energy=None)
