@@ -54,9 +54,10 @@ def evaluate(
     """
     from jetlens.training import load_model  # brings a whole back end with it
 
-    test = read_test_set(feature_files)
     seeds = [seed_of(folder) for folder in models]
-    logits = np.stack([np.asarray(load_model(folder).predict_logits(test.features)) for folder in models])
+    trained = [load_model(folder) for folder in models]
+    test = read_test_set(feature_files, streams=trained[0].streams)
+    logits = np.stack([np.asarray(model.predict_logits(test.features)) for model in trained])
     scores = _scores(logits.astype(np.float64), seeds, test)
     manifests = [read_json(folder / "manifest.json") for folder in models]
     content = {"variant": variant, "seeds": seeds, **_training(manifests), **measure(scores, evaluation)}

@@ -44,8 +44,10 @@ def select(features: FeatureSet, chosen: NDArray[np.bool_] | NDArray[np.int64]) 
     )
 
 
-def read_test_set(feature_files: Sequence[Path], limit: int | None = None) -> TestSet:
-    """Read the test folds of feature files.
+def read_test_set(
+    feature_files: Sequence[Path], limit: int | None = None, streams: Sequence[str] | None = None
+) -> TestSet:
+    """Read the test folds of feature files, file by file, so that other events are held of one file at most.
 
     Weights are scaled by folds / test folds, so that they add up to the expected events of the whole sample.
 
@@ -53,12 +55,13 @@ def read_test_set(feature_files: Sequence[Path], limit: int | None = None) -> Te
         feature_files: files of the features stage.
         limit: at most this many events per class: of each file the leading share, so that every file is
             represented as in the whole; weights are scaled up by what is left out.
+        streams: streams to read; None: all.
 
     Raises:
         FileError: if a file breaks the contract or the files differ in their features.
         NoEventsError: if no event is in the test folds.
     """
-    parts = [_test_events(path) for path in feature_files]
+    parts = [_test_events(path, streams) for path in feature_files]
     if not sum(len(part) for part in parts):
         folds = parts[0].metadata.test_folds if parts else []
         raise NoEventsError(
@@ -75,8 +78,8 @@ def read_test_set(feature_files: Sequence[Path], limit: int | None = None) -> Te
     return TestSet(concatenate(parts), index, samples, [processes[name] for name in samples])
 
 
-def _test_events(path: Path) -> FeatureSet:
-    features = read_features(path)
+def _test_events(path: Path, streams: Sequence[str] | None) -> FeatureSet:
+    features = read_features(path, None if streams is None else list(streams))
     metadata = features.metadata
     scale = metadata.folds / len(metadata.test_folds)
     chosen = select(features, np.isin(features.fold, metadata.test_folds))

@@ -1,4 +1,5 @@
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -33,3 +34,27 @@ def test_no_test_event_is_an_error(demo_features, tmp_path):
     write_features(tmp_path / "none.npz", elsewhere)
     with pytest.raises(NoEventsError, match=r"test folds \[0, 1\]"):
         read_test_set([tmp_path / "none.npz"])
+
+
+def test_streams_that_are_not_wanted_are_not_read(demo_features):
+    files = list(demo_features.values())
+    whole, part = read_test_set(files), read_test_set(files, streams=["kinematics"])
+    assert list(part.features.streams) == list(part.features.masks) == ["kinematics"]
+    assert len(whole.features.streams) > 1
+    np.testing.assert_array_equal(part.features.streams["kinematics"], whole.features.streams["kinematics"])
+    np.testing.assert_array_equal(part.features.weight, whole.features.weight)
+
+
+def test_of_a_file_only_test_events_stay_in_memory(demo_features):
+    """Neither arrays nor views hold on to the other events, nor does reading build up over files."""
+    files = [demo_features["qcd_bbbar"]] * 3
+    whole = read_features(files[0])
+    size = sum(values.nbytes for values in whole.streams.values())
+    del whole
+    tracemalloc.start()
+    test = read_test_set(files)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    wanted = sum(values.nbytes for values in test.features.streams.values())
+    assert kept < 1.2 * wanted
+    assert peak < 2.2 * size  # one file and its copies, not three files
