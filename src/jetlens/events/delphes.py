@@ -35,6 +35,7 @@ from jetlens.events.kinematics import wrap_phi
 from jetlens.events.reader import (
     ELECTRON_MASS,
     MUON_MASS,
+    TYPES,
     Chunk,
     Constituents,
     EventReader,
@@ -104,6 +105,7 @@ class DelphesReader(EventReader):
                 momentum = "ET" if f"{branch}.ET" in tree else "PT"
                 for leaf in ("fUniqueID", "Eta", "Phi", momentum):
                     tree.require(f"{branch}.{leaf}", "constituents (reading.constituents)")
+            self._note_constituents(self.branches)
         self._note_conventions()
 
     def jet_collections(self) -> list[str]:
@@ -143,6 +145,8 @@ class DelphesReader(EventReader):
                 columns[column] = f"{branch}.{leaf}"
             else:
                 self.conventions[f"{name}.{column}"] = f"0, as {branch}.{leaf} is missing"
+        if "jets" in name and f"{branch}.Area" not in self._tree:
+            self.conventions[f"{name}.area"] = f"0, as {branch}.Area is missing"
         return columns
 
     def _check_weight(self) -> None:
@@ -367,13 +371,25 @@ class DelphesReader(EventReader):
         """
         if self.branches is None:
             self.branches = self._find_branches()
-            self.conventions["constituents"] = ", ".join(self.branches)
-            massless = [b for b in self.branches if "Track" in b and f"{b}.Mass" not in self._tree]
-            if massless:
-                self.conventions["track mass"] = f"0, as {massless[0]}.Mass is missing (Delphes 3.4)"
-            elif any("Track" in b for b in self.branches):
-                self.conventions["track mass"] = "from the file"
+            self._note_constituents(self.branches)
         return self.branches
+
+    def _note_constituents(self, branches: list[str]) -> None:
+        """Record where constituents come from, and what those that may be charged lack."""
+        self.conventions["constituents"] = ", ".join(branches)
+        massless = [b for b in branches if "Track" in b and f"{b}.Mass" not in self._tree]
+        if massless:
+            self.conventions["track mass"] = f"0, as {massless[0]}.Mass is missing (Delphes 3.4)"
+        elif any("Track" in b for b in branches):
+            self.conventions["track mass"] = "from the file"
+        charged = [b for b in branches if type_of_branch(b) in (None, TYPES["track"])]
+        for column, leaf in _IMPACT.items():
+            lacking = [b for b in charged if f"{b}.{leaf}" not in self._tree]
+            if lacking or not charged:
+                why = (
+                    f"{lacking[0]}.{leaf} is missing" if lacking else "no branch of constituents holds tracks"
+                )
+                self.conventions[f"constituents.{column}"] = f"0, as {why}"
 
     def _find_branches(self) -> list[str]:
         fat = self._collections["fat_jets"]

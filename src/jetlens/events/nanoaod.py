@@ -83,7 +83,11 @@ class NanoReader(EventReader):
         self._table: tuple[str, str, str] | None = None
         if config.fat_jets is not None and config.leading_jets > 0:
             self._table = self._find_table(config.fat_jets)
-            self.conventions["constituents"] = self._table[2]
+            candidates = self._table[2]
+            self.conventions["constituents"] = candidates
+            for column, leaf in _IMPACT.items():
+                if f"{candidates}_{leaf}" not in tree:
+                    self.conventions[f"constituents.{column}"] = f"0, as {candidates}_{leaf} is missing"
         if config.weight_index is not None:
             raise FileError(f"{self.path}: reading.weight_index is not supported for NanoAOD; leave it null")
         if "genWeight" not in tree:
@@ -119,7 +123,8 @@ class NanoReader(EventReader):
             if f"{branch}_{leaf}" in self._tree:
                 columns[column] = f"{branch}_{leaf}"
             elif column != "tau5":
-                self.conventions[f"{name}.{column}"] = f"0, as {branch}_{leaf} is missing"
+                value = _MASS.get(name, 0) if column == "mass" else 0
+                self.conventions[f"{name}.{column}"] = f"{value}, as {branch}_{leaf} is missing"
         return columns
 
     def _find_missing(self) -> str | None:

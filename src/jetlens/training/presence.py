@@ -13,11 +13,22 @@ from jetlens.training.data import Dataset
 FILLED = {
     "b_tag": ("b_tag", "n_matched_b_tags", "n_b_jets"),
     "tau": ("tau21", "tau32", "tau43"),
+    "tau1": ("tau21",),
+    "tau2": ("tau21", "tau32"),
+    "tau3": ("tau32", "tau43"),
+    "tau4": ("tau43",),
     "soft_drop_mass": ("log_soft_drop_mass",),
     "area": ("area",),
+    "n_charged": ("n_charged", "n_constituents"),
+    "n_neutrals": ("n_constituents",),
     "charge": ("charge",),
+    "d0": ("d0", "tanh_d0", "d0_significance"),
+    "d0_error": ("d0_significance",),
+    "dz": ("dz", "tanh_dz", "dz_significance"),
+    "dz_error": ("dz_significance",),
 }
-"""Features made of a column; columns as the readers name them in the cutflow's ``conventions``."""
+"""Features made of a column; columns as the readers name them in the cutflow's ``conventions``: after the name of the
+collection, where ``constituents`` stands for the streams of that kind and any other for all the rest."""
 
 
 def constant_features(data: Dataset, streams: Sequence[str]) -> dict[str, list[str]]:
@@ -66,7 +77,10 @@ def check_presence(
         if not convention.startswith("0, as "):
             continue
         for name in (*streams, *(["event"] if manifest["options"]["use_event"] else [])):
-            features = (trained["event"] if name == "event" else trained["streams"][name])["features"]
+            stream = trained["event"] if name == "event" else trained["streams"][name]
+            if (stream["kind"] == "constituents") != topic.startswith("constituents."):
+                continue
+            features = stream["features"]
             for feature in FILLED.get(topic.split(".")[-1], ()):
                 if feature in features and feature not in constant.get(name, []):
                     raise FileError(

@@ -11,7 +11,9 @@ import pytest
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError, JetlensWarning
 from jetlens.events import open_events
+from jetlens.events.delphes import DelphesReader
 from jetlens.events.kinematics import cartesian, from_cartesian
+from jetlens.events.rootfile import RootTree
 from tests.conftest import DEMO, shared_data
 
 DEMO_FILES = [f"{name}.root" for name in ("signal_H1000_hh_4b", "qcd_bbbar", "qcd_jj", "ttbar_had")]
@@ -257,3 +259,23 @@ def test_a_group_of_branches_is_taken_whole() -> None:
         assert reader._probe("FatJet", [(branch,) for branch in group], 25, 26) == [group[:1], group[1:2]]
         assert reader._probe("FatJet", [group], 25, 26) == [group]
         assert reader._constituent_branches() == list(group)
+
+
+def test_what_is_filled_with_zeros_is_said() -> None:
+    path = str(DEMO / "qcd_jj.root")
+    with open_events(path, ReadingConfig()) as reader:
+        reader.leaves()
+        assert not [topic for topic, text in reader.conventions.items() if text.startswith("0, as ")]
+    with open_events(path, ReadingConfig(constituents=["EFlowPhoton"])) as reader:
+        assert reader.conventions["constituents.d0"] == "0, as no branch of constituents holds tracks"
+    tree = RootTree(path, None, ("Delphes",))
+    for leaf in ("FatJet.Area", "FatJet.NCharged", "Jet.Area", "EFlowTrack.ErrorD0", "EFlowTrack.Charge"):
+        del tree._branches[leaf]
+    with DelphesReader(tree, ReadingConfig()) as poor:
+        poor.leaves()
+        assert poor.conventions["fat_jets.area"] == "0, as FatJet.Area is missing"
+        assert poor.conventions["jets.area"] == "0, as Jet.Area is missing"
+        assert poor.conventions["fat_jets.n_charged"] == "0, as FatJet.NCharged is missing"
+        assert poor.conventions["constituents.d0_error"] == "0, as EFlowTrack.ErrorD0 is missing"
+        assert poor.conventions["constituents.charge"] == "0, as EFlowTrack.Charge is missing"
+        assert "constituents.d0" not in poor.conventions
