@@ -66,7 +66,6 @@ class FeatureMetadata(BaseModel):
     folds: int
     test_folds: list[int]
     validation_folds: list[int]
-    provenance: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
