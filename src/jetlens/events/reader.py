@@ -328,6 +328,11 @@ def empty_collection(events: int, name: str) -> Jagged:
     return Jagged(np.zeros(events + 1, dtype=np.int64), columns)
 
 
+def is_b_tagged(b_tag: NDArray[Any]) -> Mask:
+    """Tell which jets are b-tagged: bit 0 of the tag is set (Delphes' first working point)."""
+    return np.asarray(b_tag.astype(np.int64) & 1, dtype=bool)
+
+
 def type_of_branch(branch: str) -> int | None:
     """The type of all objects of a branch; None where it depends on the object."""
     for word, kind in (

@@ -95,7 +95,7 @@ def delta_phi(c: JetConstituents) -> Values:
 
 @_add("")
 def delta_r(c: JetConstituents) -> Values:
-    """Distance from the jet axis, √(Δη² + Δφ²)."""
+    """Distance from the centre used, √(Δη² + Δφ²): the jet axis, after alignment the pT-weighted centroid."""
     return np.hypot(c.delta_eta, c.delta_phi)
 
 

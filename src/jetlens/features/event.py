@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jetlens.events.kinematics import cartesian, from_cartesian, wrap_phi
+from jetlens.events.reader import is_b_tagged
 from jetlens.features.objects import Events
 from jetlens.features.registry import MASS_FLOOR, Registry, Values, log
 
@@ -72,7 +73,7 @@ def n_jets(events: Events) -> Values:
 def n_b_jets(events: Events) -> Values:
     """Number of b-tagged small-radius jets."""
     jets = events.collections["jets"]
-    return jets.select((jets["b_tag"].astype(np.int64) & 1) == 1).counts
+    return jets.select(is_b_tagged(jets["b_tag"])).counts
 
 
 @_add("")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jetlens.config.quantities import Objects, parse_objects
 from jetlens.events.jagged import Jagged, Mask
 from jetlens.events.kinematics import cartesian, energy, from_cartesian, wrap_phi
+from jetlens.events.reader import is_b_tagged
 from jetlens.features.registry import MASS_FLOOR, Registry, Values, log, ratio
 
 B_TAG_RADIUS = 0.8
@@ -124,7 +125,7 @@ def cos_phi(t: Tokens) -> Values:
 @_add("")
 def b_tag(t: Tokens) -> Values:
     """B-tag of the jet itself as the file has it, bit 0; 0 for leptons and sums."""
-    return t.leaf("b_tag").astype(np.int64) & 1
+    return is_b_tagged(t.leaf("b_tag"))
 
 
 @_add("")
@@ -284,5 +285,4 @@ def _matched_b_tags(jets: Jagged, token: Tokens) -> Values:
     owner = jets.events
     delta_phi = wrap_phi(jets["phi"].astype(np.float64) - token.phi[owner])
     near = np.hypot(jets["eta"] - token.eta[owner], delta_phi) < B_TAG_RADIUS
-    tagged = (jets["b_tag"].astype(np.int64) & 1) == 1
-    return np.bincount(owner, near & tagged, minlength=len(jets))
+    return np.bincount(owner, near & is_b_tagged(jets["b_tag"]), minlength=len(jets))

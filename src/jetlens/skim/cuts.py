@@ -14,6 +14,7 @@ from jetlens.config.skim import Cut, ObjectCuts
 from jetlens.events import Chunk
 from jetlens.events.jagged import Jagged, Mask
 from jetlens.events.kinematics import cartesian, from_cartesian, wrap_phi
+from jetlens.events.reader import is_b_tagged
 
 Values = NDArray[np.float64]
 
@@ -89,7 +90,7 @@ def _of_group(chunk: Chunk, name: str, group: Group, others: Sequence[Any]) -> V
     if name == "count":
         return objects.counts.astype(np.float64)
     if name == "count_b_tagged":
-        return objects.select(is_b_tagged(objects)).counts.astype(np.float64)
+        return objects.select(is_b_tagged(objects["b_tag"])).counts.astype(np.float64)
     if group.limit is not None:
         objects = objects.leading(group.limit)
     _, _, phi, _ = _momentum(chunk, others[0])
@@ -97,11 +98,6 @@ def _of_group(chunk: Chunk, name: str, group: Group, others: Sequence[Any]) -> V
     distance = np.abs(wrap_phi(objects["phi"].astype(np.float64) - phi[objects.events]))
     np.fmin.at(smallest, objects.events, distance)
     return smallest
-
-
-def is_b_tagged(jets: Jagged) -> Mask:
-    """Tell which jets are b-tagged: bit 0 of the tag is set (Delphes' first working point)."""
-    return np.asarray(jets["b_tag"].astype(np.int64) & 1, dtype=bool)
 
 
 def _pick(objects: Jagged, column: str, index: int) -> Values:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetlens.events.jagged import Jagged
-from jetlens.events.reader import Constituents, by_falling_pt
+from jetlens.events.reader import Constituents, by_falling_pt, is_b_tagged
 
 momenta = st.floats(0, 1e5, width=32) | st.sampled_from([0.0, -0.0, 1.0, 1.0])
 
@@ -42,3 +42,11 @@ def test_padding_keeps_the_hardest_and_says_what_is_real() -> None:
     assert values[:, :, 0].tolist() == [[3, 2], [0, 0], [5, 0]]
     assert np.isclose(values[2, 0, 3], np.hypot(5 * np.cosh(5), 5))
     assert not values[~mask].any()
+
+
+def test_the_first_working_point_alone_is_a_tag() -> None:
+    assert is_b_tagged(np.array([0, 1, 2, 3, 4, 7], dtype=np.int32)).tolist() == [False, True] * 2 + [
+        False,
+        True,
+    ]
+    assert is_b_tagged(np.zeros(0, dtype=np.float32)).dtype == bool
