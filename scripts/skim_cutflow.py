@@ -3,9 +3,8 @@
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.skim.cutflow import write_cutflow_table
-
     from jetlens.config.samples import Sample
+    from jetlens.skim.cutflow import write_cutflow_table
 
     write_cutflow_table(
         snakemake.input,
