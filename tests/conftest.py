@@ -21,7 +21,8 @@ def shared_data(name: str) -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share trained networks on one worker: training them is the slowest part of the suite."""
+    """Keep tests that share trained networks on one worker; start SLURM's early, which mostly waits."""
+    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
     for item in items:
         if {"demo_networks", "demo_trees"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("networks"))
