@@ -1,4 +1,4 @@
-"""Rule ``evaluate``: one variant, all its seeds, on the test folds."""
+"""Rule ``evaluate``: one variant, all its seeds and rotations, on the test folds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rules ``train_network`` and ``train_boosting``: one variant, one seed."""
+"""Rules ``train_network`` and ``train_boosting``: one variant, one seed, one rotation."""
 
 from pathlib import Path
 
@@ -12,15 +12,16 @@ with stage(snakemake):
     from jetlens.training import train
     from jetlens.training.application import Application
 
-    seed = int(snakemake.wildcards.seed)
+    seed, _, rotation = snakemake.wildcards.run.removeprefix("seed").partition("_rotation")
     variant = snakemake.wildcards.variant
     train(
         snakemake.input,
         Path(snakemake.output.manifest).parent,
         variant=variant,
         options=TypeAdapter(ModelOptions).validate_python(snakemake.params.options),
-        training=TrainingConfig(variants=[variant], seeds=[seed], **snakemake.params.training),
-        seed=seed,
+        training=TrainingConfig(variants=[variant], seeds=[int(seed)], **snakemake.params.training),
+        seed=int(seed),
+        rotation=int(rotation or 0),
         threads=snakemake.threads,
         application=Application.model_validate(snakemake.params.application),
     )

@@ -139,6 +139,27 @@ def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
     assert planned["evaluate"] == 1
 
 
+def test_k_fold_trains_the_other_rotations_only(finished: Workspace) -> None:
+    """What is explained and drawn of a training is the first rotation's, which is there already."""
+    finished.config["training"]["k_fold"] = 5
+    try:
+        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
+    finally:
+        del finished.config["training"]["k_fold"]
+    assert planned["train_network"] == planned["train_boosting"] == 4
+    assert planned["evaluate"] == 2
+    assert not {"skim", "features", "explain", "figure_training"} & set(planned)
+
+
+def test_too_many_rotations_are_refused(new_workspace: Callable[[], Workspace]) -> None:
+    workspace = new_workspace()
+    workspace.config["training"]["k_fold"] = 6
+    done = workspace.snakemake("--dry-run")
+    assert done.returncode != 0
+    assert "training.k_fold: 6 rotations" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_a_repetition_gives_the_same_digits(
     finished: Workspace, new_workspace: Callable[[], Workspace]
 ) -> None:

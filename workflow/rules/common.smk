@@ -38,7 +38,7 @@ wildcard_constraints:
     sample="|".join(map(re.escape, samples)),
     part=r"[A-Za-z0-9_-]+",
     variant="|".join(analysis.models),
-    seed=r"\d+",
+    run=r"seed\d+(_rotation[1-9]\d*)?",
 
 
 def section(name):
@@ -92,17 +92,23 @@ def all_features(wildcards=None):
     return per_part(f"{RESULTS}/features/{{sample}}/{{part}}.npz")
 
 
-def models_of(variant):
-    """The model files of one variant, one per seed."""
-    suffix = "npz" if variant in BOOSTED else "keras"
+def runs(rotations):
+    """The folders of a variant's trainings, one per seed and rotation; the first rotation is not named."""
     return [
-        f"{RESULTS}/training/{variant}/seed{seed}/model.{suffix}"
+        f"seed{seed}_rotation{rotation}" if rotation else f"seed{seed}"
+        for rotation in range(rotations)
         for seed in analysis.training.seeds
     ]
 
 
-def models_of_variant(wildcards):
-    return models_of(wildcards.variant)
+def trained(variant, file, rotations=analysis.training.k_fold):
+    """One file of every training of a variant, or of its first rotations only."""
+    return [f"{RESULTS}/training/{variant}/{run}/{file}" for run in runs(rotations)]
+
+
+def models_of(variant, rotations=analysis.training.k_fold):
+    suffix = "npz" if variant in BOOSTED else "keras"
+    return trained(variant, f"model.{suffix}", rotations)
 
 
 def training_section():
@@ -111,15 +117,8 @@ def training_section():
     return {
         key: value
         for key, value in settings.items()
-        if key not in ("variants", "seeds")
+        if key not in ("variants", "seeds", "k_fold")
     }
-
-
-def manifests_of_variant(wildcards):
-    return [
-        f"{RESULTS}/training/{wildcards.variant}/seed{seed}/manifest.json"
-        for seed in analysis.training.seeds
-    ]
 
 
 def local_sources():

@@ -1,7 +1,7 @@
 rule evaluate:
     input:
-        models=models_of_variant,
-        manifests=manifests_of_variant,
+        models=lambda wildcards: models_of(wildcards.variant),
+        manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
         features=all_features(),
     output:
         scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",

@@ -1,7 +1,10 @@
 rule explain:
     input:
-        models=models_of_variant,
-        manifests=manifests_of_variant,
+        # of k-fold trainings the first rotation, whose test events are explained
+        models=lambda wildcards: models_of(wildcards.variant, rotations=1),
+        manifests=lambda wildcards: trained(
+            wildcards.variant, "manifest.json", rotations=1
+        ),
         features=all_features(),
     output:
         attention=f"{RESULTS}/explanation/{{variant}}/attention.npz",

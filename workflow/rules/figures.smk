@@ -88,10 +88,9 @@ rule figure_jet_images:
 
 rule figure_training:
     input:
-        histories=lambda wildcards: [
-            f"{RESULTS}/training/{wildcards.variant}/seed{seed}/history.csv"
-            for seed in analysis.training.seeds
-        ],
+        histories=lambda wildcards: trained(
+            wildcards.variant, "history.csv", rotations=1
+        ),
     output:
         csv=f"{RESULTS}/figures/training/{{variant}}.csv",
         figure=drawn(

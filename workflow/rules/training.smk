@@ -2,13 +2,13 @@ rule train_network:
     input:
         all_features(),
     output:
-        model=f"{RESULTS}/training/{{variant}}/seed{{seed}}/model.keras",
-        history=f"{RESULTS}/training/{{variant}}/seed{{seed}}/history.csv",
-        manifest=f"{RESULTS}/training/{{variant}}/seed{{seed}}/manifest.json",
+        model=f"{RESULTS}/training/{{variant}}/{{run}}/model.keras",
+        history=f"{RESULTS}/training/{{variant}}/{{run}}/history.csv",
+        manifest=f"{RESULTS}/training/{{variant}}/{{run}}/manifest.json",
     log:
-        f"{LOGS}/training/{{variant}}/seed{{seed}}.log",
+        f"{LOGS}/training/{{variant}}/{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/training/{{variant}}/seed{{seed}}.tsv"
+        f"{BENCHMARKS}/training/{{variant}}/{{run}}.tsv"
     wildcard_constraints:
         variant="|".join(NETWORKS) or "none",
     conda:
@@ -22,7 +22,7 @@ rule train_network:
         training=training_section(),
         application={name: section(name) for name in ("reading", "skim", "features")},
     message:
-        "Training {wildcards.variant}, seed {wildcards.seed}"
+        "Training {wildcards.variant}, {wildcards.run}"
     script:
         "../../scripts/training.py"
 
@@ -31,13 +31,13 @@ rule train_boosting:
     input:
         all_features(),
     output:
-        model=f"{RESULTS}/training/{{variant}}/seed{{seed}}/model.npz",
-        history=f"{RESULTS}/training/{{variant}}/seed{{seed}}/history.csv",
-        manifest=f"{RESULTS}/training/{{variant}}/seed{{seed}}/manifest.json",
+        model=f"{RESULTS}/training/{{variant}}/{{run}}/model.npz",
+        history=f"{RESULTS}/training/{{variant}}/{{run}}/history.csv",
+        manifest=f"{RESULTS}/training/{{variant}}/{{run}}/manifest.json",
     log:
-        f"{LOGS}/training/{{variant}}/seed{{seed}}.log",
+        f"{LOGS}/training/{{variant}}/{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/training/{{variant}}/seed{{seed}}.tsv"
+        f"{BENCHMARKS}/training/{{variant}}/{{run}}.tsv"
     wildcard_constraints:
         variant="|".join(BOOSTED) or "none",
     conda:
@@ -51,6 +51,6 @@ rule train_boosting:
         training=training_section(),
         application={name: section(name) for name in ("reading", "skim", "features")},
     message:
-        "Training {wildcards.variant}, seed {wildcards.seed}"
+        "Training {wildcards.variant}, {wildcards.run}"
     script:
         "../../scripts/training.py"

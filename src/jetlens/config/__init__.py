@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, Section
-from jetlens.config.consistency import check_reading, why_unexplained
+from jetlens.config.consistency import check_k_fold, check_reading, why_unexplained
 from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.models import ModelOptions, stream_names
@@ -60,6 +60,11 @@ class Config(Section):
         for name in self.explanation.variants:
             if reason := why_unexplained(self.models[name], self.features.streams):
                 raise ValueError(f"explanation.variants: '{name}' {reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _no_event_is_tested_twice(self) -> Config:
+        check_k_fold(self.features.split, self.training.k_fold)
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jetlens.config.features import ConstituentStream, ObjectStream, Stream
+from jetlens.config.features import ConstituentStream, ObjectStream, SplitConfig, Stream
 from jetlens.config.models import (
     AnalysisObjectOptions,
     CrossAttentionOptions,
@@ -60,6 +60,29 @@ def _attended(options: Any) -> list[set[str]]:
     if isinstance(options, AnalysisObjectOptions | ParticleTransformerOptions):
         keys += [set(names)] if options.class_attention.layers else []
     return keys
+
+
+def check_k_fold(split: SplitConfig, k_fold: int) -> None:
+    """Refuse rotations of the test folds that would test an event twice.
+
+    Args:
+        split: ``features.split``.
+        k_fold: ``training.k_fold``.
+
+    Raises:
+        ValueError: naming the fold, and how many rotations there can be.
+    """
+    from jetlens.features.split import roles  # here, as that package is typed with this one's classes
+
+    tested: set[int] = set()
+    for rotation in range(k_fold):
+        test = roles(split.folds, split.test, split.validation, rotation)["test"]
+        if twice := tested.intersection(test):
+            raise ValueError(
+                f"training.k_fold: {k_fold} rotations of features.split.test {split.test} would test fold {min(twice)} "
+                f"of {split.folds} twice; name consecutive folds there, and at most folds / test folds rotations here"
+            )
+        tested.update(test)
 
 
 def check_reading(

@@ -109,8 +109,8 @@ Stream = Annotated[ConstituentStream | KinematicStream | ObjectStream, Field(dis
 class SplitConfig(Section):
     """Folds from a hash of (sample, event number, seed); fold numbers are 0 … folds − 1.
 
-    Which fold an event is in depends on neither list, so that k-fold cross-validation is one analysis per choice of
-    ``test`` and ``validation`` (under an ``analysis`` name of its own), the rest being used for training.
+    Which fold an event is in depends on neither list; folds named in neither are for training. ``training.k_fold``
+    moves both lists on for k-fold training.
     """
 
     folds: int = Field(10, ge=3, le=255, description="number of folds")

@@ -39,6 +39,11 @@ class TrainingConfig(Section):
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
         default=[1, 2], min_length=1, description="one training per variant and seed"
     )
+    k_fold: PositiveInt = Field(
+        1,
+        description="trainings per variant and seed, each with the test and validation folds of features.split moved "
+        "on by the number of test folds; every event of their test folds is then scored by the one that never saw it",
+    )
     backend: Literal["tensorflow", "jax", "torch"] = Field("tensorflow", description="Keras 3 back end")
     weights: Literal["unit", "physics"] = Field(
         "unit",

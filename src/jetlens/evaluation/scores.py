@@ -8,6 +8,7 @@
 ``weight``          float64 (N,)      expected events at the analysis' luminosity; test
                                       events are scaled to stand for the whole sample
 ``event_number``    int64 (N,)        as in the input file
+``rotation``        uint8 (N,)        of the k-fold training whose networks scored the event
 ``sample``          int16 (N,)        index into ``sample_names``
 ``sample_names``    str               names of the samples
 ``process_names``   str               process of each sample, same order
@@ -37,6 +38,7 @@ class Scores:
     label: NDArray[np.int8]
     weight: NDArray[np.float64]
     event_number: NDArray[np.int64]
+    rotation: NDArray[np.uint8]
     sample: NDArray[np.int16]
     sample_names: NDArray[np.str_]
     process_names: NDArray[np.str_]

@@ -22,8 +22,8 @@ from jetlens.evaluation.metrics import (
     roc_curve,
 )
 from jetlens.evaluation.scores import Scores, write_scores
-from jetlens.evaluation.testset import TestSet, read_test_set
-from jetlens.files import atomic_path, read_json, write_json
+from jetlens.evaluation.testset import TestSet, read_test_set, select
+from jetlens.files import atomic_path, write_json
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
 """Working points at which the background rejection is quoted."""
@@ -41,8 +41,11 @@ def evaluate(
 ) -> None:
     """Measure a variant on the test folds; write ``scores.npz``, ``metrics.json`` and ``roc.csv``.
 
+    With k-fold training every event is scored by the networks of the rotation that has it in its test folds, and by
+    no other; the ROC curve is that of all events together, as an analysis would cut on them.
+
     Args:
-        models: folders ``training/<variant>/seed<k>``, one per seed.
+        models: folders ``training/<variant>/seed<k>``, one per seed and rotation.
         feature_files: files of the features stage, all samples.
         output: folder ``evaluation/<variant>``.
         variant: name of the variant.
@@ -54,28 +57,44 @@ def evaluate(
     """
     from jetlens.training import load_model  # brings a whole back end with it
 
-    seeds = [seed_of(folder) for folder in models]
     trained = [load_model(folder) for folder in models]
-    test = read_test_set(feature_files, streams=trained[0].streams)
-    logits = np.stack([np.asarray(model.predict_logits(test.features)) for model in trained])
-    scores = _scores(logits.astype(np.float64), seeds, test)
-    manifests = [read_json(folder / "manifest.json") for folder in models]
+    manifests = [model.manifest for model in trained]
+    folds = folds_by_rotation(manifests)
+    seeds = list(dict.fromkeys(entry["seed"] for entry in manifests))
+    test = read_test_set(
+        feature_files, None, trained[0].streams, [k for named in folds.values() for k in named]
+    )
+    logits = np.empty((len(seeds), len(test.features)))
+    rotation = np.empty(len(test.features), dtype=np.uint8)
+    for model in trained:
+        own = np.isin(test.features.fold, folds[model.manifest["rotation"]])
+        rotation[own] = model.manifest["rotation"]
+        logits[seeds.index(model.manifest["seed"]), own] = model.predict_logits(select(test.features, own))
+    scores = _scores(logits, seeds, test, rotation)
     content = {"variant": variant, "seeds": seeds, **_training(manifests), **measure(scores, evaluation)}
     write_scores(output / "scores.npz", scores)
     write_roc(output / "roc.csv", scores, evaluation)
     write_json(output / "metrics.json", content)
 
 
-def seed_of(folder: Path) -> int:
-    """Return k of a folder ``seed<k>``.
+def folds_by_rotation(manifests: Sequence[dict[str, Any]]) -> dict[int, list[int]]:
+    """Return the test folds of each rotation, from the manifests of all models of a variant.
 
     Raises:
-        FileError: if the folder is not called so.
+        FileError: if a seed lacks a rotation that another has, or two rotations test one fold.
     """
-    name = Path(folder).name
-    if not name.startswith("seed") or not name[4:].isdigit():
-        raise FileError(f"{folder}: expected a folder 'seed<number>' of the training stage, found '{name}'")
-    return int(name[4:])
+    folds = {int(entry["rotation"]): list(entry["folds"]["test"]) for entry in manifests}
+    seeds = {entry["seed"] for entry in manifests}
+    pairs = {(entry["seed"], entry["rotation"], *entry["folds"]["test"]) for entry in manifests}
+    expected = {(seed, rotation, *named) for seed in seeds for rotation, named in folds.items()}
+    named = [fold for test in folds.values() for fold in test]
+    if pairs != expected or len(manifests) != len(expected) or len(set(named)) != len(named):
+        found = "; ".join(f"seed {s}, rotation {r}, test folds {list(t)}" for s, r, *t in sorted(pairs))
+        raise FileError(
+            f"'{manifests[0]['variant']}': every seed must be trained once per rotation, each with test folds of its "
+            f"own, found: {found}; run the training stage again"
+        )
+    return folds
 
 
 def event_weights(scores: Scores, weights: str) -> NDArray[np.float64]:
@@ -114,6 +133,7 @@ def _figures(scores: Scores, weight: NDArray[np.float64], evaluation: Evaluation
         "auc_spread": _digits(areas.std(ddof=1)) if len(areas) > 1 else None,
         "auc_interval": [_digits(edge) for edge in interval_68(replicas)],
         "auc_per_seed": [_digits(area) for area in areas],
+        "auc_per_rotation": _per_rotation(scores, weight),
         "auc_per_process": _per_process(scores, weight),
         "background_rejection": {key: entry["value"] for key, entry in rejections.items()},
         "background_rejection_detail": rejections,
@@ -169,6 +189,21 @@ def _per_process(scores: Scores, weight: NDArray[np.float64]) -> dict[str, float
     return result
 
 
+def _per_rotation(scores: Scores, weight: NDArray[np.float64]) -> list[float | None]:
+    """Return the AUC within each rotation's test events, averaged over seeds; None where a class is missing.
+
+    The AUC of all events together is lower if the rotations' networks are not on one scale.
+    """
+    areas: list[float | None] = []
+    for rotation in np.unique(scores.rotation):
+        own = scores.rotation == rotation
+        label = scores.label[own]
+        both = len(np.unique(label[weight[own] > 0])) == 2
+        values = [auc(row[own], label, weight[own]) for row in scores.logits] if both else []
+        areas.append(_digits(float(np.mean(values))) if values else None)
+    return areas
+
+
 def write_roc(path: Path, scores: Scores, evaluation: EvaluationConfig) -> None:
     """Write the ROC curve on a grid of signal efficiencies.
 
@@ -213,7 +248,9 @@ def _on_grid(row: NDArray[np.float64], scores: Scores, weight: NDArray[np.float6
     )
 
 
-def _scores(logits: NDArray[np.float64], seeds: list[int], test: TestSet) -> Scores:
+def _scores(
+    logits: NDArray[np.float64], seeds: list[int], test: TestSet, rotation: NDArray[np.uint8]
+) -> Scores:
     features = test.features
     return Scores(
         logits=logits,
@@ -222,6 +259,7 @@ def _scores(logits: NDArray[np.float64], seeds: list[int], test: TestSet) -> Sco
         label=features.label,
         weight=features.weight,
         event_number=features.event_number,
+        rotation=rotation,
         sample=test.sample,
         sample_names=np.array(test.samples),
         process_names=np.array(test.processes),

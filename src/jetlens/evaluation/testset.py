@@ -45,7 +45,10 @@ def select(features: FeatureSet, chosen: NDArray[np.bool_] | NDArray[np.int64]) 
 
 
 def read_test_set(
-    feature_files: Sequence[Path], limit: int | None = None, streams: Sequence[str] | None = None
+    feature_files: Sequence[Path],
+    limit: int | None = None,
+    streams: Sequence[str] | None = None,
+    folds: Sequence[int] | None = None,
 ) -> TestSet:
     """Read the test folds of feature files, file by file, so that other events are held of one file at most.
 
@@ -56,16 +59,17 @@ def read_test_set(
         limit: at most this many events per class: of each file the leading share, so that every file is
             represented as in the whole; weights are scaled up by what is left out.
         streams: streams to read; None: all.
+        folds: the test folds; None: those that the files name. With k-fold training there are more.
 
     Raises:
         FileError: if a file breaks the contract or the files differ in their features.
         NoEventsError: if no event is in the test folds.
     """
-    parts = [_test_events(path, streams) for path in feature_files]
+    parts = [_test_events(path, streams, folds) for path in feature_files]
     if not sum(len(part) for part in parts):
-        folds = parts[0].metadata.test_folds if parts else []
+        folds = folds or (parts[0].metadata.test_folds if parts else [])
         raise NoEventsError(
-            f"no event of {len(feature_files)} feature files is in the test folds {folds}; "
+            f"no event of {len(feature_files)} feature files is in the test folds {list(folds)}; "
             f"loosen skim.cuts, or give more events or test folds"
         )
     if limit is not None:
@@ -78,11 +82,12 @@ def read_test_set(
     return TestSet(concatenate(parts), index, samples, [processes[name] for name in samples])
 
 
-def _test_events(path: Path, streams: Sequence[str] | None) -> FeatureSet:
+def _test_events(path: Path, streams: Sequence[str] | None, folds: Sequence[int] | None) -> FeatureSet:
     features = read_features(path, None if streams is None else list(streams))
     metadata = features.metadata
-    scale = metadata.folds / len(metadata.test_folds)
-    chosen = select(features, np.isin(features.fold, metadata.test_folds))
+    folds = folds or metadata.test_folds
+    scale = metadata.folds / len(folds)
+    chosen = select(features, np.isin(features.fold, folds))
     return dataclasses.replace(chosen, weight=chosen.weight * scale)
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import ExplanationConfig
 from jetlens.errors import ConfigError
-from jetlens.evaluation.stage import seed_of
 from jetlens.evaluation.testset import TestSet, read_test_set, select
 from jetlens.explanation.attention import View, attend, choose_view
 from jetlens.explanation.faithfulness import (
@@ -72,7 +71,7 @@ def explain(
     cams = [gradcam_values(network, test.features, targets) for network in networks]
     gradcams, logits = np.stack([values for values, _ in cams]), np.mean([z for _, z in cams], axis=0)
 
-    context = _Context(test, explanation, logits, [seed_of(folder) for folder in models])
+    context = _Context(test, explanation, logits, [int(entry.manifest["seed"]) for entry in trained])
     attention_file = context.maps(view.queries, attention, view.streams) | matrices
     gradcam_file = context.maps(MAPS, gradcams, list(targets))
     faithfulness = _test_maps(models, trained, test, attention, gradcams, view, targets, explanation)

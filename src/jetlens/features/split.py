@@ -1,12 +1,14 @@
 """Which fold an event belongs to: a hash of (sample, event number, seed), and nothing else.
 
 The fold of an event does not depend on which other events or files are there: adding files moves no event. Folds serve
-the split into training, validation and test events as well as k-fold cross-validation (train on all folds but one).
+the split into training, validation and test events. For k-fold training this split is turned on, so that in the end
+every event has been tested by a network that never saw it.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,29 @@ def folds(sample: str, event_number: NDArray[np.int64], number: int, seed: int) 
     key = np.uint64(int.from_bytes(digest, "little"))
     mixed = _mix(_mix(event_number.astype(np.uint64)) ^ key)
     return (mixed % np.uint64(number)).astype(np.uint8)
+
+
+def roles(
+    number: int, test: Sequence[int], validation: Sequence[int], rotation: int = 0
+) -> dict[str, list[int]]:
+    """Return which folds train, validate and test.
+
+    Args:
+        number: how many folds there are.
+        test: test folds of rotation 0.
+        validation: validation folds of rotation 0.
+        rotation: for k-fold training: both move on by this many times the number of test folds, cyclically.
+
+    Returns:
+        Sorted fold numbers by ``training``, ``validation`` and ``test``.
+    """
+    step = rotation * len(test)
+    moved = {
+        name: sorted((fold + step) % number for fold in named)
+        for name, named in (("validation", validation), ("test", test))
+    }
+    taken = {fold for named in moved.values() for fold in named}
+    return {"training": [fold for fold in range(number) if fold not in taken], **moved}
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jetlens.errors import FileError, NoEventsError
 from jetlens.features.featurefile import FeatureMetadata
+from jetlens.features.split import roles
 from jetlens.training.shards import Shard
 
 Arrays = dict[str, NDArray[Any]]
@@ -51,6 +52,7 @@ class Dataset:
             the signal's cross section.
         memory_gb: hold events in memory up to this size.
         folds: (validation, test) folds to use in place of the metadata's (cross-validation).
+        rotation: of these, for k-fold training; see :func:`jetlens.features.split.roles`.
 
     Raises:
         FileError: if files disagree in streams, features or folds.
@@ -65,6 +67,7 @@ class Dataset:
         weights: Literal["unit", "physics"] = "unit",
         memory_gb: float = 1.0,
         folds: tuple[list[int], list[int]] | None = None,
+        rotation: int = 0,
     ) -> None:
         """Look up which rows of which file are wanted; inputs are read later."""
         self.shards = [Shard(path, streams) for path in files]
@@ -73,8 +76,11 @@ class Dataset:
         self.metadata: FeatureMetadata = self.shards[0].metadata
         _same(self.shards)
         self.role = role
-        chosen = _folds(self.metadata, role, folds)
-        self._rows = [np.flatnonzero(np.isin(shard.per_event("fold"), chosen)) for shard in self.shards]
+        validation, test = folds or (self.metadata.validation_folds, self.metadata.test_folds)
+        self.folds = roles(self.metadata.folds, test, validation, rotation)
+        self._rows = [
+            np.flatnonzero(np.isin(shard.per_event("fold"), self.folds[role])) for shard in self.shards
+        ]
         labels = [shard.per_event("label")[rows] for shard, rows in zip(self.shards, self._rows, strict=True)]
         physics = [
             shard.per_event("weight")[rows] for shard, rows in zip(self.shards, self._rows, strict=True)
@@ -208,12 +214,6 @@ def join(parts: list[Batch]) -> Batch:
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.weight for part in parts]),
     )
-
-
-def _folds(metadata: FeatureMetadata, role: Role, folds: tuple[list[int], list[int]] | None) -> list[int]:
-    validation, test = folds or (metadata.validation_folds, metadata.test_folds)
-    training = [k for k in range(metadata.folds) if k not in (*validation, *test)]
-    return {"training": training, "validation": validation, "test": test}[role]
 
 
 def _same(shards: list[Shard]) -> None:

@@ -47,6 +47,7 @@ def train(
     options: ModelOptions,
     training: TrainingConfig,
     seed: int,
+    rotation: int = 0,
     threads: int = 1,
     application: Application | None = None,
 ) -> None:
@@ -62,6 +63,7 @@ def train(
         options: the variant's section of the configuration.
         training: the training section.
         seed: of this training.
+        rotation: of the test and validation folds, see :func:`jetlens.features.split.roles`.
         threads: threads for one operation; set before the back end starts.
         application: how the features were made, for the manifest: what :func:`jetlens.training.score` needs.
 
@@ -76,10 +78,10 @@ def train(
         training = training.with_overrides(options.training)
     streams = stream_names(options)
     data = {
-        role: Dataset(feature_files, streams, role, training.weights, training.memory_gb)
+        role: Dataset(feature_files, streams, role, training.weights, training.memory_gb, rotation=rotation)
         for role in ("training", "validation")
     }
-    job = _Job(Path(output), variant, options, training, seed, threads, data, application)
+    job = _Job(Path(output), variant, options, training, seed, rotation, threads, data, application)
     result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
     write_text(output / "history.csv", _csv(result.pop("history")))
     write_json(
@@ -97,13 +99,15 @@ class _Job:
     options: Any
     training: TrainingConfig
     seed: int
+    rotation: int
     threads: int
     data: dict[str, Dataset]
     application: Application | None
 
     @property
     def title(self) -> str:
-        return f"{self.variant}, seed {self.seed}"
+        turn = f", rotation {self.rotation}" if self.rotation else ""
+        return f"{self.variant}, seed {self.seed}{turn}"
 
     def logs(self) -> TensorBoardLog | None:
         """Return where TensorBoard's logs go, if they are asked for."""
@@ -113,9 +117,12 @@ class _Job:
         """Tell settings and data apart, so that no checkpoint of another training is gone on from."""
         content = {
             "options": self.options.model_dump(mode="json"),
-            "training": self.training.model_dump(mode="json", exclude={"variants", "seeds", "tensorboard"}),
+            "training": self.training.model_dump(
+                mode="json", exclude={"variants", "seeds", "k_fold", "tensorboard"}
+            ),
             "precision": policy,
             "seed": self.seed,
+            "folds": self.data["training"].folds,
             "keras": version("keras"),
             # every byte: rows, folds, labels, weights, values and names of features
             "features": [_digest(shard.path) for shard in self.data["training"].shards],
@@ -225,9 +232,11 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "variant": job.variant,
         "kind": job.options.kind,
         "seed": job.seed,
+        "rotation": job.rotation,
+        "folds": job.data["training"].folds,
         "threads": job.threads,
         "options": job.options.model_dump(mode="json"),
-        "training": job.training.model_dump(mode="json", exclude={"variants", "seeds"}),
+        "training": job.training.model_dump(mode="json", exclude={"variants", "seeds", "k_fold"}),
         "features": metadata.model_dump(mode="json", exclude={"sample", "process", "role", "part"}),
         "constant_features": constant_features(job.data["training"], stream_names(job.options)),
         "samples": sorted({shard.metadata.sample for shard in job.data["training"].shards}),

@@ -62,8 +62,18 @@ def test_scan_counts_weighted_events(tmp_path):
     weight = np.where(label == 1, 2.0, 50.0)
     names = np.array(["s", "b"])
     index = (1 - label).astype(np.int16)
+    zeros = np.zeros(8, dtype=np.uint8)
     scores = Scores(
-        logits[None], logits, np.array([1]), label, weight, np.arange(8), index, names, np.array(["S", "B"])
+        logits[None],
+        logits,
+        np.array([1]),
+        label,
+        weight,
+        np.arange(8),
+        zeros,
+        index,
+        names,
+        np.array(["S", "B"]),
     )
     write_scores(tmp_path / "scores.npz", scores)
     scan_significance(tmp_path, tmp_path / "scan.csv", background_uncertainty=0.2)

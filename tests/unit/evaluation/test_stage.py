@@ -10,7 +10,7 @@ from jetlens.errors import FileError, NoEventsError
 from jetlens.evaluation import compare, evaluate, summarise
 from jetlens.evaluation.metrics import background_rejection
 from jetlens.evaluation.scores import Scores, read_scores, write_scores
-from jetlens.evaluation.stage import measure, seed_of, write_roc
+from jetlens.evaluation.stage import folds_by_rotation, measure, write_roc
 from jetlens.evaluation.summary import SUMMARY_COLUMNS
 from jetlens.features.featurefile import read_features
 from jetlens.files import read_json, write_json
@@ -38,6 +38,7 @@ def toy_scores(seed, seeds=2, distance=2.0):
         label=label,
         weight=np.where(label == 1, 0.1, 30.0),
         event_number=np.arange(400),
+        rotation=np.zeros(400, dtype=np.uint8),
         sample=(1 - label).astype(np.int16),
         sample_names=np.array(["s", "b"]),
         process_names=np.array(["S", "B"]),
@@ -180,9 +181,49 @@ def test_a_class_without_test_events_is_an_error(demo_features, demo_trees, tmp_
     assert not list(tmp_path.iterdir())
 
 
-def test_seed_folders():
-    from pathlib import Path
+def test_every_seed_needs_every_rotation_and_folds_of_its_own():
+    def manifest(seed, rotation, test):
+        return {"variant": "v", "seed": seed, "rotation": rotation, "folds": {"test": test}}
 
-    assert seed_of(Path("training/v/seed12")) == 12
-    with pytest.raises(FileError, match="expected a folder 'seed<number>'"):
-        seed_of(Path("training/v/best"))
+    whole = [manifest(seed, rotation, [2 * rotation]) for seed in (1, 2) for rotation in (0, 1)]
+    assert folds_by_rotation(whole) == {0: [0], 1: [2]}
+    for broken in (whole[:3], [*whole, whole[0]], [*whole[:3], manifest(2, 1, [0])]):
+        with pytest.raises(FileError, match="once per rotation"):
+            folds_by_rotation(broken)
+    with pytest.raises(FileError, match="test folds of its own"):
+        folds_by_rotation([manifest(1, 0, [0, 1]), manifest(1, 1, [1, 2])])
+
+
+def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features, tmp_path):
+    """And each network's scores are its own: trees score rows one by one, whatever the others."""
+    from pydantic import TypeAdapter
+
+    from jetlens.config.models import ModelOptions
+    from jetlens.config.training import TrainingConfig
+    from jetlens.training import load_model, train
+
+    content = {"kind": "gradient_boosting", "streams": ["kinematics"], "iterations": 20}
+    options, files = TypeAdapter(ModelOptions).validate_python(content), list(demo_features.values())
+    folders = []
+    for rotation in range(5):
+        folders.append(tmp_path / f"seed1_rotation{rotation}")
+        settings = TrainingConfig(variants=["trees"], seeds=[1])
+        train(
+            files, folders[-1], variant="trees", options=options, training=settings, seed=1, rotation=rotation
+        )
+    evaluate(folders, files, tmp_path / "evaluation", variant="trees", evaluation=SETTINGS)
+    scores = read_scores(tmp_path / "evaluation" / "scores.npz")
+    everything = [read_features(path) for path in files]
+    assert len(scores) == sum(map(len, everything))
+    assert scores.weight.sum() == pytest.approx(sum(features.weight.sum() for features in everything))
+    fold = np.concatenate([features.fold for features in everything])
+    for rotation, folder in enumerate(folders):
+        folds = read_json(folder / "manifest.json")["folds"]
+        own = scores.rotation == rotation
+        assert set(fold[own]) == set(folds["test"])
+        assert not set(folds["test"]) & {*folds["training"], *folds["validation"]}
+        logits = np.concatenate([load_model(folder).predict_logits(features) for features in everything])
+        np.testing.assert_array_equal(scores.logits[0, own], logits[own])
+    metrics = read_json(tmp_path / "evaluation" / "metrics.json")
+    assert len(metrics["auc_per_rotation"]) == 5
+    assert metrics["auc"] == pytest.approx(np.mean(metrics["auc_per_rotation"]), abs=0.02)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetlens.features.split import folds
+from jetlens.features.split import folds, roles
 
 
 @given(
@@ -34,3 +34,21 @@ def test_folds_are_uniform_and_independent() -> None:
     for other in (folds("b", numbers, 10, 1), folds("a", numbers, 10, 2), np.roll(first, 1)):
         table = np.histogram2d(first, other, bins=10)[0]
         assert ((table - 1000) ** 2 / 1000).sum() < 148  # 99 degrees of freedom, 0.1 %
+
+
+@given(st.integers(3, 40), st.integers(1, 5), st.integers(1, 3), st.integers(0, 39))
+@settings(max_examples=100, deadline=None)
+def test_rotations_test_every_fold_once_and_never_train_on_it(
+    number: int, test: int, validation: int, first: int
+) -> None:
+    if test + validation >= number:
+        return
+    test_folds = [(first + k) % number for k in range(test)]
+    validation_folds = [(first + test + k) % number for k in range(validation)]
+    turns = [roles(number, test_folds, validation_folds, rotation) for rotation in range(number // test)]
+    assert turns[0]["test"] == sorted(test_folds)
+    tested = [fold for turn in turns for fold in turn["test"]]
+    assert len(set(tested)) == len(tested) == number // test * test
+    for turn in turns:
+        everything = [fold for named in turn.values() for fold in named]
+        assert sorted(everything) == list(range(number))
