@@ -108,12 +108,14 @@ def _collections(summary: FileSummary) -> Table:
 
 @app.command()
 def score(
-    model: Annotated[Path, typer.Argument(help="folder of a trained model: training/<variant>/seed<k>")],
+    model: Annotated[
+        Path, typer.Argument(help="training/<variant>/seed<k>, or training/<variant>: the mean of its models")
+    ],
     files: Annotated[list[str], typer.Argument(help="event files, or their URLs")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the .npz to write")] = Path("scores.npz"),
     threads: Annotated[int, typer.Option(min=1, help="threads of the back end")] = 1,
 ) -> None:
-    """Apply a trained model to new files, with the selection and features it was trained with."""
+    """Apply trained models to new files, with the selection and features they were trained with."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from jetlens.training.scoring import score as score_files
 

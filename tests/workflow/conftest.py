@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,12 +96,20 @@ def demo_rows() -> list[dict[str, str]]:
     return rows
 
 
+def application_row(folder: Path) -> dict[str, str]:
+    """A sample that is only scored: known events in a file of another name, of unknown cross section."""
+    shutil.copy(ROOT / "resources" / "demo" / "ttbar_had.root", folder / "recorded.root")
+    row = dict.fromkeys(demo_rows()[0], "")
+    return row | {"sample": "recorded", "process": "Data", "role": "application", "files": "recorded.root"}
+
+
 @pytest.fixture(scope="session")
 def new_workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Workspace]:
     """Make a fresh working directory with the small analysis."""
 
     def make() -> Workspace:
-        return Workspace(tmp_path_factory.mktemp("analysis"), small_config(), demo_rows())
+        folder = tmp_path_factory.mktemp("analysis")
+        return Workspace(folder, small_config(), [*demo_rows(), application_row(folder)])
 
     return make
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from jetlens.config.load import load
+from jetlens.evaluation.scores import read_scores
 from jetlens.features.featurefile import read_features
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
@@ -34,6 +35,8 @@ def test_every_contracted_file_is_there(finished: Workspace) -> None:
         "evaluation/comparison.csv",
     ]
     for sample in finished.rows:
+        if sample["role"] == "application":
+            continue
         part = sample["files"].rsplit("/", 1)[-1].removesuffix(".root")
         expected += [f"skim/{sample['sample']}/{part}{suffix}" for suffix in (".parquet", ".cutflow.json")]
         expected += [f"features/{sample['sample']}/{part}.npz"]
@@ -80,6 +83,25 @@ def test_no_test_event_is_trained_on(finished: Workspace) -> None:
         assert used == {"training": training, "validation": validation}
         with np.load(finished.results("evaluation", variant, "scores.npz"), allow_pickle=False) as scores:
             assert sorted(scores["event_number"].tolist()) == sorted(np.concatenate(numbers).tolist())
+
+
+def test_an_application_sample_is_scored_as_the_evaluation_scores(finished: Workspace) -> None:
+    """Its events are those of tt̄ under another name: event by event the same logits, and nothing else knows of it."""
+    for variant in ("cross_attention_three_stream", "gradient_boosting"):
+        with np.load(finished.results("application", variant, "recorded", "recorded.npz")) as applied:
+            logit = dict(zip(applied["event_number"].tolist(), applied["logit"].tolist(), strict=True))
+        scores = read_scores(finished.results("evaluation", variant, "scores.npz"))
+        assert "recorded" not in scores.sample_names
+        own = scores.sample_names[scores.sample] == "ttbar_had"
+        expected = scores.ensemble[own]
+        np.testing.assert_allclose([logit[n] for n in scores.event_number[own].tolist()], expected, atol=1e-6)
+    assert not finished.results("skim", "recorded").exists()
+    with finished.results("application", "summary.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2 * 3
+    for row in rows:
+        assert (row["generated_events"], row["yield"]) == ("1000", "")
+        assert float(row["efficiency"]) == pytest.approx(int(row["passing_events"]) / 1000)
 
 
 def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:

@@ -18,9 +18,13 @@ from jetlens.errors import JetlensError
 
 try:
     analysis = validate_config(config, workflow.configfiles)
-    samples = read_samples(analysis.samples)
+    table = read_samples(analysis.samples)
 except JetlensError as error:
     raise WorkflowError(str(error)) from None
+
+# what is trained on and evaluated, and what is only scored by what was trained
+samples = {name: row for name, row in table.items() if row.role != "application"}
+applications = {name: row for name, row in table.items() if row.role == "application"}
 
 RESULTS = f"results/{analysis.analysis}"
 LOGS = f"{RESULTS}/logs"
@@ -35,7 +39,7 @@ NETWORKS = [name for name in analysis.models if name not in BOOSTED]
 
 
 wildcard_constraints:
-    sample="|".join(map(re.escape, samples)),
+    sample="|".join(map(re.escape, table)),
     part=r"[A-Za-z0-9_-]+",
     variant="|".join(analysis.models),
     run=r"seed\d+(_rotation[1-9]\d*)?",
@@ -59,7 +63,7 @@ def sample_of(wildcards):
 
 def local_source(wildcards):
     """The input file as Snakemake sees it; a URL is none, the library opens it itself."""
-    source = samples[wildcards.sample].files[wildcards.part]
+    source = table[wildcards.sample].files[wildcards.part]
     return [] if is_url(source) else source
 
 
@@ -121,10 +125,24 @@ def training_section():
     }
 
 
+def applied():
+    """The scores of every part of the application samples, by variant and sample."""
+    return {
+        variant: {
+            name: [
+                f"{RESULTS}/application/{variant}/{name}/{part}.npz"
+                for part in sample.files
+            ]
+            for name, sample in applications.items()
+        }
+        for variant in VARIANTS
+    }
+
+
 def local_sources():
     return [
         file
-        for sample in samples.values()
+        for sample in table.values()
         for file in sample.files.values()
         if not is_url(file)
     ]
@@ -204,7 +222,9 @@ def report_targets():
     ]
     tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]
     tables += [f"evaluation/{variant}/significance.csv" for variant in VARIANTS]
-    return [f"{RESULTS}/{table}" for table in tables] + figures
+    if applications:
+        tables.append("application/summary.csv")
+    return [f"{RESULTS}/{name}" for name in tables] + figures
 
 
 def final_targets():

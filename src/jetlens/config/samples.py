@@ -15,10 +15,11 @@ from typing import Literal, cast
 from jetlens.config.text import read_text
 from jetlens.errors import ConfigError, did_you_mean
 
-Role = Literal["signal", "background"]
+Role = Literal["signal", "background", "application"]
 REQUIRED = ("sample", "process", "role", "files", "cross_section_pb")
 OPTIONAL = ("events", "mass_GeV")
-ROLES = ("signal", "background")
+TRAINED = ("signal", "background")
+ROLES = (*TRAINED, "application")
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Sample:
     Attributes:
         name: unique name, also the folder of its results.
         process: label of the physics process; samples of one process are drawn together.
-        role: signal or background.
+        role: signal or background; application: never trained on or evaluated, only scored by what was trained.
         files: input files by part name, in a fixed order.
-        cross_section_pb: cross section of what the files hold, before any selection [pb].
+        cross_section_pb: cross section of what the files hold, before any selection [pb]; None: not known (recorded
+            data), which is for applications only.
         events: generated events, if not simply those in the files (files skimmed beforehand).
         mass_gev: mass hypothesis of a signal [GeV].
     """
@@ -39,9 +41,21 @@ class Sample:
     process: str
     role: Role
     files: dict[str, str]
-    cross_section_pb: float
+    cross_section_pb: float | None
     events: float | None = None
     mass_gev: float | None = None
+
+    def produced(self, luminosity_fb: float) -> float:
+        """Return the events σ·L that are produced at a luminosity [1/fb].
+
+        Raises:
+            ConfigError: if the cross section is not known.
+        """
+        if self.cross_section_pb is None:
+            raise ConfigError(
+                f"sample '{self.name}': has no cross_section_pb, which its yield needs; give it in the table"
+            )
+        return 1000.0 * self.cross_section_pb * luminosity_fb
 
 
 def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
@@ -81,7 +95,7 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
-    for role in ROLES:
+    for role in TRAINED:
         if role not in {sample.role for sample in samples.values()}:
             raise ConfigError(f"{path}: no sample has role '{role}'; classifiers need signal and background")
     return samples
@@ -107,7 +121,7 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         )
     row = dict(zip(header, values + [""] * (len(header) - len(values)), strict=True))
     for column in REQUIRED:
-        if not row[column]:
+        if not row[column] and (column, row["role"]) != ("cross_section_pb", "application"):
             raise ConfigError(f"{where}: column '{column}' is empty")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", row["sample"]):
         raise ConfigError(
@@ -122,7 +136,7 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         process=row["process"],
         role=cast(Role, row["role"]),
         files=_parts(files),
-        cross_section_pb=cast(float, _number(row, "cross_section_pb", where)),
+        cross_section_pb=_number(row, "cross_section_pb", where),
         events=_number(row, "events", where),
         mass_gev=_number(row, "mass_GeV", where),
     )

@@ -1,5 +1,6 @@
 """How well each variant separates signal from background, on events that no training saw."""
 
+from jetlens.evaluation.application import summarise_applications
 from jetlens.evaluation.metrics import (
     Difference,
     Rejection,
@@ -26,4 +27,5 @@ __all__ = [
     "roc_curve",
     "scan_significance",
     "summarise",
+    "summarise_applications",
 ]

@@ -67,7 +67,7 @@ def build_features(
     for path, flow in zip(cutflows, flows, strict=True):
         if flow["sample"] != sample.name:
             raise FileError(f"{path}: belongs to sample '{flow['sample']}', expected '{sample.name}'")
-    scale = 1000.0 * sample.cross_section_pb * luminosity_fb / generated_weight(flows, sample)
+    scale = sample.produced(luminosity_fb) / generated_weight(flows, sample)
     file = check_schema(parquet)
     metadata = describe(features, sample, part)
 

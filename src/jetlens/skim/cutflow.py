@@ -112,7 +112,7 @@ def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb
             f"sample '{sample.name}': its parts were skimmed with different cuts; skim them again"
         )
     total = generated_weight(flows, sample)
-    expected = 1000.0 * sample.cross_section_pb * luminosity_fb
+    expected = sample.produced(luminosity_fb)
     sums = [
         [
             sum(flow["cuts"][k][key] for flow in flows)

@@ -1,12 +1,30 @@
-"""Applying a trained model to new event files: same selection, same features, same standardisation."""
+"""Applying trained models to new event files: same selection, same features, same standardisation.
+
+Written is one ``.npz`` of plain arrays, for N selected events of F files and M models:
+
+============================  =============  ===========================================================
+``logit``                     float32 (N,)   mean of the models' logits
+``score``                     float32 (N,)   the same after the sigmoid
+``logits``                    float32 (M,N)  of each model
+``models``                    str (M,)       names of their folders, ``seed<k>`` or ``seed<k>_rotation<r>``
+``event_number``              int64 (N,)     as in the file
+``file_index``                int32 (N,)     which of ``files`` the event is from
+``weight``                    float64 (N,)   generator weight of the event
+``files``                     str (F,)       as given
+``generated_events``          int64 (F,)     all events of each file, before any selection
+``generated_weight``          float64 (F,)   sum of their generator weights: an event stands for
+                                             σ·L·weight / Σ generated_weight expected events
+``generated_weight_squared``  float64 (F,)   sum of the squares of these weights
+============================  =============  ===========================================================
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,22 +43,30 @@ from jetlens.training.trained import TrainedBoosting, TrainedNetwork, load_model
 ROWS = 4096
 """Events scored at a time."""
 
+Folder = str | os.PathLike[str]
+Models = Sequence[TrainedNetwork | TrainedBoosting]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The selected events of one file."""
+
+    logits: NDArray[np.float32]
+    event_number: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    generated: dict[str, float]
+
 
 def score(
-    model_directory: str | os.PathLike[str],
-    files: Sequence[str],
-    output: str | os.PathLike[str],
-    *,
-    threads: int = 1,
+    models: Folder | Sequence[Folder], files: Sequence[str], output: Folder, *, threads: int = 1
 ) -> int:
-    """Score the events of new files that pass the selection the model was trained on.
+    """Score the events of new files that pass the selection the models were trained on.
 
-    Selection, features and standardisation come from the model's folder. Written are, per selected event and in the
-    order of the files: ``score`` (after the sigmoid) and ``logit``, float32; ``event_number``, int64; ``file_index``,
-    int32, pointing into ``files``, the names as given.
+    Selection, features and standardisation come from the models' folders. What is written, the module's table tells.
 
     Args:
-        model_directory: ``training/<variant>/seed<k>``.
+        models: ``training/<variant>/seed<k>``, or several such folders, or ``training/<variant>`` for all models in
+            it. The logits of several are averaged.
         files: event files, paths or URLs.
         output: the ``.npz`` to write.
         threads: threads for one operation.
@@ -49,25 +75,30 @@ def score(
         The number of events scored.
 
     Raises:
-        FileError: if the folder holds no model, does not say how its features were made, or a file does not fit.
+        FileError: if a folder holds no model, does not say how its features were made, two models' features were made
+            differently, or a file does not fit.
     """
-    model = load_model(model_directory, threads)
-    content = model.manifest.get("application")
-    if content is None:
-        raise FileError(
-            f"{model_directory}: its manifest does not say how the features were made; train it with the workflow"
-        )
-    application = Application.model_validate(content)
-    scored = [_score_file(model, source, application) for source in files]
-    logit = np.concatenate([np.zeros(0, np.float32), *(logits for logits, _ in scored)])
-    numbers = np.concatenate([np.zeros(0, np.int64), *(events for _, events in scored)])
-    index = np.repeat(np.arange(len(scored), dtype=np.int32), [len(logits) for logits, _ in scored])
-    arrays: dict[str, NDArray[Any]] = {
+    folders = _folders(models)
+    loaded = [load_model(folder, threads) for folder in folders]
+    application = _application(loaded, folders)
+    scored = [_score_file(loaded, source, application) for source in files]
+    logits = np.concatenate(
+        [np.zeros((len(loaded), 0), np.float32), *(file.logits for file in scored)], axis=1
+    )
+    logit = logits.mean(axis=0, dtype=np.float64).astype(np.float32)
+    index = np.repeat(np.arange(len(scored), dtype=np.int32), [len(file.event_number) for file in scored])
+    arrays = {
         "score": sigmoid(logit),
         "logit": logit,
-        "event_number": numbers,
+        "logits": logits,
+        "models": np.array([folder.name for folder in folders], dtype=np.str_),
+        "event_number": np.concatenate([np.zeros(0, np.int64), *(file.event_number for file in scored)]),
         "file_index": index,
+        "weight": np.concatenate([np.zeros(0), *(file.weight for file in scored)]),
         "files": np.array(list(files), dtype=np.str_),
+        "generated_events": np.array([file.generated["events"] for file in scored], dtype=np.int64),
+        "generated_weight": np.array([file.generated["sum_weights"] for file in scored]),
+        "generated_weight_squared": np.array([file.generated["sum_weights_squared"] for file in scored]),
     }
     with atomic_path(output) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
@@ -79,13 +110,35 @@ def sigmoid(logit: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.exp(-np.logaddexp(0.0, -logit.astype(np.float64))), dtype=np.float32)
 
 
-def _score_file(
-    model: TrainedNetwork | TrainedBoosting, source: str, application: Application
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return logits and event numbers of one file's selected events; what lies between goes to a temporary folder."""
+def _folders(models: Folder | Sequence[Folder]) -> list[Path]:
+    """Return the folders of single models; that of a variant stands for all models in it."""
+    if not isinstance(models, str | os.PathLike):
+        return [Path(folder) for folder in models]
+    folder = Path(models)
+    inside = sorted(path.parent for path in folder.glob("seed*/manifest.json"))
+    return inside if inside and not (folder / "manifest.json").exists() else [folder]
+
+
+def _application(models: Models, folders: Sequence[Path]) -> Application:
+    contents = [model.manifest.get("application") for model in models]
+    for folder, content in zip(folders, contents, strict=True):
+        if content is None:
+            raise FileError(
+                f"{folder}: its manifest does not say how the features were made; train it with the workflow"
+            )
+        if content != contents[0]:
+            raise FileError(
+                f"{folder}: its features were made with other settings than those of {folders[0]}; "
+                f"score with each by itself, or train both with one configuration"
+            )
+    return Application.model_validate(contents[0])
+
+
+def _score_file(models: Models, source: str, application: Application) -> _Scored:
+    """Select and score one file's events; what lies between goes to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="jetlens_score_") as name:
         parquet, cutflow, npz = (Path(name) / n for n in ("events.parquet", "cutflow.json", "features.npz"))
-        # a weight is not asked for: any cross section and luminosity will do
+        # 1 pb at 0.001/fb: the file's events stand for one event in all
         sample = Sample("application", "application", "background", {"events": source}, cross_section_pb=1.0)
         skim_file(
             source,
@@ -97,7 +150,9 @@ def _score_file(
             reading=application.reading.model_copy(update={"broken_files": "fail"}),
             skim=application.skim,
         )
-        check_presence(model.manifest, model.streams, read_cutflow(cutflow)["conventions"], source)
+        flow = read_cutflow(cutflow)
+        for model in models:
+            check_presence(model.manifest, model.streams, flow["conventions"], source)
         build_features(
             parquet,
             [cutflow],
@@ -105,11 +160,24 @@ def _score_file(
             features=application.features,
             sample=sample,
             part="events",
-            luminosity_fb=1.0,
+            luminosity_fb=0.001,
         )
-        shard = Shard(npz, model.streams)
-        logits = [
-            model.predict_arrays(shard.rows(start, min(start + ROWS, shard.events)), shard.metadata)
-            for start in range(0, shard.events, ROWS)
-        ]
-        return np.concatenate([np.zeros(0, np.float32), *logits]), shard.per_event("event_number")
+        generated = flow["cuts"][0]
+        shard = Shard(npz, sorted({name for model in models for name in model.streams}))
+        return _Scored(
+            _logits(models, shard),
+            shard.per_event("event_number"),
+            shard.per_event("weight") * generated["sum_weights"],
+            generated,
+        )
+
+
+def _logits(models: Models, shard: Shard) -> NDArray[np.float32]:
+    """Return (M, N) logits, some rows at a time."""
+    logits = np.empty((len(models), shard.events), np.float32)
+    for start in range(0, shard.events, ROWS):
+        end = min(start + ROWS, shard.events)
+        arrays = shard.rows(start, end)
+        for row, model in zip(logits, models, strict=True):
+            row[start:end] = model.predict_arrays(arrays, shard.metadata)
+    return logits

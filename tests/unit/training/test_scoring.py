@@ -93,6 +93,38 @@ def test_several_files_are_told_apart(
         assert scores["files"].tolist() == sources
 
 
+def test_a_variant_stands_for_the_mean_of_its_models(
+    folders: dict[str, Path], demo_features: dict[str, Path], tmp_path: Path
+) -> None:
+    """And events carry what their normalisation takes."""
+    for seed, name in enumerate(("network", "trees"), 1):
+        shutil.copytree(folders[name], tmp_path / "variant" / f"seed{seed}")
+    source = str(DEMO / "ttbar_had.root")
+    score(tmp_path / "variant", [source], tmp_path / "both.npz")
+    features = read_features(demo_features["ttbar_had"])
+    expected = [load_model(folders[name]).predict_logits(features) for name in ("network", "trees")]
+    with np.load(tmp_path / "both.npz", allow_pickle=False) as scores:
+        assert scores["models"].tolist() == ["seed1", "seed2"]
+        np.testing.assert_allclose(scores["logits"], expected, atol=1e-6)
+        np.testing.assert_allclose(scores["logit"], np.mean(expected, axis=0), atol=1e-6)
+        assert scores["generated_events"].tolist() == [1000]
+        # σ·L·w/Σw, with the σ and L that the features were made with
+        share = scores["weight"] / scores["generated_weight"].sum()
+        np.testing.assert_allclose(share * 1000 * 20.0 * 3000, features.weight, rtol=1e-12)
+
+
+def test_models_of_other_features_are_not_averaged(
+    folders: dict[str, Path], application: Application, tmp_path: Path
+) -> None:
+    skim = application.skim.model_copy(update={"cuts": application.skim.cuts[:2]})
+    other = application.model_copy(update={"skim": skim}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed2", application=other)
+    with pytest.raises(
+        FileError, match=r"seed2: its features were made with other settings than those of .*seed1"
+    ):
+        score([folders["trees"], folder], [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz")
+
+
 def changed(folder: Path, output: Path, **changes: object) -> Path:
     """Return a copy of a trained folder with changes in its manifest."""
     shutil.copytree(folder, output)

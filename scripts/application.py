@@ -1,0 +1,15 @@
+"""Rule ``apply``: one part of an application sample, scored by all models of one variant."""
+
+from pathlib import Path
+
+from _stage import stage
+
+with stage(snakemake):
+    from jetlens.training import score
+
+    score(
+        [Path(model).parent for model in snakemake.input.models],
+        [snakemake.params.source],
+        snakemake.output[0],
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,58 @@
+rule apply:
+    input:
+        models=lambda wildcards: models_of(wildcards.variant),
+        manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
+        source=local_source,
+    output:
+        f"{RESULTS}/application/{{variant}}/{{sample}}/{{part}}.npz",
+    log:
+        f"{LOGS}/application/{{variant}}/{{sample}}/{{part}}.log",
+    benchmark:
+        f"{BENCHMARKS}/application/{{variant}}/{{sample}}/{{part}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=int(2000 + 1000 * analysis.reading.memory_gb),
+        runtime=60,
+    params:
+        source=lambda wildcards: table[wildcards.sample].files[wildcards.part],
+    message:
+        "Scoring {wildcards.sample}, {wildcards.part}, with {wildcards.variant}"
+    script:
+        "../../scripts/application.py"
+
+
+rule application_summary:
+    input:
+        scores=expand(f"{RESULTS}/evaluation/{{variant}}/scores.npz", variant=VARIANTS),
+        applied=[
+            file
+            for parts in applied().values()
+            for files in parts.values()
+            for file in files
+        ],
+    output:
+        report(
+            f"{RESULTS}/application/summary.csv",
+            caption="../report/application.rst",
+            category="Classifiers",
+            labels={"content": "application samples", "type": "table"},
+        ),
+    log:
+        f"{LOGS}/application/summary.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folders=[f"{RESULTS}/evaluation/{variant}" for variant in VARIANTS],
+        applied=applied(),
+        samples=[dataclasses.asdict(sample) for sample in applications.values()],
+        luminosity_fb=analysis.luminosity_fb,
+    message:
+        "Summary of the application samples"
+    script:
+        "../../scripts/application_summary.py"
