@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, Section
-from jetlens.config.consistency import check_k_fold, check_reading, why_unexplained
+from jetlens.config.consistency import check_k_fold, check_pairs, check_reading, why_unexplained
 from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.models import ModelOptions, stream_names
@@ -37,6 +37,7 @@ class Config(Section):
                 if name not in self.features.streams:
                     hint = did_you_mean(name, self.features.streams)
                     raise ValueError(f"models.{variant}: features.streams has no stream '{name}'{hint}")
+            check_pairs(variant, options, self.features.streams)
         return self
 
     @model_validator(mode="after")

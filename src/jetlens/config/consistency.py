@@ -8,6 +8,7 @@ from typing import Any
 from jetlens.config.features import ConstituentStream, ObjectStream, SplitConfig, Stream
 from jetlens.config.models import (
     AnalysisObjectOptions,
+    BlockOptions,
     CrossAttentionOptions,
     GradientBoostingOptions,
     KinematicsMLPOptions,
@@ -19,6 +20,8 @@ from jetlens.config.quantities import Group, Quantity, parse_objects, parse_quan
 from jetlens.config.reading import ReadingConfig
 
 PLACE = ("delta_eta", "delta_phi")
+PAIR_COLUMNS = (*PLACE, "log_pt")
+"""Features that pairs of constituents are made of (arXiv:2202.03772)."""
 
 
 def why_unexplained(options: ModelOptions, streams: Mapping[str, Stream]) -> str:
@@ -49,8 +52,7 @@ def why_unexplained(options: ModelOptions, streams: Mapping[str, Stream]) -> str
 def _attended(options: Any) -> list[set[str]]:
     """Streams on the key axis of each kind of attention layer that the variant's network has."""
     names = stream_names(options)
-    encoders = getattr(options, "encoders", None) or dict.fromkeys(names, options.encoder)
-    keys = [{name} for name, blocks in encoders.items() if blocks.layers]
+    keys = [{name} for name, blocks in _encoders(options).items() if blocks.layers]
     pooled = names
     if isinstance(options, CrossAttentionOptions):
         keys.append(set(names) - {options.query})
@@ -60,6 +62,41 @@ def _attended(options: Any) -> list[set[str]]:
     if isinstance(options, AnalysisObjectOptions | ParticleTransformerOptions):
         keys += [set(names)] if options.class_attention.layers else []
     return keys
+
+
+def _encoders(options: Any) -> dict[str, BlockOptions]:
+    """The self-attention blocks of each stream."""
+    return getattr(options, "encoders", None) or dict.fromkeys(stream_names(options), options.encoder)
+
+
+def check_pairs(variant: str, options: Any, streams: Mapping[str, Stream]) -> None:
+    """Refuse attention biased by pairs where there are none, or where a pair's features are not among the stream's.
+
+    Args:
+        variant: its name.
+        options: of the variant.
+        streams: ``features.streams``; those of the variant are among them.
+
+    Raises:
+        ValueError: naming the key, and the feature that is missing.
+    """
+    if getattr(options, "pair_embedding", None) is None:
+        return
+    names = stream_names(options)
+    blocks = _encoders(options)
+    paired = [n for n in names if isinstance(streams[n], ConstituentStream) and blocks[n].layers]
+    if not paired:
+        raise ValueError(
+            f"models.{variant}.pair_embedding: no stream of constituents with self-attention blocks, found: "
+            f"{', '.join(names)}; leave it out, or give such a stream one layer or more"
+        )
+    for name in paired:
+        for feature in PAIR_COLUMNS:
+            if feature not in streams[name].features:
+                raise ValueError(
+                    f"models.{variant}: attention biased by pairs needs '{feature}' in "
+                    f"features.streams.{name}.features, found: {', '.join(streams[name].features)}"
+                )
 
 
 def check_k_fold(split: SplitConfig, k_fold: int) -> None:

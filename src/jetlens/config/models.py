@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from jetlens.config.base import Name, Positive, PositiveInt, Section
 from jetlens.config.training import LoopOverrides, NonNegative, Share
 
-Pooling = Literal["mean", "max", "attention", "class_attention"]
+Pooling = Literal["mean", "max", "attention", "class_attention", "flatten"]
 
 
 class BlockOptions(Section):
@@ -54,7 +54,13 @@ class PooledOptions(TokenOptions):
 
     pooling: Pooling = Field(
         "mean",
-        description="how tokens become one vector, padding left out; class_attention: a trained class token",
+        description="how tokens become one vector, padding left out; class_attention: a trained class token; flatten: "
+        "kinematic tokens side by side, sets averaged",
+    )
+    pair_embedding: list[PositiveInt] | None = Field(
+        None,
+        description="bias the self-attention of constituents by pairwise features, as in ParT: hidden layers of the "
+        "pair embedding; null: no bias",
     )
 
 

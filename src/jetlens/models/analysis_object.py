@@ -17,8 +17,7 @@ def build(options: AnalysisObjectOptions, metadata: FeatureMetadata) -> keras.Mo
         metadata: names the stream's features.
     """
     inputs = Inputs(metadata, options)
-    objects, real = inputs.stream(options.stream)
-    objects = Encoder(options.stream, options, options.encoder)(objects, real, options.stream)
+    objects, real = Encoder(options.stream, options, options.encoder)(inputs, options.stream)
     token = class_attention(
         objects, real, [options.stream], options, options.class_attention, layer_scale=options.layer_scale
     )

@@ -24,6 +24,7 @@ from jetlens.models.layers import (
     TokenOffset,
     Tokens,
 )
+from jetlens.models.pairs import PairBias
 
 Tensor = Any
 """A symbolic Keras tensor."""
@@ -197,19 +198,25 @@ class CrossAttentionBlock:
 class Encoder:
     """Embedding and self-attention blocks of one stream, or of several that share the weights."""
 
-    def __init__(self, name: str, options: TokenOptions, blocks: BlockOptions) -> None:
-        """Make the layers."""
+    def __init__(
+        self, name: str, options: TokenOptions, blocks: BlockOptions, pair_embedding: list[int] | None = None
+    ) -> None:
+        """Make the layers; with ``pair_embedding``, constituents' attention is biased by their pairs."""
         self.embedding = Embedding(name, options)
+        self.pairs = None if pair_embedding is None else PairBias(pair_embedding, blocks.heads, f"{name}_")
         self.blocks = [
             SelfAttentionBlock(name, i, options.width, blocks, options.dropout) for i in range(blocks.layers)
         ]
 
-    def __call__(self, x: Tensor, real: Tensor, stream: str) -> Tensor:
-        """Encode (B, T, F) as (B, T, D)."""
+    def __call__(self, inputs: Inputs, stream: str) -> tuple[Tensor, Tensor]:
+        """Return the encoded tokens (B, T, D) of a stream, and which of them are real (B, T)."""
+        x, real = inputs.stream(stream)
+        biased = self.pairs and self.blocks and inputs.metadata.streams[stream].kind == "constituents"
+        bias = self.pairs(stream, inputs.inputs, inputs.metadata) if self.pairs and biased else None
         x = self.embedding(x, stream)
         for block in self.blocks:
-            x = block(x, real, stream)
-        return Tokens(stream, name=f"{stream}_tokens")(x)
+            x = block(x, real, stream, bias)
+        return Tokens(stream, name=f"{stream}_tokens")(x), real
 
 
 def class_attention(
@@ -256,11 +263,13 @@ def pool(x: Tensor, real: Tensor, streams: list[str], options: TokenOptions, mod
         real: which of them are real (B, T).
         streams: where the tokens come from, in order.
         options: of the variant.
-        mode: ``mean``, ``max``, ``attention`` (a trained query, one softmax) or ``class_attention``.
+        mode: ``mean``, ``max``, ``attention`` (a trained query, one softmax), ``class_attention``, or ``flatten``: a
+            fixed number of tokens side by side, each in its place; sets are averaged.
         name: prefix of the layers' names.
     """
-    if mode in ("mean", "max"):
+    if mode in ("mean", "max", "flatten"):
         x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_pooling_norm")(x)
+        mode = "mean" if mode == "flatten" and x.shape[1] is None else mode
         return MaskedPooling(mode, name=f"{name}_pooling")(x, real)
     heads = _divisor(options.width)
     if mode == "class_attention":

@@ -19,12 +19,17 @@ def build(options: ConcatenationOptions, metadata: FeatureMetadata) -> keras.Mod
     inputs = Inputs(metadata, options)
     shared = None
     if options.share_encoders:
-        shared = Encoder("constituents", options, options.encoders[options.share_encoders[0]])
+        shared = Encoder(
+            "constituents", options, options.encoders[options.share_encoders[0]], options.pair_embedding
+        )
     vectors = []
     for name, blocks in options.encoders.items():
-        tokens, real = inputs.stream(name)
-        encoder = shared if shared and name in options.share_encoders else Encoder(name, options, blocks)
-        tokens = encoder(tokens, real, name)
+        encoder = (
+            shared
+            if shared and name in options.share_encoders
+            else Encoder(name, options, blocks, options.pair_embedding)
+        )
+        tokens, real = encoder(inputs, name)
         vectors.append(pool(tokens, real, [name], options, options.pooling, name))
     if options.use_event:
         vectors.append(inputs.event())

@@ -28,14 +28,17 @@ def build(options: CrossAttentionOptions, metadata: FeatureMetadata) -> keras.Mo
     inputs = Inputs(metadata, options)
     queried = [name for name in options.encoders if name != options.query]
     shared = (
-        Encoder("constituents", options, options.encoders[queried[0]]) if options.share_encoders else None
+        Encoder("constituents", options, options.encoders[queried[0]], options.pair_embedding)
+        if options.share_encoders
+        else None
     )
     tokens: dict[str, Any] = {}
     real: dict[str, Any] = {}
     for name, blocks in options.encoders.items():
-        standardised, real[name] = inputs.stream(name)
-        encoder = shared if shared and name in queried else Encoder(name, options, blocks)
-        tokens[name] = encoder(standardised, real[name], name)
+        encoder = (
+            shared if shared and name in queried else Encoder(name, options, blocks, options.pair_embedding)
+        )
+        tokens[name], real[name] = encoder(inputs, name)
     keys, keys_real = _joined(queried, tokens, real)
     query = tokens[options.query]
     for index in range(options.cross.layers):

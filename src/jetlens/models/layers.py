@@ -160,10 +160,10 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
 
 @register
 class MaskedPooling(keras.layers.Layer):  # type: ignore[misc]
-    """Mean or maximum over real tokens; zero for an event without any.
+    """Mean or maximum over real tokens, zero for an event without any; or all tokens side by side.
 
     Args:
-        mode: ``mean`` or ``max``.
+        mode: ``mean``, ``max`` or ``flatten``; the last needs a fixed number of tokens, of which missing ones are zero.
     """
 
     def __init__(self, mode: str = "mean", **kwargs: Any) -> None:
@@ -172,10 +172,12 @@ class MaskedPooling(keras.layers.Layer):  # type: ignore[misc]
         self.mode = mode
 
     def call(self, x: Any, real: Any) -> Any:
-        """Pool (B, T, D) to (B, D)."""
+        """Pool (B, T, D) to (B, D), flattened (B, T·D)."""
         x = ops.cast(x, "float32")  # sums over many tokens, and a number as large as NEGLIGIBLE
         weight = ops.expand_dims(ops.cast(real, x.dtype), -1)
-        if self.mode == "mean":
+        if self.mode == "flatten":
+            pooled = ops.reshape(x * weight, (-1, x.shape[1] * x.shape[2]))
+        elif self.mode == "mean":
             pooled = ops.sum(x * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1.0)
         else:
             highest = ops.max(x + (1.0 - weight) * NEGLIGIBLE, axis=1)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from jetlens.config.models import ParticleTransformerOptions
-from jetlens.errors import ConfigError
 from jetlens.features.featurefile import FeatureMetadata
 from jetlens.models.blocks import Embedding, Inputs, SelfAttentionBlock, class_attention, head
-from jetlens.models.layers import PairFeatures, TokenOffset, Tokens
-
-PAIR_COLUMNS = ("delta_eta", "delta_phi", "log_pt")
+from jetlens.models.layers import TokenOffset, Tokens
+from jetlens.models.pairs import PairBias
 
 
 def build(options: ParticleTransformerOptions, metadata: FeatureMetadata) -> keras.Model:
@@ -31,15 +27,11 @@ def build(options: ParticleTransformerOptions, metadata: FeatureMetadata) -> ker
         SelfAttentionBlock("constituents", i, options.width, options.encoder, options.dropout)
         for i in range(options.encoder.layers)
     ]
-    pair_layers = [
-        keras.layers.Dense(units, activation="gelu", name=f"pair_embedding_{i}")
-        for i, units in enumerate(options.pair_embedding)
-    ]
-    pair_layers.append(keras.layers.Dense(options.encoder.heads, name="pair_bias"))
+    pair_bias = PairBias(options.pair_embedding, options.encoder.heads)
     all_tokens, all_real = [], []
     for name in options.streams:
         x, real = inputs.stream(name)
-        bias = _bias(name, inputs, pair_layers, metadata)
+        bias = pair_bias(name, inputs.inputs, metadata)
         x = embedding(x, name)
         for block in blocks:
             x = block(x, real, name, bias)
@@ -54,21 +46,3 @@ def build(options: ParticleTransformerOptions, metadata: FeatureMetadata) -> ker
     if options.use_event:
         vectors.append(inputs.event())
     return keras.Model(inputs.inputs, head(vectors, options), name="particle_transformer")
-
-
-def _bias(name: str, inputs: Inputs, layers: list[Any], metadata: FeatureMetadata) -> Any:
-    """Return the (B, H, T, T) bias of a stream's attention."""
-    features = metadata.streams[name].features
-    for column in PAIR_COLUMNS:
-        if column not in features:
-            raise ConfigError(
-                f"features.streams.{name}: particle_transformer needs the feature '{column}', found: "
-                f"{', '.join(features)}; add it"
-            )
-    columns = [features.index(column) for column in PAIR_COLUMNS]
-    pairs = PairFeatures(columns, dtype="float32", name=f"{name}_pairs")(
-        inputs.inputs[name], inputs.inputs[f"{name}_mask"]
-    )
-    for layer in layers:
-        pairs = layer(pairs)
-    return keras.layers.Permute((3, 1, 2), name=f"{name}_pair_bias")(pairs)

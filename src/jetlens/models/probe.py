@@ -9,7 +9,7 @@ the feature file (stream, ``<stream>_mask``, ``event``), of which those the mode
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -173,4 +173,4 @@ def _differentiator(
         gradient = jax.grad(lambda a: upper([a, *batch], training=False).sum())(activations)
         return activations, logits[:, 0], gradient
 
-    return with_function
+    return cast(Callable[[list[Any]], tuple[Any, Any, Any]], jax.jit(with_function))

@@ -17,8 +17,9 @@ def build(options: SelfAttentionOptions, metadata: FeatureMetadata) -> keras.Mod
         metadata: names the stream's features.
     """
     inputs = Inputs(metadata, options)
-    tokens, real = inputs.stream(options.stream)
-    tokens = Encoder(options.stream, options, options.encoder)(tokens, real, options.stream)
+    tokens, real = Encoder(options.stream, options, options.encoder, options.pair_embedding)(
+        inputs, options.stream
+    )
     vectors = [pool(tokens, real, [options.stream], options, options.pooling, options.stream)]
     if options.use_event:
         vectors.append(inputs.event())

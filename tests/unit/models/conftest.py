@@ -35,6 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "query": "jet1",
         "cross": BLOCK | {"layers": 2},
         "pooling": "max",
+        "pair_embedding": [5],
         **SMALL,
     },
     "concatenation": {

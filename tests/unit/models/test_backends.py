@@ -26,7 +26,7 @@ folder, kinds = sys.argv[1], sys.argv[2:]
 x = dict(np.load(f"{folder}/inputs.npz"))
 for kind in kinds:
     model = keras.saving.load_model(f"{folder}/{kind}.keras", compile=False)
-    found = {"logits": keras.ops.convert_to_numpy(model(model_inputs(model, x), training=False))[:, 0]}
+    found = {"logits": model.predict_on_batch(model_inputs(model, x))[:, 0]}
     for layer in token_layers(model).values():
         found[layer] = token_activations(model, layer, x)[2]
     np.savez(f"{folder}/{kind}.npz", **found)

@@ -27,7 +27,5 @@ def test_trees_are_no_network(events: FeatureSet) -> None:
 
 
 def test_pair_features_need_their_columns(events: FeatureSet) -> None:
-    with pytest.raises(
-        ConfigError, match=r"features\.streams\.objects: particle_transformer needs the feature 'delta_eta'"
-    ):
+    with pytest.raises(ConfigError, match=r"features\.streams\.objects: needs the feature 'delta_eta'"):
         build_model(options("particle_transformer", streams=["objects"]), events.metadata)
