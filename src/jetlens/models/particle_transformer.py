@@ -10,7 +10,7 @@ from jetlens.config.models import ParticleTransformerOptions
 from jetlens.errors import ConfigError
 from jetlens.features.featurefile import FeatureMetadata
 from jetlens.models.blocks import Embedding, Inputs, SelfAttentionBlock, class_attention, head
-from jetlens.models.layers import PairFeatures, TokenOffset, Tokens
+from jetlens.models.layers import Dense, PairFeatures, TokenOffset, Tokens
 
 PAIR_COLUMNS = ("delta_eta", "delta_phi", "log_pt")
 
@@ -32,10 +32,10 @@ def build(options: ParticleTransformerOptions, metadata: FeatureMetadata) -> ker
         for i in range(options.encoder.layers)
     ]
     pair_layers = [
-        keras.layers.Dense(units, activation="gelu", name=f"pair_embedding_{i}")
+        Dense(units, activation="gelu", name=f"pair_embedding_{i}")
         for i, units in enumerate(options.pair_embedding)
     ]
-    pair_layers.append(keras.layers.Dense(options.encoder.heads, name="pair_bias"))
+    pair_layers.append(Dense(options.encoder.heads, name="pair_bias"))
     all_tokens, all_real = [], []
     for name in options.streams:
         x, real = inputs.stream(name)
