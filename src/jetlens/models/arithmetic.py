@@ -31,6 +31,11 @@ def by_hand(dtype: Any) -> bool:
     return bool(keras.backend.backend() == "tensorflow" and dtype == "float32")
 
 
+def tensors(*variables: Any) -> list[Any]:
+    """Return the values of Keras' variables: a gradient by hand may not depend on variables themselves."""
+    return [tf.convert_to_tensor(variable) for variable in variables]
+
+
 def _with_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function that returns value and gradient function one that TensorFlow differentiates by the latter."""
 

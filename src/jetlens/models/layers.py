@@ -25,7 +25,7 @@ class Dense(keras.layers.Dense):  # type: ignore[misc]
         """Return activation(x W + b) for (…, n)."""
         if not (arithmetic.by_hand(self.compute_dtype) and self.use_bias):
             return super().call(inputs, training)
-        arguments = inputs, ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
+        arguments = inputs, *arithmetic.tensors(self.kernel, self.bias)
         if self.activation is keras.activations.gelu:
             return arithmetic.dense_gelu(*arguments)
         return self.activation(arithmetic.dense(*arguments))
@@ -39,7 +39,7 @@ class LayerNormalization(keras.layers.LayerNormalization):  # type: ignore[misc]
         """Normalise (…, D)."""
         if not arithmetic.by_hand(self.compute_dtype):
             return super().call(inputs)
-        gamma, beta = (ops.convert_to_tensor(v) for v in (self.gamma, self.beta))
+        gamma, beta = arithmetic.tensors(self.gamma, self.beta)
         return arithmetic.layer_norm(inputs, gamma, beta, self.epsilon)
 
 

@@ -50,8 +50,6 @@ def configure(backend: str = "tensorflow", threads: int = 1) -> None:
 
 
 def _configure_tensorflow(threads: int) -> None:
-    # oneDNN's kernels pay off for large matrices; those here have tens of columns, and starting one costs too much
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     import tensorflow as tf
 
     try:

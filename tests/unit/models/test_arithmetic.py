@@ -31,10 +31,14 @@ def slopes(function: Callable[..., Any], arguments: Sequence[Any]) -> list[Any]:
     return [value, *tape.gradient(total, arguments)]
 
 
-def compare(by_hand: Callable[..., Any], plain: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """Compare with known and, in a graph, with unknown sizes."""
+def compare(
+    by_hand: Callable[..., Any], plain: Callable[..., Any], arguments: Sequence[Any], weights: int = 0
+) -> None:
+    """Compare with known and, in a graph, with unknown sizes; the last arguments are weights, of known size."""
     expected = slopes(plain, arguments)
-    free = [tf.TensorSpec([None] * (len(a.shape) - 1) + [a.shape[-1]]) for a in arguments]
+    data = len(arguments) - weights
+    free = [tf.TensorSpec([None] * (len(a.shape) - 1) + [a.shape[-1]]) for a in arguments[:data]]
+    free += [tf.TensorSpec(a.shape) for a in arguments[data:]]
     graph = tf.function(lambda *a: by_hand(*a), input_signature=free)
     for found in (slopes(by_hand, arguments), slopes(graph, arguments)):
         for left, right in zip(found, expected, strict=True):
@@ -54,7 +58,7 @@ def test_dense(shape: tuple[int, ...], activation: str) -> None:
         return activate(arithmetic.dense(x, kernel, bias))
 
     arguments = draw(*shape), draw(3, WIDTH), draw(WIDTH)
-    compare(by_hand, lambda x, w, b: activate(keras.ops.matmul(x, w) + b), arguments)
+    compare(by_hand, lambda x, w, b: activate(keras.ops.matmul(x, w) + b), arguments, 2)
     layer.set_weights([a.numpy() for a in arguments[1:]])
     np.testing.assert_array_equal(layer(arguments[0]), by_hand(*arguments))
 
@@ -65,6 +69,7 @@ def test_layer_norm(shape: tuple[int, ...]) -> None:
         lambda x, gamma, beta: arithmetic.layer_norm(x, gamma, beta, 1e-5),
         lambda x, gamma, beta: keras.ops.layer_normalization(x, gamma, beta, epsilon=1e-5),
         [draw(*shape), draw(WIDTH), draw(WIDTH)],
+        weights=2,
     )
 
 
