@@ -13,6 +13,7 @@ from jetlens.training.optimizer import FlatAdamW, flat
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_steps_in_place_agree_with_the_formula(decay: float, momentum: float) -> None:
+    keras.utils.set_random_seed(1)
     layer = keras.layers.Dense(4)
     layer.build((None, 3))
     variables = layer.trainable_variables
@@ -27,7 +28,8 @@ def test_steps_in_place_agree_with_the_formula(decay: float, momentum: float) ->
         plain.learning_rate = rate
         weights = plain.stepped(weights, gradient)
         fused.step_in_place(in_place, gradient, tf.constant(rate))
-        np.testing.assert_allclose(in_place, weights, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(in_place, weights, rtol=1e-4, atol=1e-6)
         for left, right in zip(fused.variables, plain.variables, strict=True):
             if left.name != "learning_rate":
-                np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-8)
+                # the kernel takes 1 − β₂ in float32, which keeps five digits of it
+                np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
