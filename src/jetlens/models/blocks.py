@@ -16,6 +16,9 @@ from jetlens.models.layers import (
     AlwaysReal,
     ClassToken,
     CrossAttention,
+    Dense,
+    Dropout,
+    LayerNormalization,
     LayerScale,
     MaskedPooling,
     PiecewiseLinear,
@@ -82,10 +85,10 @@ class Embedding:
         """Make the layers."""
         self.name = name
         self.hidden = [
-            keras.layers.Dense(units, activation="gelu", name=f"{name}_embedding_{i}")
+            Dense(units, activation="gelu", name=f"{name}_embedding_{i}")
             for i, units in enumerate(options.embedding)
         ]
-        self.last = keras.layers.Dense(options.width, name=f"{name}_embedding_{len(options.embedding)}")
+        self.last = Dense(options.width, name=f"{name}_embedding_{len(options.embedding)}")
 
     def __call__(self, x: Tensor, stream: str) -> Tensor:
         """Embed (B, T, F) as (B, T, D)."""
@@ -105,13 +108,13 @@ class FeedForward:
     ) -> None:
         """Make the layers."""
         self.name = name
-        self.layers = [
-            keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_feed_forward_norm"),
-            keras.layers.Dense(hidden, activation="gelu", name=f"{name}_feed_forward_hidden"),
-            keras.layers.Dense(width, name=f"{name}_feed_forward"),
+        self.layers: list[keras.layers.Layer] = [
+            LayerNormalization(epsilon=1e-5, name=f"{name}_feed_forward_norm"),
+            Dense(hidden, activation="gelu", name=f"{name}_feed_forward_hidden"),
+            Dense(width, name=f"{name}_feed_forward"),
         ]
         if dropout:
-            self.layers.append(keras.layers.Dropout(dropout, name=f"{name}_feed_forward_dropout"))
+            self.layers.append(Dropout(dropout, name=f"{name}_feed_forward_dropout"))
         if layer_scale is not None:
             self.layers.append(LayerScale(layer_scale, name=f"{name}_feed_forward_scale"))
 
@@ -131,10 +134,10 @@ class SelfAttentionBlock:
         self.index = index
         self.heads = options.heads
         inner = _inner_width(width, options)
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm_{index}")
-        self.qkv = keras.layers.Dense(3 * inner, name=f"{name}_qkv_{index}")
-        self.projection = keras.layers.Dense(width, name=f"{name}_projection_{index}")
-        self.dropout = keras.layers.Dropout(dropout, name=f"{name}_dropout_{index}") if dropout else None
+        self.norm = LayerNormalization(epsilon=1e-5, name=f"{name}_norm_{index}")
+        self.qkv = Dense(3 * inner, name=f"{name}_qkv_{index}")
+        self.projection = Dense(width, name=f"{name}_projection_{index}")
+        self.dropout = Dropout(dropout, name=f"{name}_dropout_{index}") if dropout else None
         self.feed_forward = FeedForward(f"{name}_{index}", width, options.feed_forward, dropout)
 
     def __call__(self, x: Tensor, real: Tensor, stream: str, bias: Tensor = None) -> Tensor:
@@ -166,13 +169,13 @@ class CrossAttentionBlock:
         self.name = f"{name}_{index}"
         self.heads = options.heads
         inner = _inner_width(width, options)
-        self.norm_query = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{self.name}_query_norm")
-        self.norm_key = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{self.name}_key_norm")
-        self.q = keras.layers.Dense(inner, name=f"{self.name}_query")
-        self.kv = keras.layers.Dense(2 * inner, name=f"{self.name}_key_value")
-        self.after = [keras.layers.Dense(width, name=f"{self.name}_projection")]
+        self.norm_query = LayerNormalization(epsilon=1e-5, name=f"{self.name}_query_norm")
+        self.norm_key = LayerNormalization(epsilon=1e-5, name=f"{self.name}_key_norm")
+        self.q = Dense(inner, name=f"{self.name}_query")
+        self.kv = Dense(2 * inner, name=f"{self.name}_key_value")
+        self.after = [Dense(width, name=f"{self.name}_projection")]
         if dropout:
-            self.after.append(keras.layers.Dropout(dropout, name=f"{self.name}_dropout"))
+            self.after.append(Dropout(dropout, name=f"{self.name}_dropout"))
         if layer_scale is not None:
             self.after.append(LayerScale(layer_scale, name=f"{self.name}_scale"))
         self.feed_forward = FeedForward(self.name, width, options.feed_forward, dropout, layer_scale)
@@ -251,7 +254,7 @@ def class_attention(
         )
         keys = keras.layers.Concatenate(axis=1, name=f"{name}_{index}_keys")([token, x])
         token = block(token, keys, always, ["class"], streams, extra_keys=1)
-    token = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(token)
+    token = LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(token)
     return keras.layers.Flatten(name=f"{name}_vector")(token)
 
 
@@ -268,16 +271,16 @@ def pool(x: Tensor, real: Tensor, streams: list[str], options: TokenOptions, mod
         name: prefix of the layers' names.
     """
     if mode in ("mean", "max", "flatten"):
-        x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_pooling_norm")(x)
+        x = LayerNormalization(epsilon=1e-5, name=f"{name}_pooling_norm")(x)
         mode = "mean" if mode == "flatten" and x.shape[1] is None else mode
         return MaskedPooling(mode, name=f"{name}_pooling")(x, real)
     heads = _divisor(options.width)
     if mode == "class_attention":
         blocks = BlockOptions(layers=1, heads=heads, feed_forward=2 * options.width)
         return class_attention(x, real, streams, options, blocks, name=f"{name}_pooling")
-    x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_pooling_norm")(x)
+    x = LayerNormalization(epsilon=1e-5, name=f"{name}_pooling_norm")(x)
     query = ClassToken(name=f"{name}_pooling_query")(x)
-    kv = keras.layers.Dense(2 * options.width, name=f"{name}_pooling_key_value")(x)
+    kv = Dense(2 * options.width, name=f"{name}_pooling_key_value")(x)
     core = CrossAttention(heads, ["class"], streams, name=f"{name}_pooling_attention")
     return keras.layers.Flatten(name=f"{name}_pooling")(core(query, kv, real)[0])
 
@@ -286,11 +289,11 @@ def head(vectors: list[Tensor], options: HeadOptions) -> Tensor:
     """Join vectors (B, …) and classify: one logit (B, 1), the sigmoid left to the loss and to scoring."""
     x = vectors[0] if len(vectors) == 1 else keras.layers.Concatenate(name="joined")(vectors)
     for index, units in enumerate(options.head):
-        x = keras.layers.Dense(units, activation="gelu", name=f"head_{index}")(x)
+        x = Dense(units, activation="gelu", name=f"head_{index}")(x)
         if options.dropout:
-            x = keras.layers.Dropout(options.dropout, name=f"head_{index}_dropout")(x)
+            x = Dropout(options.dropout, name=f"head_{index}_dropout")(x)
     # computed in float32 even under mixed precision: the loss needs its digits
-    return keras.layers.Dense(1, dtype="float32", name="logit")(x)
+    return Dense(1, dtype="float32", name="logit")(x)
 
 
 def _inner_width(width: int, options: BlockOptions) -> int:

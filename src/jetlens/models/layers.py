@@ -11,10 +11,47 @@ from typing import Any
 import keras
 from keras import ops
 
-NEGLIGIBLE = -1.0e9
-"""Added to the scores of padded keys: their softmax is exactly zero wherever one key is real."""
+from jetlens.models import arithmetic
+from jetlens.models.arithmetic import NEGLIGIBLE
 
 register = keras.saving.register_keras_serializable(package="jetlens")
+
+
+@register
+class Dense(keras.layers.Dense):  # type: ignore[misc]
+    """Keras' dense layer, by :mod:`jetlens.models.arithmetic`."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return activation(x W + b) for (…, n)."""
+        if not (arithmetic.by_hand(self.compute_dtype) and self.use_bias):
+            return super().call(inputs, training)
+        arguments = inputs, *arithmetic.tensors(self.kernel, self.bias)
+        if self.activation is keras.activations.gelu:
+            return arithmetic.dense_gelu(*arguments)
+        return self.activation(arithmetic.dense(*arguments))
+
+
+@register
+class LayerNormalization(keras.layers.LayerNormalization):  # type: ignore[misc]
+    """Keras' layer normalisation over the last axis, by :mod:`jetlens.models.arithmetic`."""
+
+    def call(self, inputs: Any) -> Any:
+        """Normalise (…, D)."""
+        if not arithmetic.by_hand(self.compute_dtype):
+            return super().call(inputs)
+        gamma, beta = arithmetic.tensors(self.gamma, self.beta)
+        return arithmetic.layer_norm(inputs, gamma, beta, self.epsilon)
+
+
+@register
+class Dropout(keras.layers.Dropout):  # type: ignore[misc]
+    """Keras' dropout, by :mod:`jetlens.models.arithmetic`."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Drop channels of (…, D) at random."""
+        if not (training and self.rate > 0 and arithmetic.by_hand(self.compute_dtype)):
+            return super().call(inputs, training)
+        return arithmetic.dropout(inputs, self.rate, self.seed_generator.next())
 
 
 @register
@@ -259,6 +296,8 @@ class SelfAttention(_Attention):
 
     def call(self, qkv: Any, real: Any, bias: Any = None) -> tuple[Any, Any]:
         """Attend within (B, T, 3·H·d); see :meth:`attend`."""
+        if arithmetic.by_hand(self.compute_dtype):
+            return arithmetic.self_attend(qkv, real, self.heads, bias)
         q, k, v = ops.split(qkv, 3, axis=-1)
         return self.attend(q, k, v, real, bias)
 
@@ -274,6 +313,8 @@ class CrossAttention(_Attention):
 
     def call(self, q: Any, kv: Any, real: Any) -> tuple[Any, Any]:
         """Attend with (B, Tq, H·d) to (B, Tk, 2·H·d); see :meth:`attend`."""
+        if arithmetic.by_hand(self.compute_dtype):
+            return arithmetic.cross_attend(q, kv, real, self.heads)
         k, v = ops.split(kv, 2, axis=-1)
         return self.attend(q, k, v, real)
 

@@ -10,7 +10,7 @@ import keras
 from jetlens.config.consistency import PAIR_COLUMNS
 from jetlens.errors import ConfigError
 from jetlens.features.featurefile import FeatureMetadata
-from jetlens.models.layers import PairFeatures
+from jetlens.models.layers import Dense, PairFeatures
 
 
 class PairBias:
@@ -25,10 +25,10 @@ class PairBias:
     def __init__(self, hidden: Sequence[int], heads: int, prefix: str = "") -> None:
         """Make the layers."""
         self.layers = [
-            keras.layers.Dense(units, activation="gelu", name=f"{prefix}pair_embedding_{i}")
+            Dense(units, activation="gelu", name=f"{prefix}pair_embedding_{i}")
             for i, units in enumerate(hidden)
         ]
-        self.layers.append(keras.layers.Dense(heads, name=f"{prefix}pair_bias"))
+        self.layers.append(Dense(heads, name=f"{prefix}pair_bias"))
 
     def __call__(self, stream: str, inputs: Mapping[str, Any], metadata: FeatureMetadata) -> Any:
         """Return the (B, H, T, T) bias of a stream's attention, from the raw inputs by name.
@@ -49,4 +49,4 @@ class PairBias:
         )
         for layer in self.layers:
             pairs = layer(pairs)
-        return keras.layers.Permute((3, 1, 2), name=f"{stream}_pair_bias")(pairs)
+        return keras.layers.Permute((3, 1, 2), name=f"{stream}_attention_bias")(pairs)

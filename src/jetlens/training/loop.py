@@ -69,9 +69,9 @@ def fit(
         FileError: if the loss stops being finite; names epoch, batch and feature ranges.
     """
     optimizer = make_optimizer(model, config)
+    progress = checkpoint.restore(checkpoint_path, model, optimizer, fingerprint) or Progress()
     step = make_step(model, optimizer)
     predict = make_predict(model)
-    progress = checkpoint.restore(checkpoint_path, model, optimizer, fingerprint) or Progress()
     steps_per_epoch = math.ceil(len(training) / config.batch_size)
     while progress.epoch < config.epochs and progress.epoch - progress.best_epoch < config.patience:
         started = time.perf_counter()
@@ -79,19 +79,18 @@ def fit(
         total = 0.0
         for number, raw in enumerate(training.batches(config.batch_size, rng)):
             batch = _prepared(raw, training, config, rng)
-            optimizer.learning_rate = learning_rate(config, progress.steps, steps_per_epoch)
-            loss = step(batch)
+            rate = learning_rate(config, progress.steps, steps_per_epoch)
+            loss = step(batch, rate)
             if not math.isfinite(loss):
                 raise FileError(_explain(loss, progress.epoch + 1, number + 1, batch))
             total += loss * len(batch)
             progress.steps += 1
             reporter.batch(progress.epoch + 1, number + 1, steps_per_epoch, loss)
+        step.finish()
         trained = time.perf_counter() - started
         trainable = _swap_in_average(model, optimizer)
         result = evaluate(predict, validation)
-        _record(
-            progress, result, total / len(training), float(optimizer.learning_rate), len(training) / trained
-        )
+        _record(progress, result, total / len(training), rate, len(training) / trained)
         if result.loss < progress.best_loss:
             progress.best_loss, progress.best_epoch = result.loss, progress.epoch
             progress.best_weights = model.get_weights()

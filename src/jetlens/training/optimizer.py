@@ -64,26 +64,63 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Take one step; ``grads`` in the order of the variables, None where one has no influence."""
         variables = trainable_variables or self._trainable_variables
         self.build(variables)
-        gradient = _flat(
+        gradient = flat(
             [ops.zeros(v.shape) if g is None else g for g, v in zip(grads, variables, strict=True)]
         )
-        if self.loss_scale_factor is not None:
-            gradient = gradient / self.loss_scale_factor
-            gradient = ops.where(ops.all(ops.isfinite(gradient)), gradient, ops.zeros_like(gradient))
-        norm = ops.sqrt(ops.sum(gradient * gradient))
-        gradient = gradient * (self.clip / ops.maximum(norm, self.clip))
+        self.fill(variables, self.stepped(flat(variables), gradient))
+
+    def stepped(self, weights: Any, gradient: Any) -> Any:
+        """Return the weights after a step, and update moments and average: flat weights, flat gradient."""
+        gradient = self._clipped(gradient)
         self.iterations.assign(self.iterations + 1)
         step = ops.cast(self.iterations, "float32")
+        rate = ops.cast(self.learning_rate, "float32")
         first = self.first * self.BETA_1 + gradient * (1.0 - self.BETA_1)
         second = self.second * self.BETA_2 + gradient * gradient * (1.0 - self.BETA_2)
         self.first.assign(first)
         self.second.assign(second)
         first = first / (1.0 - self.BETA_1**step)
         second = second / (1.0 - self.BETA_2**step)
-        weights = _flat(variables)
-        change = first / (ops.sqrt(second) + self.EPSILON) + self.decay * self._decayed * weights
-        weights = weights - ops.cast(self.learning_rate, "float32") * change
-        self._fill(variables, weights)
+        change = first / (ops.sqrt(second) + self.EPSILON) + self.decay * ops.convert_to_tensor(self._decayed) * weights
+        weights = weights - rate * change
+        self._remember(weights, step)
+        return weights
+
+    def step_in_place(self, weights: Any, gradient: Any, rate: Any) -> None:
+        """Do on a TensorFlow variable what :meth:`stepped` does, by TensorFlow's fused kernel for Adam.
+
+        The kernel divides m by √v + ε, Adam m / (1 − β₁ᵗ) by √(v / (1 − β₂ᵗ)) + ε: with the ε below both are the same.
+        """
+        import tensorflow as tf
+
+        gradient = self._clipped(gradient)
+        self.iterations.assign(self.iterations + 1)
+        step = ops.cast(self.iterations, "float32")
+        powers = self.BETA_1**step, self.BETA_2**step
+        if self.decay:
+            weights.assign(weights * (1.0 - (rate * self.decay) * self._decayed))
+        tf.raw_ops.ResourceApplyAdam(
+            var=weights.handle,
+            m=self.first.value.handle,
+            v=self.second.value.handle,
+            beta1_power=powers[0],
+            beta2_power=powers[1],
+            lr=rate,
+            beta1=self.BETA_1,
+            beta2=self.BETA_2,
+            epsilon=self.EPSILON * tf.sqrt(1.0 - powers[1]),
+            grad=gradient,
+        )
+        self._remember(weights, step)
+
+    def _clipped(self, gradient: Any) -> Any:
+        if self.loss_scale_factor is not None:
+            gradient = gradient / self.loss_scale_factor
+            gradient = ops.where(ops.all(ops.isfinite(gradient)), gradient, ops.zeros_like(gradient))
+        norm = ops.sqrt(ops.sum(gradient * gradient))
+        return gradient * (self.clip / ops.maximum(norm, self.clip))
+
+    def _remember(self, weights: Any, step: Any) -> None:
         if self.average is not None:
             # a shorter memory in the first steps, so that the random start is soon forgotten
             memory = ops.minimum(self.momentum, (1.0 + step) / (10.0 + step))
@@ -91,13 +128,21 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def use_average(self, variables: list[Any]) -> None:
         """Put the moving average in the weights' place."""
-        self._fill(variables, ops.convert_to_tensor(self.average))
+        self.fill(variables, ops.convert_to_tensor(self.average))
 
-    def _fill(self, variables: list[Any], flat: Any) -> None:
-        parts = ops.split(flat, np.cumsum(self._sizes)[:-1].tolist())
-        for variable, part in zip(variables, parts, strict=True):
-            variable.assign(ops.cast(ops.reshape(part, variable.shape), variable.dtype))
+    def parts(self, variables: list[Any], vector: Any) -> list[Any]:
+        """Return a flat vector cut into the shapes and types of the variables."""
+        parts = ops.split(vector, np.cumsum(self._sizes)[:-1].tolist())
+        return [
+            ops.cast(ops.reshape(part, v.shape), v.dtype) for v, part in zip(variables, parts, strict=True)
+        ]
+
+    def fill(self, variables: list[Any], vector: Any) -> None:
+        """Put a flat vector in the weights' place."""
+        for variable, part in zip(variables, self.parts(variables, vector), strict=True):
+            variable.assign(part)
 
 
-def _flat(tensors: list[Any]) -> Any:
+def flat(tensors: list[Any]) -> Any:
+    """Return tensors joined to one vector in float32."""
     return ops.concatenate([ops.reshape(ops.cast(t, "float32"), (-1,)) for t in tensors])

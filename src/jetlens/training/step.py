@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -11,8 +11,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from jetlens.training.data import Arrays, Batch
+from jetlens.training.optimizer import FlatAdamW, flat
 
-Step = Callable[[Batch], float]
 Predict = Callable[[Arrays], NDArray[np.float32]]
 
 
@@ -24,34 +24,25 @@ def weighted_loss(label: Any, logit: Any, weight: Any) -> Any:
     return ops.mean(weight * (ops.softplus(logit) - label * logit))
 
 
-def make_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
-    """Return a function that takes one gradient step on a batch and returns its loss before the step.
+class Step(Protocol):
+    """Takes gradient steps on a model."""
+
+    def __call__(self, batch: Batch, rate: float) -> float:
+        """Take one step with a learning rate; return the batch's loss before it."""
+
+    def finish(self) -> None:
+        """Bring the model's weights up to date: after a step they may lag behind."""
+
+
+def make_step(model: keras.Model, optimizer: FlatAdamW) -> Step:
+    """Return what takes gradient steps from the weights that the model has now.
 
     TensorFlow: one graph for every batch shape, traced once. JAX and PyTorch: through Keras' own trainer, which on JAX
     shares the batch among devices where a distribution is set.
     """
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_step(model, optimizer)
-
-    def loss(target: Any, logit: Any) -> Any:
-        return weighted_loss(target[:, 0], logit[:, 0], target[:, 1])
-
-    # the optimiser scales the loss by itself where that is called for
-    model.compile(optimizer=optimizer, loss=loss, jit_compile="auto", auto_scale_loss=False)
-
-    def step(batch: Batch) -> float:
-        inputs = _inputs(model, batch.inputs)
-        target = np.stack([batch.label, batch.weight], axis=1)
-        if keras.backend.backend() == "jax":
-            inputs = rounded(inputs, _free(model))
-            number = len(next(iter(inputs.values())))
-            target = _lengthened(target, number)
-            target[len(batch) :, 1] = 0.0
-            target[:, 1] *= number / len(batch)  # the mean is over the events that are there
-        model.reset_metrics()
-        return float(model.train_on_batch(inputs, target))
-
-    return step
+        return _TensorFlowStep(model, optimizer)
+    return _KerasStep(model, optimizer)
 
 
 def make_predict(model: keras.Model) -> Predict:
@@ -113,23 +104,83 @@ def _free(model: keras.Model) -> list[str]:
     return [t.name for t in model.inputs if len(t.shape) > 1 and t.shape[1] is None]
 
 
-def _tensorflow_step(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
-    import tensorflow as tf
+class _KerasStep:
+    def __init__(self, model: keras.Model, optimizer: FlatAdamW) -> None:
+        self.model = model
+        self.optimizer = optimizer
 
-    inputs = {t.name: tf.TensorSpec(t.shape, t.dtype) for t in model.inputs}
-    vector = tf.TensorSpec((None,), "float32")
-    variables = model.trainable_variables
+        def loss(target: Any, logit: Any) -> Any:
+            return weighted_loss(target[:, 0], logit[:, 0], target[:, 1])
 
-    @tf.function(input_signature=[inputs, vector, vector], autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
-    def graph(x: Any, label: Any, weight: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = weighted_loss(label, model(x, training=True)[:, 0], weight)
-            scaled = optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, [v.value for v in variables])
-        optimizer.apply(gradients, variables)
-        return loss
+        # the optimiser scales the loss by itself where that is called for
+        model.compile(optimizer=optimizer, loss=loss, jit_compile="auto", auto_scale_loss=False)
 
-    return lambda batch: float(graph(_inputs(model, batch.inputs), batch.label, batch.weight))
+    def __call__(self, batch: Batch, rate: float) -> float:
+        self.optimizer.learning_rate = rate
+        inputs = _inputs(self.model, batch.inputs)
+        target = np.stack([batch.label, batch.weight], axis=1)
+        if keras.backend.backend() == "jax":
+            inputs = rounded(inputs, _free(self.model))
+            number = len(next(iter(inputs.values())))
+            target = _lengthened(target, number)
+            target[len(batch) :, 1] = 0.0
+            target[:, 1] *= number / len(batch)  # the mean is over the events that are there
+        self.model.reset_metrics()
+        return float(self.model.train_on_batch(inputs, target))
+
+    def finish(self) -> None:
+        """Do nothing: the trainer writes to the model's own variables."""
+
+
+class _TensorFlowStep:
+    """One graph of forward pass, gradient and update, in which all weights are one vector.
+
+    Reading and writing a hundred small variables takes longer than the arithmetic on them. So the vector is what is
+    trained, and the model's own variables lag behind until :meth:`finish`.
+    """
+
+    def __init__(self, model: keras.Model, optimizer: FlatAdamW) -> None:
+        import tensorflow as tf
+
+        self.model = model
+        self.optimizer = optimizer
+        variables = model.trainable_variables
+        self.weights = tf.Variable(flat(variables), trainable=False)
+        names = [t.name for t in model.inputs]
+        vector = tf.TensorSpec((None,), "float32")
+        signature = [tf.TensorSpec(t.shape, t.dtype) for t in model.inputs]
+        signature += [vector, vector, tf.TensorSpec((), "float32")]
+
+        @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
+        def graph(*arguments: Any) -> Any:
+            *inputs, label, weight, rate = arguments
+            x = dict(zip(names, inputs, strict=True))
+            weights = self.weights.read_value()
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                parts = optimizer.parts(variables, weights)
+                with keras.StatelessScope(list(zip(variables, parts, strict=True))) as scope:
+                    loss = weighted_loss(label, model(x, training=True)[:, 0], weight)
+                    scaled = optimizer.scale_loss(loss)
+            for variable in model.non_trainable_variables:  # such as counters of random numbers
+                value = scope.get_current_value(variable)
+                if value is not None:
+                    variable.assign(value)
+            optimizer.step_in_place(self.weights, tape.gradient(scaled, weights), rate)
+            return loss
+
+        self._names = names
+        self._constant = tf.constant
+        self._graph = graph.get_concrete_function()
+
+    def __call__(self, batch: Batch, rate: float) -> float:
+        arrays = [batch.inputs[name] for name in self._names]
+        # called with tensors alone, a concrete function need not look for the right one
+        tensors = [self._constant(array) for array in (*arrays, batch.label, batch.weight, np.float32(rate))]
+        return float(self._graph(*tensors))
+
+    def finish(self) -> None:
+        self.optimizer.fill(self.model.trainable_variables, self.weights)
 
 
 def _inputs(model: keras.Model, inputs: Arrays) -> Arrays:

@@ -27,5 +27,8 @@ def test_trees_are_no_network(events: FeatureSet) -> None:
 
 
 def test_pair_features_need_their_columns(events: FeatureSet) -> None:
-    with pytest.raises(ConfigError, match=r"features\.streams\.objects: needs the feature 'delta_eta'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"features\.streams\.objects: attention biased by pairs needs the feature 'delta_eta'",
+    ):
         build_model(options("particle_transformer", streams=["objects"]), events.metadata)
