@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.training import runtime
-from reference_data import REFERENCE, reference_features
+from reference_data import REFERENCE, Columns, masses_and_cones, reference_features, substructure
 
 PUBLISHED = {"layers": 3, "heads": 5, "head_width": 8, "feed_forward": 64}
 THROUGHPUT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -152,71 +153,130 @@ QUALITY: tuple[dict[str, Any], dict[str, Any]] = (
         "learning_rate": 0.003,
         "ema": 0.995,
         "weight_decay": 0.05,
+        "augmentation": ["rotate_constituents", "mirror_eta"],
     },
 )
-TREES = {"kind": "gradient_boosting", "streams": ["jet1"], "iterations": 600, "min_leaf": 20}
+SUMS_TREES = {"kind": "gradient_boosting", "streams": ["jet1"], "iterations": 600, "min_leaf": 20}
+TREES = {
+    **SUMS_TREES,
+    "iterations": 800,
+    "learning_rate": 0.04,
+    "leaves": 10,
+    "column_share": 0.15,
+}
+MEMBERS = {"network": 2, "trees": 3}
+"""Trainings that are averaged: each with a seed and with validation folds of its own, out of the training part."""
+
+BASELINE = "gradient_boosting, sums"
 
 
 def quality(seeds: list[int]) -> None:
-    """Print test AUC of networks and of gradient boosting, each seed its own split, and their mean."""
+    """Print test AUC of networks and of gradient boosting, each seed its own split, and what they gain on it."""
     from jetlens.training.metrics import weighted_auc
 
     table: dict[str, list[float]] = {}
     for seed in seeds:
-        with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-            sums, masses = (
-                reference_features(Path(first), seed),
-                reference_features(Path(second), seed, masses=True),
-            )
-            label, plain = _trees(sums, seed)
-            trees = _trees(masses, seed)[1]
-            started = time.process_time()
-            network = _network(masses, seed)
-            spent = time.process_time() - started
-        logits = {
-            "gradient_boosting, sums": plain,
-            "gradient_boosting, sums + masses": trees,
-            "particle_transformer, sums + masses": network,
-            "mean of the two with masses": 0.5 * (trees + network),
-        }
+        label, logits = _compared(seed)
+        reference = logits[BASELINE]
         for name, logit in logits.items():
             table.setdefault(name, []).append(weighted_auc(logit, label, np.ones(len(label))))
-            print(f"seed {seed}  {name}  AUC {table[name][-1]:.5f}", flush=True)
-        print(f"seed {seed}  the network took {spent:.0f} s CPU", flush=True)
+            gain, error = _gain(logit, reference, label, seed)
+            print(
+                f"seed {seed}  {name}  AUC {table[name][-1]:.5f}  gain {gain:+.5f} ± {error:.5f}", flush=True
+            )
     for name, aucs in table.items():
-        spread = np.std(aucs, ddof=1) if len(aucs) > 1 else 0.0
-        print(f"{name}  AUC {np.mean(aucs):.5f} ± {spread:.5f} over {len(aucs)} seeds")
+        gains = np.subtract(aucs, table[BASELINE])
+        spreads = [np.std(x, ddof=1) if len(seeds) > 1 else 0.0 for x in (aucs, gains)]
+        print(
+            f"{name}  AUC {np.mean(aucs):.5f} ± {spreads[0]:.5f}  gain {gains.mean():+.5f} ± {spreads[1]:.5f} "
+            f"over {len(seeds)} seeds"
+        )
 
 
-def _network(files: list[Path], seed: int) -> NDArray[np.float64]:
+def _compared(seed: int) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
+    """Train everything on the split of ``seed``; return labels and logits of the test events."""
+    with contextlib.ExitStack() as stack:
+
+        def features(*more: Columns) -> list[Path]:
+            return reference_features(Path(stack.enter_context(tempfile.TemporaryDirectory())), seed, more)
+
+        sums, masses = features(), features(masses_and_cones)
+        rich = features(masses_and_cones, substructure)
+        marks = [time.process_time()]
+        label, plain = _trees(sums, SUMS_TREES, seed, 0, leading=8)
+        marks.append(time.process_time())
+        trees = [_trees(rich, TREES, seed, member, leading=0)[1] for member in range(MEMBERS["trees"])]
+        marks.append(time.process_time())
+        networks = [_network(masses, seed, member) for member in range(MEMBERS["network"])]
+        marks.append(time.process_time())
+    took = ", ".join(f"{t:.0f} s" for t in np.diff(marks))
+    print(f"seed {seed}  CPU time of boosting on sums, of trees, of networks: {took}", flush=True)
+    tree, network = np.mean(trees, axis=0), np.mean(networks, axis=0)
+    return label, {
+        BASELINE: plain,
+        "gradient_boosting": trees[0],
+        f"{len(trees)} gradient_boosting": tree,
+        "particle_transformer": networks[0],
+        f"{len(networks)} particle_transformer": network,
+        "networks and trees": 0.5 * (tree + network),
+    }
+
+
+def _gain(
+    logit: NDArray[Any], reference: NDArray[Any], label: NDArray[Any], seed: int, draws: int = 200
+) -> tuple[float, float]:
+    """Return the difference of two AUCs on the same events, and its error from a paired bootstrap."""
+    from jetlens.training.metrics import weighted_auc
+
+    def difference(index: NDArray[Any]) -> float:
+        weight = np.ones(len(index))
+        return weighted_auc(logit[index], label[index], weight) - weighted_auc(
+            reference[index], label[index], weight
+        )
+
+    rng = np.random.default_rng(seed)
+    drawn = [difference(rng.integers(0, len(label), len(label))) for _ in range(draws)]
+    return difference(np.arange(len(label))), float(np.std(drawn, ddof=1))
+
+
+def _folds(member: int) -> tuple[list[int], list[int]]:
+    """Return validation and test folds of a member of an ensemble."""
+    return [4 + member], [0, 1, 2, 3]
+
+
+def _network(files: list[Path], seed: int, member: int) -> NDArray[np.float64]:
     """Train a network; return the logits of the test events, in the order of the files."""
     from jetlens.training.data import Dataset
     from jetlens.training.step import make_predict
 
     options, settings = _options(QUALITY[0]), QUALITY[1]
-    model = fit_once(files, options, settings, seed)[2]
+    model = fit_once(files, options, settings, 100 * member + seed, _folds(member))[2]
     predict = make_predict(model)
     parts = [predict(batch.inputs) for batch in Dataset(files, ["jet1"], "test").batches(512)]
     return np.concatenate(parts).astype(np.float64)
 
 
-def _trees(files: list[Path], seed: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return labels and boosting's logits of the test events, from the event vector and eight constituents."""
+def _trees(
+    files: list[Path], content: dict[str, Any], seed: int, member: int, leading: int
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return labels and boosting's logits of the test events, from the event vector and the leading constituents."""
     from jetlens.training import boosting
     from jetlens.training.data import Dataset
 
-    options = _options(TREES)
-    sets = (Dataset(files, ["jet1"], role) for role in ("training", "validation", "test"))
-    training, validation, test = (_leading(boosting.whole(data)) for data in sets)
-    grown = boosting.grow(training, validation, options, seed, 1)[1]
+    options = _options(content)
+    sets = (
+        Dataset(files, ["jet1"], role, folds=_folds(member)) for role in ("training", "validation", "test")
+    )
+    training, validation, test = (_leading(boosting.whole(data), leading) for data in sets)
+    grown = boosting.grow(training, validation, options, 100 * member + seed, 1)[1]
     return test.label, grown.predict(boosting.columns(test.inputs, options))
 
 
-def _leading(batch: Any) -> Any:
-    """Keep the eight leading constituents as columns for the trees."""
+def _leading(batch: Any, number: int) -> Any:
+    """Keep the leading constituents as columns for the trees."""
     from jetlens.training.data import Batch
 
-    cut = {k: v[:, :8] if k.startswith("jet1") else v for k, v in batch.inputs.items()}
+    cut = {k: v[:, :number] if k.startswith("jet1") else v for k, v in batch.inputs.items()}
     return Batch(cut, batch.label, batch.weight)
 
 
