@@ -383,7 +383,8 @@ class PairFeatures(keras.layers.Layer):  # type: ignore[misc]
         softer = ops.minimum(log_pt[:, :, None], log_pt[:, None, :])
         harder = ops.maximum(log_pt[:, :, None], log_pt[:, None, :])
         log_z = -ops.log1p(ops.exp(harder - softer))
-        angle = ops.maximum(2.0 * (ops.cosh(delta_eta) - ops.cos(delta_phi)), self.FLOOR)
+        # 2 (cosh Δη − cos Δφ), written so that nothing cancels between close constituents
+        angle = 4.0 * (ops.sinh(0.5 * delta_eta) ** 2 + ops.sin(0.5 * delta_phi) ** 2) + self.FLOOR
         pairs = ops.stack(
             [ops.log(delta_r), softer + ops.log(delta_r), log_z, softer + harder + ops.log(angle)], axis=-1
         )

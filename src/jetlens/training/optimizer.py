@@ -81,7 +81,10 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
         self.second.assign(second)
         first = first / (1.0 - self.BETA_1**step)
         second = second / (1.0 - self.BETA_2**step)
-        change = first / (ops.sqrt(second) + self.EPSILON) + self.decay * ops.convert_to_tensor(self._decayed) * weights
+        change = (
+            first / (ops.sqrt(second) + self.EPSILON)
+            + self.decay * ops.convert_to_tensor(self._decayed) * weights
+        )
         weights = weights - rate * change
         self._remember(weights, step)
         return weights
