@@ -287,12 +287,13 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["throughput", "quality"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax", "torch"])
     parser.add_argument("--core", type=int, default=0, help="core to be pinned to")
     arguments = parser.parse_args()
     if not REFERENCE.is_dir():
         sys.exit(f"{REFERENCE}: the reference data are not here; nothing is measured")
     os.sched_setaffinity(0, {arguments.core})
-    runtime.configure("tensorflow", 1)
+    runtime.configure(arguments.backend, 1)
     {"throughput": throughput, "quality": quality}[arguments.what](arguments.seeds)
 
 

@@ -1,4 +1,4 @@
-"""Rule ``figure_scores``: a variant's output on the test events, per process."""
+"""Rule ``figure_scores``: a variant's output on the test events and the application samples, per process."""
 
 from pathlib import Path
 
@@ -8,4 +8,13 @@ from _stage import stage
 with stage(snakemake):
     from jetlens.figures.scores import draw_scores
 
-    draw_scores(Path(snakemake.input[0]).parent, variant=snakemake.wildcards.variant, **drawing(snakemake))
+    applications: dict[str, list[Path]] = {}
+    for sample, files in snakemake.params.applied.items():
+        process = snakemake.params.processes[sample]
+        applications.setdefault(process, []).extend(Path(file) for file in files)
+    draw_scores(
+        Path(snakemake.input.scores).parent,
+        variant=snakemake.wildcards.variant,
+        applications=applications,
+        **drawing(snakemake),
+    )

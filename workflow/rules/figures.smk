@@ -173,7 +173,8 @@ rule figure_rejection:
 
 rule figure_scores:
     input:
-        f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+        scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+        applied=lambda wildcards: sum(applied()[wildcards.variant].values(), []),
     output:
         csv=f"{RESULTS}/figures/scores/{{variant}}.csv",
         figure=drawn(
@@ -192,6 +193,8 @@ rule figure_scores:
         runtime=10,
     params:
         figures=figure_style,
+        applied=lambda wildcards: applied()[wildcards.variant],
+        processes={name: sample.process for name, sample in applications.items()},
     message:
         "Figure: output of {wildcards.variant}"
     script:

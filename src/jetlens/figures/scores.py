@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
-from jetlens.evaluation.scores import read_scores
+from jetlens.evaluation.application import read_application
+from jetlens.evaluation.scores import Scores, read_scores
 from jetlens.figures.style import (
+    LINE_STYLES,
     SIGNAL_COLOUR,
     background_colour,
     header,
@@ -30,6 +34,7 @@ def draw_scores(
     *,
     variant: str,
     figures: FiguresConfig,
+    applications: Mapping[str, Sequence[Path]] | None = None,
     bins: int = 25,
 ) -> None:
     """Draw the output of the ensemble on the test events, each process normalised to one.
@@ -43,50 +48,74 @@ def draw_scores(
         csv: the numbers drawn.
         variant: name of the variant, for the axis.
         figures: the look.
+        applications: by name of the process, the score files of application samples, drawn dashed.
         bins: number of bins.
 
     Raises:
         FileError: if the scores cannot be read or an output has another suffix.
     """
     scores = read_scores(evaluation / "scores.npz")
-    output = 1 / (1 + np.exp(-np.clip(scores.ensemble, -700, 700)))
     edges = np.linspace(0, 1, bins + 1)
-    process = scores.process_names[scores.sample]
-    signal_first = sorted(
-        dict.fromkeys(scores.process_names.tolist()), key=lambda name: -scores.label[process == name].max()
-    )
+    drawn = _test_processes(scores) + [
+        _Process(name, np.exp(-np.logaddexp(0, -events["logit"])), events["weight"], label=None)
+        for name, events in ((name, read_application(files)) for name, files in (applications or {}).items())
+    ]
     columns: dict[str, NDArray[np.float64]] = {"low": edges[:-1], "high": edges[1:]}
     with look(figures):
         figure = Figure(figsize=(5.6, 4.6))
         axes = figure.add_subplot()
         axes.set_yscale("log")
-        backgrounds = 0
+        styles = _styles(drawn)
         top, bottom = 0.0, 1.0
-        for name in signal_first:
-            chosen = process == name
-            signal = bool(scores.label[chosen].max())
-            colour = SIGNAL_COLOUR if signal else background_colour(backgrounds)
-            backgrounds += not signal
-            share, error = _normalised(output[chosen], scores.weight[chosen], edges)
-            axes.stairs(share, edges, color=colour, fill=signal, alpha=0.25 if signal else 1.0, linewidth=1.5)
-            axes.stairs(share, edges, color=colour, linewidth=1.5, label=f"{pretty(name)} ({chosen.sum()})")
+        for process, style in zip(drawn, styles, strict=True):
+            share, error = _normalised(process.output, process.weight, edges)
+            if process.label == 1:
+                axes.stairs(share, edges, color=style["color"], fill=True, alpha=0.25)
+            axes.stairs(share, edges, label=f"{pretty(process.name)} ({len(process.output)})", **style)
             shown = share > 0
-            axes.errorbar(
-                ((edges[1:] + edges[:-1]) / 2)[shown],
-                share[shown],
-                error[shown],
-                color=colour,
-                linestyle="none",
-            )
-            columns[f"{name}"], columns[f"{name} error"] = share, error
-            top, bottom = max(top, float(share.max())), min(bottom, float(share[shown].min()))
+            centres = ((edges[1:] + edges[:-1]) / 2)[shown]
+            axes.errorbar(centres, share[shown], error[shown], color=style["color"], linestyle="none")
+            columns[process.name], columns[f"{process.name} error"] = share, error
+            top, bottom = max(top, float(share.max())), min(bottom, float(share[shown].min(initial=1.0)))
         axes.set(xlim=(0, 1), ylim=(bottom / 2, 1), xlabel=f"Output of {variant.replace('_', ' ')}")
         axes.set_ylabel(f"Share of events / {edges[1]:g}")
-        headroom(axes, top * 1.3, 0.06 * (len(signal_first) + 1))
+        headroom(axes, top * 1.3, 0.06 * (len(drawn) + 1))
         axes.legend(loc="upper center", ncols=1, title="process (test events)")
         header(axes, figures)
         save(figure, outputs)
     write_table(csv, columns)
+
+
+@dataclass(frozen=True)
+class _Process:
+    """Events to draw: output (N,), weight (N,), label 1 or 0, None for an application sample."""
+
+    name: str
+    output: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    label: int | None
+
+
+def _test_processes(scores: Scores) -> list[_Process]:
+    """Return the processes of the test events, signals first."""
+    output = np.exp(-np.logaddexp(0, -scores.ensemble))
+    of_event = scores.process_names[scores.sample]
+    processes = []
+    for name in dict.fromkeys(scores.process_names.tolist()):
+        own = of_event == name
+        processes.append(_Process(name, output[own], scores.weight[own], int(scores.label[own].max())))
+    return sorted(processes, key=lambda process: -(process.label or 0))
+
+
+def _styles(processes: Sequence[_Process]) -> list[dict[str, Any]]:
+    styles = []
+    for number, process in enumerate(processes):
+        before = [other.label for other in processes[:number]].count(process.label)
+        if process.label is None:
+            styles.append({"color": "black", "linestyle": LINE_STYLES[1 + before % (len(LINE_STYLES) - 1)]})
+        else:
+            styles.append({"color": SIGNAL_COLOUR if process.label else background_colour(before)})
+    return [{"linewidth": 1.5, **style} for style in styles]
 
 
 def _normalised(
