@@ -58,7 +58,8 @@ def check(
         files = sum(len(sample.files) for sample in samples.values())
         OUT.print(
             f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files, "
-            f"variants {', '.join(analysis.training.variants)}"
+            f"variants {', '.join(analysis.training.variants)}",
+            soft_wrap=True,
         )
 
 

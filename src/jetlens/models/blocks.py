@@ -12,17 +12,16 @@ import keras
 
 from jetlens.config.models import BlockOptions, HeadOptions, TokenOptions
 from jetlens.features.featurefile import FeatureMetadata
+from jetlens.models.attention import CrossAttention, SelfAttention
 from jetlens.models.layers import (
     AlwaysReal,
     ClassToken,
-    CrossAttention,
     Dense,
     Dropout,
     LayerNormalization,
     LayerScale,
     MaskedPooling,
     PiecewiseLinear,
-    SelfAttention,
     Standardisation,
     TokenOffset,
     Tokens,

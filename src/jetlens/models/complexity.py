@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from jetlens.models.layers import CrossAttention, SelfAttention
+from jetlens.models.attention import CrossAttention, SelfAttention
 
 
 def flops_per_event(model: keras.Model, tokens: Mapping[str, int]) -> int:

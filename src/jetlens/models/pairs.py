@@ -10,7 +10,8 @@ import keras
 from jetlens.config.consistency import PAIR_COLUMNS
 from jetlens.errors import ConfigError
 from jetlens.features.featurefile import FeatureMetadata
-from jetlens.models.layers import Dense, PairFeatures
+from jetlens.models.attention import PairFeatures
+from jetlens.models.layers import Dense
 
 
 class PairBias:

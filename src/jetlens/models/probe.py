@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import did_you_mean
-from jetlens.models.layers import CrossAttention, SelfAttention, Tokens
+from jetlens.models.attention import CrossAttention, SelfAttention
+from jetlens.models.layers import Tokens
 
 Arrays = Mapping[str, NDArray[Any]]
 Float = NDArray[np.float32]

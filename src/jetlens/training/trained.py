@@ -127,7 +127,7 @@ def load_model(directory: str | os.PathLike[str], threads: int = 1) -> TrainedNe
     runtime.configure_default(str(manifest["backend"]), threads)
     import keras
 
-    import jetlens.models.layers  # noqa: F401  (registers the layers that the file names)
+    import jetlens.models.registry  # noqa: F401  (registers the layers that the file names)
 
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -21,7 +21,7 @@ DIFFERENTIATED = "cross_attention_three_stream"
 SCRIPT = """
 import sys
 import keras, numpy as np
-import jetlens.models.layers
+import jetlens.models.registry
 from jetlens.models.probe import model_inputs, token_activations, token_layers
 folder, differentiated, *kinds = sys.argv[1:]
 x = dict(np.load(f"{folder}/inputs.npz"))
