@@ -27,7 +27,11 @@ SUMMARY_COLUMNS = (
     "rejection_50",
     "rejection_70",
     "training_seconds",
+    "rejection_30_error",
+    "rejection_50_error",
+    "rejection_70_error",
 )
+POINTS = ("0.3", "0.5", "0.7")
 COMPARISON_COLUMNS = (
     "first",
     "second",
@@ -44,7 +48,8 @@ def summarise(evaluation_dirs: Sequence[Path], output_csv: Path) -> None:
 
     ``auc`` is the mean over seeds, ``auc_spread`` the standard deviation over seeds (empty with one seed),
     ``auc_low``/``auc_high`` the 68 % bootstrap interval over test events. A rejection is written ``>x``
-    where no background event passes and x is the lower limit at 95 % confidence.
+    where no background event passes and x is the lower limit at 95 % confidence; its error is then empty. Errors of
+    rejections are statistical, from the test events.
 
     Raises:
         FileError: if a folder holds no ``metrics.json``.
@@ -61,8 +66,9 @@ def summarise(evaluation_dirs: Sequence[Path], output_csv: Path) -> None:
             "" if metrics["auc_spread"] is None else f"{metrics['auc_spread']:.6f}",
             f"{low:.6f}",
             f"{high:.6f}",
-            *(_rejection(detail[key]) for key in ("0.3", "0.5", "0.7")),
+            *(_rejection(detail[key]) for key in POINTS),
             metrics["training_seconds"],
+            *("" if detail[key]["error"] is None else f"{detail[key]['error']:g}" for key in POINTS),
         )
         rows.append(values)
     _write(output_csv, SUMMARY_COLUMNS, rows)

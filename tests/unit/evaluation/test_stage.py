@@ -117,6 +117,8 @@ def test_summary_has_the_promised_columns_in_the_order_given(tmp_path):
     assert [row[0] for row in rows[1:]] == ["zeta", "alpha"]
     auc, low, high = (float(rows[1][rows[0].index(name)]) for name in ("auc", "auc_low", "auc_high"))
     assert low < auc < high
+    detail = read_json(folders[0] / "metrics.json")["background_rejection_detail"]["0.5"]
+    assert float(rows[1][rows[0].index("rejection_50_error")]) == pytest.approx(detail["error"], rel=1e-5)
 
 
 def test_perfect_separation_gives_limits_never_infinities(tmp_path):
