@@ -1,4 +1,4 @@
-"""Rule ``figure_scores``: a variant's output on the test events and the application samples, per process."""
+"""Rule ``figure_scores``: a variant's output on the test events per process, and on each application sample."""
 
 from pathlib import Path
 
@@ -8,13 +8,12 @@ from _stage import stage
 with stage(snakemake):
     from jetlens.figures.scores import draw_scores
 
-    applications: dict[str, list[Path]] = {}
-    for sample, files in snakemake.params.applied.items():
-        process = snakemake.params.processes[sample]
-        applications.setdefault(process, []).extend(Path(file) for file in files)
     draw_scores(
         Path(snakemake.input.scores).parent,
         variant=snakemake.wildcards.variant,
-        applications=applications,
+        applications=[
+            (snakemake.params.processes[sample], [Path(file) for file in files])
+            for sample, files in snakemake.params.applied.items()
+        ],
         **drawing(snakemake),
     )

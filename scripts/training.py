@@ -10,7 +10,7 @@ with stage(snakemake):
     from jetlens.config.models import ModelOptions
     from jetlens.config.training import TrainingConfig
     from jetlens.training import train
-    from jetlens.training.application import Application
+    from jetlens.training.recipe import Recipe
 
     seed, _, rotation = snakemake.wildcards.run.removeprefix("seed").partition("_rotation")
     variant = snakemake.wildcards.variant
@@ -23,5 +23,5 @@ with stage(snakemake):
         seed=int(seed),
         rotation=int(rotation or 0),
         threads=snakemake.threads,
-        application=Application.model_validate(snakemake.params.application),
+        recipe=Recipe.model_validate(snakemake.params.recipe),
     )

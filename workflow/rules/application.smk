@@ -9,6 +9,8 @@ rule apply:
         f"{LOGS}/application/{{variant}}/{{sample}}/{{part}}.log",
     benchmark:
         f"{BENCHMARKS}/application/{{variant}}/{{sample}}/{{part}}.tsv"
+    wildcard_constraints:
+        sample="|".join(map(re.escape, applications)) or "none",
     conda:
         "../../envs/jetlens.yaml"
     threads: 1

@@ -39,7 +39,7 @@ NETWORKS = [name for name in analysis.models if name not in BOOSTED]
 
 
 wildcard_constraints:
-    sample="|".join(map(re.escape, table)),
+    sample="|".join(map(re.escape, samples)),
     part=r"[A-Za-z0-9_-]+",
     variant="|".join(analysis.models),
     run=r"seed\d+(_rotation[1-9]\d*)?",

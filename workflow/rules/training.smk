@@ -20,7 +20,7 @@ rule train_network:
     params:
         options=options_of,
         training=training_section(),
-        application={name: section(name) for name in ("reading", "skim", "features")},
+        recipe={name: section(name) for name in ("reading", "skim", "features")},
     message:
         "Training {wildcards.variant}, {wildcards.run}"
     script:
@@ -49,7 +49,7 @@ rule train_boosting:
     params:
         options=options_of,
         training=training_section(),
-        application={name: section(name) for name in ("reading", "skim", "features")},
+        recipe={name: section(name) for name in ("reading", "skim", "features")},
     message:
         "Training {wildcards.variant}, {wildcards.run}"
     script:

@@ -85,6 +85,12 @@ def check_pairs(variant: str, options: Any, streams: Mapping[str, Stream]) -> No
     names = stream_names(options)
     blocks = _encoders(options)
     paired = [n for n in names if isinstance(streams[n], ConstituentStream) and blocks[n].layers]
+    others = [n for n in names if not isinstance(streams[n], ConstituentStream)]
+    if others and isinstance(options, ParticleTransformerOptions):
+        raise ValueError(
+            f"models.{variant}.streams: particle_transformer reads streams of constituents only, found '{others[0]}' "
+            f"of kind {streams[others[0]].kind}; leave it out"
+        )
     if not paired:
         raise ValueError(
             f"models.{variant}.pair_embedding: no stream of constituents with self-attention blocks, found: "

@@ -120,6 +120,8 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
             f"{where}: {len(values)} columns found, {len(header)} expected (columns are separated by tabs)"
         )
     row = dict(zip(header, values + [""] * (len(header) - len(values)), strict=True))
+    if row["role"] and row["role"] not in ROLES:
+        raise ConfigError(f"{where}: unknown role '{row['role']}'{did_you_mean(row['role'], ROLES)}")
     for column in REQUIRED:
         if not row[column] and (column, row["role"]) != ("cross_section_pb", "application"):
             raise ConfigError(f"{where}: column '{column}' is empty")
@@ -127,8 +129,6 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         raise ConfigError(
             f"{where}: sample name '{row['sample']}' may hold letters, digits, '_', '-' and '.' only"
         )
-    if row["role"] not in ROLES:
-        raise ConfigError(f"{where}: unknown role '{row['role']}'{did_you_mean(row['role'], ROLES)}")
     files = _expand(row["files"], where)
     _check_once(files, seen, where)
     return Sample(

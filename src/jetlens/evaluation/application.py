@@ -1,4 +1,4 @@
-"""What trained variants say of application samples: how many events pass the cuts that the evaluation set."""
+"""What trained variants say of application samples: how many events pass cuts that were set on the test events."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from jetlens.evaluation.metrics import roc_curve
 from jetlens.evaluation.scores import Scores, read_scores
 from jetlens.evaluation.stage import SIGNAL_EFFICIENCIES
 from jetlens.files import write_text
+from jetlens.skim.cutflow import efficiency_error, generated_weight
 
 COLUMNS = (
     *("variant", "sample", "process", "signal_efficiency", "logit_cut"),
@@ -27,6 +28,47 @@ COLUMNS = (
 )
 SUMS = ("generated_events", "generated_weight", "generated_weight_squared")
 """Arrays of an application's score file with one entry per event file."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The selected events of an application sample, all parts together.
+
+    Attributes:
+        logit: (R, N) mean over seeds of each rotation's networks: what the evaluation cuts on. With k-fold training
+            the test events of each rotation are scored by its own networks alone, whose spread a mean over all
+            rotations would not have.
+        weight: (N,) generator weights.
+        generated: sums over all generated events, by the names in :data:`SUMS`.
+    """
+
+    logit: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    generated: dict[str, float]
+
+
+def read_application(files: Sequence[Path]) -> Applied:
+    """Read the score files of one sample's parts, as :func:`jetlens.training.score` wrote them.
+
+    Raises:
+        FileError: if a file is missing, damaged or no such file.
+    """
+    parts = []
+    for path in files:
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                logits, rotation = archive["logits"].astype(np.float64), archive["rotation"]
+                logit = np.stack([logits[rotation == r].mean(axis=0) for r in np.unique(rotation)])
+                parts.append((logit, archive["weight"], {name: float(archive[name].sum()) for name in SUMS}))
+        except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
+            raise FileError(
+                f"{path}: is no score file of an application ({error}); score it again"
+            ) from error
+    return Applied(
+        np.concatenate([logit for logit, _, _ in parts], axis=1),
+        np.concatenate([weight for _, weight, _ in parts]),
+        {name: sum(sums[name] for _, _, sums in parts) for name in SUMS},
+    )
 
 
 def summarise_applications(
@@ -39,9 +81,11 @@ def summarise_applications(
 ) -> None:
     """Write one line per variant, application sample and working point.
 
-    A working point is the tightest cut on the mean logit that keeps 30, 50 or 70 % of the selected test signal. The
-    efficiency counts from all generated events; errors are statistical, as in :mod:`jetlens.skim.cutflow`. Yields are
-    empty where the table gives no cross section.
+    A working point is the tightest cut on the mean logit that keeps 30, 50 or 70 % of the selected test signal by its
+    σ·L weight (rejections in ``summary.csv`` are of single seeds, each with a cut of its own). The
+    efficiency counts from all generated events; errors are statistical, as in :mod:`jetlens.skim.cutflow`, and empty
+    where nothing passes. With k-fold training, what passes is the mean over rotations. Yields are empty where the
+    table gives no cross section.
 
     Args:
         evaluations: folders ``evaluation/<variant>``.
@@ -52,6 +96,7 @@ def summarise_applications(
 
     Raises:
         FileError: if a file is missing or damaged, or a sample holds more events than the table says were generated.
+        NoEventsError: if a sample's files hold no event, or their weights do not add up to more than 0.
     """
     rows: list[Sequence[str]] = [COLUMNS]
     for folder in evaluations:
@@ -74,57 +119,23 @@ def working_points(scores: Scores) -> dict[float, float]:
     }
 
 
-def read_application(files: Sequence[Path]) -> dict[str, NDArray[Any]]:
-    """Read score files of one sample's parts: ``logit`` and ``weight`` (N,), and the sums over generated events.
-
-    Raises:
-        FileError: if a file is missing, damaged or no such file.
-    """
-    parts = []
-    for path in files:
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                parts.append({name: archive[name] for name in ("logit", "weight", *SUMS)})
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise FileError(
-                f"{path}: is no score file of an application ({error}); score it again"
-            ) from error
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return joined | {name: joined[name].sum() for name in SUMS}
-
-
 def _lines(
-    events: Mapping[str, NDArray[Any]], cuts: Mapping[float, float], sample: Sample, luminosity_fb: float
+    events: Applied, cuts: Mapping[float, float], sample: Sample, luminosity_fb: float
 ) -> Iterator[list[str]]:
-    found, total = int(events["generated_events"]), float(events["generated_weight"])
-    squared = float(events["generated_weight_squared"])
-    if sample.events is not None:  # files skimmed before: the mean weight stands for that of all
-        if sample.events < found:
-            raise FileError(
-                f"sample '{sample.name}': the table says {sample.events:.0f} events were generated, its files "
-                f"hold {found}"
-            )
-        total, squared = total / found * sample.events, squared / found * sample.events
-    if not total > 0:
-        raise FileError(
-            f"sample '{sample.name}': the weights of its {found} events add up to {total}, not above 0"
-        )
+    number, total, squared = (events.generated[name] for name in SUMS)
+    whole = generated_weight([{"cuts": [{"events": number, "sum_weights": total}]}], sample)
     for signal_efficiency, cut in cuts.items():
-        passes = events["logit"] >= cut
-        weight = events["weight"][passes]
-        efficiency, of_passing = float(weight.sum()) / total, float((weight**2).sum())
-        variance = (1 - efficiency) ** 2 * of_passing + efficiency**2 * max(squared - of_passing, 0.0)
-        cells = [
-            f"{signal_efficiency:.2f}",
-            f"{cut:.6g}",
-            str(found),
-            str(len(passes)),
-            str(int(passes.sum())),
-        ]
-        cells += [f"{efficiency:.6g}", f"{math.sqrt(variance) / total:.3g}"]
+        share = (events.logit >= cut).mean(axis=0)  # of the rotations in which an event passes
+        efficiency = float((events.weight * share).sum()) / whole
+        of_passing = float((events.weight**2 * share).sum())
+        error = efficiency_error(efficiency, of_passing, squared * whole / total, whole)
+        cells = [f"{signal_efficiency:.2f}", f"{cut:.6g}"]
+        cells += [f"{number:.0f}", str(len(share)), f"{share.sum():.6g}", f"{efficiency:.6g}"]
+        cells.append(f"{error:.3g}" if share.any() else "")
         if sample.cross_section_pb is None:
             cells += ["", ""]
         else:
             produced = sample.produced(luminosity_fb)
-            cells += [f"{produced * efficiency:.6g}", f"{produced * math.sqrt(of_passing) / total:.3g}"]
+            cells.append(f"{produced * efficiency:.6g}")
+            cells.append(f"{produced * math.sqrt(of_passing) / whole:.3g}" if share.any() else "")
         yield cells

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import EvaluationConfig
-from jetlens.errors import FileError
 from jetlens.evaluation.metrics import (
     Rejection,
     auc,
@@ -24,6 +23,7 @@ from jetlens.evaluation.metrics import (
 from jetlens.evaluation.scores import Scores, write_scores
 from jetlens.evaluation.testset import TestSet, read_test_set, select
 from jetlens.files import atomic_path, write_json
+from jetlens.training.ensemble import folds_by_rotation
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
 """Working points at which the background rejection is quoted."""
@@ -75,26 +75,6 @@ def evaluate(
     write_scores(output / "scores.npz", scores)
     write_roc(output / "roc.csv", scores, evaluation)
     write_json(output / "metrics.json", content)
-
-
-def folds_by_rotation(manifests: Sequence[dict[str, Any]]) -> dict[int, list[int]]:
-    """Return the test folds of each rotation, from the manifests of all models of a variant.
-
-    Raises:
-        FileError: if a seed lacks a rotation that another has, or two rotations test one fold.
-    """
-    folds = {int(entry["rotation"]): list(entry["folds"]["test"]) for entry in manifests}
-    seeds = {entry["seed"] for entry in manifests}
-    pairs = {(entry["seed"], entry["rotation"], *entry["folds"]["test"]) for entry in manifests}
-    expected = {(seed, rotation, *named) for seed in seeds for rotation, named in folds.items()}
-    named = [fold for test in folds.values() for fold in test]
-    if pairs != expected or len(manifests) != len(expected) or len(set(named)) != len(named):
-        found = "; ".join(f"seed {s}, rotation {r}, test folds {list(t)}" for s, r, *t in sorted(pairs))
-        raise FileError(
-            f"'{manifests[0]['variant']}': every seed must be trained once per rotation, each with test folds of its "
-            f"own, found: {found}; run the training stage again"
-        )
-    return folds
 
 
 def event_weights(scores: Scores, weights: str) -> NDArray[np.float64]:
@@ -165,8 +145,8 @@ def mean_rejection(
     if mean <= 0:
         limit = _significant(min(seed.value for seed in seeds))
         return {"value": limit, "error": None, "spread": None, "is_limit": True, **entry}
-    # in ε_B: errors of seeds where nothing passes count as zero spread of a zero share
-    errors = [seed.error * seed.background_efficiency**2 if seed.error is not None else 0.0 for seed in seeds]
+    # in ε_B; a seed for which nothing passes has no error of its own, and lends itself that of the others
+    errors = [seed.error * seed.background_efficiency**2 for seed in seeds if seed.error is not None]
     spread = _significant(shares.std(ddof=1) / mean**2) if len(seeds) > 1 else None
     return {
         "value": _significant(1 / mean),
@@ -195,7 +175,7 @@ def _per_rotation(scores: Scores, weight: NDArray[np.float64]) -> list[float | N
     The AUC of all events together is lower if the rotations' networks are not on one scale.
     """
     areas: list[float | None] = []
-    for rotation in np.unique(scores.rotation):
+    for rotation in range(int(scores.rotation.max()) + 1):
         own = scores.rotation == rotation
         label = scores.label[own]
         both = len(np.unique(label[weight[own] > 0])) == 2

@@ -61,13 +61,21 @@ def build_features(
         NoEventsError: if the sample has no generated events.
     """
     from jetlens.skim.cutflow import generated_weight, read_cutflow
-    from jetlens.skim.parquet import check_schema, release_memory
 
     flows = [read_cutflow(path) for path in cutflows]
     for path, flow in zip(cutflows, flows, strict=True):
         if flow["sample"] != sample.name:
             raise FileError(f"{path}: belongs to sample '{flow['sample']}', expected '{sample.name}'")
     scale = sample.produced(luminosity_fb) / generated_weight(flows, sample)
+    write_scaled(parquet, output, features=features, sample=sample, part=part, scale=scale)
+
+
+def write_scaled(
+    parquet: Path, output: Path, *, features: FeaturesConfig, sample: Sample, part: str, scale: float
+) -> None:
+    """Compute the features of one part, with generator weights times ``scale``; see :func:`build_features`."""
+    from jetlens.skim.parquet import check_schema, release_memory
+
     file = check_schema(parquet)
     metadata = describe(features, sample, part)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def draw_scores(
     *,
     variant: str,
     figures: FiguresConfig,
-    applications: Mapping[str, Sequence[Path]] | None = None,
+    applications: Sequence[tuple[str, Sequence[Path]]] = (),
     bins: int = 25,
 ) -> None:
     """Draw the output of the ensemble on the test events, each process normalised to one.
@@ -48,7 +48,7 @@ def draw_scores(
         csv: the numbers drawn.
         variant: name of the variant, for the axis.
         figures: the look.
-        applications: by name of the process, the score files of application samples, drawn dashed.
+        applications: process and score files of each application sample, drawn dashed.
         bins: number of bins.
 
     Raises:
@@ -56,10 +56,8 @@ def draw_scores(
     """
     scores = read_scores(evaluation / "scores.npz")
     edges = np.linspace(0, 1, bins + 1)
-    drawn = _test_processes(scores) + [
-        _Process(name, np.exp(-np.logaddexp(0, -events["logit"])), events["weight"], label=None)
-        for name, events in ((name, read_application(files)) for name, files in (applications or {}).items())
-    ]
+    drawn = _test_processes(scores)
+    drawn += [_applied(process, files, drawn) for process, files in applications]
     columns: dict[str, NDArray[np.float64]] = {"low": edges[:-1], "high": edges[1:]}
     with look(figures):
         figure = Figure(figsize=(5.6, 4.6))
@@ -71,7 +69,7 @@ def draw_scores(
             share, error = _normalised(process.output, process.weight, edges)
             if process.label == 1:
                 axes.stairs(share, edges, color=style["color"], fill=True, alpha=0.25)
-            axes.stairs(share, edges, label=f"{pretty(process.name)} ({len(process.output)})", **style)
+            axes.stairs(share, edges, label=f"{pretty(process.name)} ({len(process.weight)})", **style)
             shown = share > 0
             centres = ((edges[1:] + edges[:-1]) / 2)[shown]
             axes.errorbar(centres, share[shown], error[shown], color=style["color"], linestyle="none")
@@ -80,7 +78,7 @@ def draw_scores(
         axes.set(xlim=(0, 1), ylim=(bottom / 2, 1), xlabel=f"Output of {variant.replace('_', ' ')}")
         axes.set_ylabel(f"Share of events / {edges[1]:g}")
         headroom(axes, top * 1.3, 0.06 * (len(drawn) + 1))
-        axes.legend(loc="upper center", ncols=1, title="process (test events)")
+        axes.legend(loc="upper center", ncols=1, title=f"process ({'' if applications else 'test '}events)")
         header(axes, figures)
         save(figure, outputs)
     write_table(csv, columns)
@@ -88,12 +86,22 @@ def draw_scores(
 
 @dataclass(frozen=True)
 class _Process:
-    """Events to draw: output (N,), weight (N,), label 1 or 0, None for an application sample."""
+    """Events to draw: output (R, N), weight (N,), label 1 or 0, None for an application sample.
+
+    R is 1, or the number of rotations that each score all events of an application sample.
+    """
 
     name: str
     output: NDArray[np.float64]
     weight: NDArray[np.float64]
     label: int | None
+
+
+def _applied(process: str, files: Sequence[Path], others: Sequence[_Process]) -> _Process:
+    """Return an application sample, named apart from a process of the test events."""
+    events = read_application(files)
+    name = f"{process} (applied)" if process in {other.name for other in others} else process
+    return _Process(name, np.exp(-np.logaddexp(0, -events.logit)), events.weight, None)
 
 
 def _test_processes(scores: Scores) -> list[_Process]:
@@ -103,7 +111,8 @@ def _test_processes(scores: Scores) -> list[_Process]:
     processes = []
     for name in dict.fromkeys(scores.process_names.tolist()):
         own = of_event == name
-        processes.append(_Process(name, output[own], scores.weight[own], int(scores.label[own].max())))
+        label = int(scores.label[own].max())
+        processes.append(_Process(name, output[None, own], scores.weight[own], label))
     return sorted(processes, key=lambda process: -(process.label or 0))
 
 
@@ -121,6 +130,10 @@ def _styles(processes: Sequence[_Process]) -> list[dict[str, Any]]:
 def _normalised(
     output: NDArray[np.float64], weight: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    share = np.histogram(output, edges, weights=weight)[0] / weight.sum()
-    error = np.sqrt(np.histogram(output, edges, weights=weight**2)[0]) / weight.sum()
+    """Histogram outputs (R, N), the mean over R; an event's rotations are one event to the error."""
+    repeats = len(output)
+    weight = np.broadcast_to(weight, output.shape)
+    total = float(weight[0].sum()) or 1.0  # without any event all shares are zero
+    share = np.histogram(output, edges, weights=weight)[0] / repeats / total
+    error = np.sqrt(np.histogram(output, edges, weights=weight**2)[0] / repeats) / total
     return share, error

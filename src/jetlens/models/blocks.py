@@ -213,8 +213,9 @@ class Encoder:
     def __call__(self, inputs: Inputs, stream: str) -> tuple[Tensor, Tensor]:
         """Return the encoded tokens (B, T, D) of a stream, and which of them are real (B, T)."""
         x, real = inputs.stream(stream)
-        biased = self.pairs and self.blocks and inputs.metadata.streams[stream].kind == "constituents"
-        bias = self.pairs(stream, inputs.inputs, inputs.metadata) if self.pairs and biased else None
+        bias = None
+        if self.pairs and self.blocks and inputs.metadata.streams[stream].kind == "constituents":
+            bias = self.pairs(stream, inputs.inputs, inputs.metadata)
         x = self.embedding(x, stream)
         for block in self.blocks:
             x = block(x, real, stream, bias)

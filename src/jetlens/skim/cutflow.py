@@ -94,6 +94,19 @@ def generated_weight(cutflows: Sequence[dict[str, Any]], sample: Sample) -> floa
     return total if sample.events is None else total / events * sample.events
 
 
+def efficiency_error(efficiency: float, squared: float, whole_squared: float, total: float) -> float:
+    """Return the statistical error of an efficiency, as told at the top of this module.
+
+    Args:
+        efficiency: ε.
+        squared: Σ'w² of the events that pass.
+        whole_squared: Σw² of all.
+        total: Σw of all.
+    """
+    variance = (1 - efficiency) ** 2 * squared + efficiency**2 * max(whole_squared - squared, 0.0)
+    return math.sqrt(variance) / total
+
+
 def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb: float) -> list[CutflowLine]:
     """Merge the parts of one sample.
 
@@ -125,7 +138,6 @@ def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb
     lines = []
     for name, (events, weights, squared) in zip(names, sums, strict=True):
         efficiency = weights / total
-        variance = (1 - efficiency) ** 2 * squared + efficiency**2 * max(whole_squared - squared, 0.0)
         lines.append(
             CutflowLine(
                 sample=sample.name,
@@ -133,7 +145,7 @@ def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb
                 cut=name,
                 events=events,
                 efficiency=efficiency,
-                efficiency_error=math.sqrt(variance) / total,
+                efficiency_error=efficiency_error(efficiency, squared, whole_squared, total),
                 sum_weights=weights,
                 expected=expected * efficiency,
                 expected_error=expected * math.sqrt(squared) / total,
@@ -166,7 +178,7 @@ def write_cutflow_table(
     What does not show in the table goes to the log (standard error): skipped files and unmatched references.
     """
     flows = [read_cutflow(path) for path in cutflow_jsons]
-    for warning in (text for flow in flows for text in _warnings(flow)):
+    for warning in (text for flow in flows for text in warnings_of(flow)):
         print(f"jetlens: warning: {warning}", file=sys.stderr, flush=True)
     lines: list[CutflowLine] = []
     for sample in samples:
@@ -190,7 +202,7 @@ def write_cutflow_table(
     print(format_cutflow(lines), file=sys.stderr, flush=True)
 
 
-def _warnings(flow: dict[str, Any]) -> list[str]:
+def warnings_of(flow: dict[str, Any]) -> list[str]:
     """What the user should know of a part, one line each."""
     part = f"sample '{flow['sample']}', part '{flow['part']}'"
     texts = []

@@ -21,9 +21,9 @@ from jetlens.config.models import GradientBoostingOptions, ModelOptions, model_f
 from jetlens.config.training import TrainingConfig
 from jetlens.files import atomic_path, write_json, write_text
 from jetlens.training import runtime
-from jetlens.training.application import Application
 from jetlens.training.data import Dataset
 from jetlens.training.presence import constant_features
+from jetlens.training.recipe import Recipe
 from jetlens.training.reporter import Reporter
 from jetlens.training.tensorboard import TensorBoardLog
 
@@ -49,7 +49,7 @@ def train(
     seed: int,
     rotation: int = 0,
     threads: int = 1,
-    application: Application | None = None,
+    recipe: Recipe | None = None,
 ) -> None:
     """Train one variant with one seed and write ``model.keras`` (or ``model.npz``), ``history.csv``, ``manifest.json``.
 
@@ -65,7 +65,7 @@ def train(
         seed: of this training.
         rotation: of the test and validation folds, see :func:`jetlens.features.split.roles`.
         threads: threads for one operation; set before the back end starts.
-        application: how the features were made, for the manifest: what :func:`jetlens.training.score` needs.
+        recipe: how the features were made, for the manifest: what :func:`jetlens.training.score` needs.
 
     Raises:
         ConfigError: if the back end is not installed, or streams do not exist.
@@ -81,7 +81,7 @@ def train(
         role: Dataset(feature_files, streams, role, training.weights, training.memory_gb, rotation=rotation)
         for role in ("training", "validation")
     }
-    job = _Job(Path(output), variant, options, training, seed, rotation, threads, data, application)
+    job = _Job(Path(output), variant, options, training, seed, rotation, threads, data, recipe)
     result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
     write_text(output / "history.csv", _csv(result.pop("history")))
     write_json(
@@ -102,7 +102,7 @@ class _Job:
     rotation: int
     threads: int
     data: dict[str, Dataset]
-    application: Application | None
+    recipe: Recipe | None
 
     @property
     def title(self) -> str:
@@ -241,7 +241,7 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "constant_features": constant_features(job.data["training"], stream_names(job.options)),
         "samples": sorted({shard.metadata.sample for shard in job.data["training"].shards}),
         "events": {role: data.counts() for role, data in job.data.items()},
-        "application": job.application.model_dump(mode="json") if job.application else None,
+        "recipe": job.recipe.model_dump(mode="json") if job.recipe else None,
     }
 
 

@@ -7,6 +7,7 @@ Written is one ``.npz`` of plain arrays, for N selected events of F files and M 
 ``score``                     float32 (N,)   the same after the sigmoid
 ``logits``                    float32 (M,N)  of each model
 ``models``                    str (M,)       names of their folders, ``seed<k>`` or ``seed<k>_rotation<r>``
+``rotation``                  uint8 (M,)     of the test folds, with k-fold training; otherwise 0
 ``event_number``              int64 (N,)     as in the file
 ``file_index``                int32 (N,)     which of ``files`` the event is from
 ``weight``                    float64 (N,)   generator weight of the event
@@ -21,6 +22,7 @@ Written is one ``.npz`` of plain arrays, for N selected events of F files and M 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,12 +33,13 @@ from numpy.typing import NDArray
 
 from jetlens.config.samples import Sample
 from jetlens.errors import FileError
-from jetlens.features import build_features
+from jetlens.features.build import write_scaled
 from jetlens.files import atomic_path
 from jetlens.skim import skim_file
-from jetlens.skim.cutflow import read_cutflow
-from jetlens.training.application import Application
+from jetlens.skim.cutflow import read_cutflow, warnings_of
+from jetlens.training.ensemble import check_alike, folds_by_rotation
 from jetlens.training.presence import check_presence
+from jetlens.training.recipe import Recipe
 from jetlens.training.shards import Shard
 from jetlens.training.trained import TrainedBoosting, TrainedNetwork, load_model
 
@@ -75,13 +78,13 @@ def score(
         The number of events scored.
 
     Raises:
-        FileError: if a folder holds no model, does not say how its features were made, two models' features were made
-            differently, or a file does not fit.
+        FileError: if a folder holds no model or does not say how its features were made, the models were trained
+            differently or do not make up a whole k-fold training, or a file does not fit.
     """
     folders = _folders(models)
     loaded = [load_model(folder, threads) for folder in folders]
-    application = _application(loaded, folders)
-    scored = [_score_file(loaded, source, application) for source in files]
+    recipe = _recipe(loaded, folders)
+    scored = [_score_file(loaded, source, recipe) for source in files]
     logits = np.concatenate(
         [np.zeros((len(loaded), 0), np.float32), *(file.logits for file in scored)], axis=1
     )
@@ -92,6 +95,7 @@ def score(
         "logit": logit,
         "logits": logits,
         "models": np.array([folder.name for folder in folders], dtype=np.str_),
+        "rotation": np.array([model.manifest.get("rotation", 0) for model in loaded], dtype=np.uint8),
         "event_number": np.concatenate([np.zeros(0, np.int64), *(file.event_number for file in scored)]),
         "file_index": index,
         "weight": np.concatenate([np.zeros(0), *(file.weight for file in scored)]),
@@ -119,57 +123,39 @@ def _folders(models: Folder | Sequence[Folder]) -> list[Path]:
     return inside if inside and not (folder / "manifest.json").exists() else [folder]
 
 
-def _application(models: Models, folders: Sequence[Path]) -> Application:
-    contents = [model.manifest.get("application") for model in models]
-    for folder, content in zip(folders, contents, strict=True):
-        if content is None:
-            raise FileError(
-                f"{folder}: its manifest does not say how the features were made; train it with the workflow"
-            )
-        if content != contents[0]:
-            raise FileError(
-                f"{folder}: its features were made with other settings than those of {folders[0]}; "
-                f"score with each by itself, or train both with one configuration"
-            )
-    return Application.model_validate(contents[0])
+def _recipe(models: Models, folders: Sequence[Path]) -> Recipe:
+    """Return how the features of all models were made."""
+    manifests = [model.manifest for model in models]
+    if len(models) > 1:
+        check_alike(manifests, folders)
+        folds_by_rotation(manifests)
+    content = manifests[0].get("recipe")
+    if content is None:
+        raise FileError(
+            f"{folders[0]}: its manifest does not say how the features were made; train it with the workflow"
+        )
+    return Recipe.model_validate(content)
 
 
-def _score_file(models: Models, source: str, application: Application) -> _Scored:
+def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
     """Select and score one file's events; what lies between goes to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="jetlens_score_") as name:
         parquet, cutflow, npz = (Path(name) / n for n in ("events.parquet", "cutflow.json", "features.npz"))
-        # 1 pb at 0.001/fb: the file's events stand for one event in all
-        sample = Sample("application", "application", "background", {"events": source}, cross_section_pb=1.0)
+        sample = Sample("application", "application", "application", {"events": source}, None)
+        # a broken file among new ones is an error: nobody would see that it was left out
+        reading = recipe.reading.model_copy(update={"broken_files": "fail"})
         skim_file(
-            source,
-            parquet,
-            cutflow,
-            sample=sample.name,
-            part="events",
-            # a broken file among new ones is an error: nobody would see that it was left out
-            reading=application.reading.model_copy(update={"broken_files": "fail"}),
-            skim=application.skim,
+            source, parquet, cutflow, sample=sample.name, part=source, reading=reading, skim=recipe.skim
         )
         flow = read_cutflow(cutflow)
+        for warning in warnings_of(flow):
+            print(f"jetlens: warning: {warning}", file=sys.stderr, flush=True)
         for model in models:
             check_presence(model.manifest, model.streams, flow["conventions"], source)
-        build_features(
-            parquet,
-            [cutflow],
-            npz,
-            features=application.features,
-            sample=sample,
-            part="events",
-            luminosity_fb=0.001,
-        )
-        generated = flow["cuts"][0]
+        write_scaled(parquet, npz, features=recipe.features, sample=sample, part=source, scale=1.0)
         shard = Shard(npz, sorted({name for model in models for name in model.streams}))
-        return _Scored(
-            _logits(models, shard),
-            shard.per_event("event_number"),
-            shard.per_event("weight") * generated["sum_weights"],
-            generated,
-        )
+        numbers, weights = shard.per_event("event_number"), shard.per_event("weight")
+        return _Scored(_logits(models, shard), numbers, weights, flow["cuts"][0])
 
 
 def _logits(models: Models, shard: Shard) -> NDArray[np.float32]:

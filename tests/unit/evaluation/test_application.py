@@ -21,7 +21,9 @@ def write_application(path, logit, weight, generated):
         "generated_weight": generated,
         "generated_weight_squared": generated,
     }
-    np.savez(path, logit=logit, weight=weight, **{name: np.array([value]) for name, value in sums.items()})
+    arrays = {name: np.array([value]) for name, value in sums.items()}
+    logits = np.atleast_2d(logit)
+    np.savez(path, logits=logits, rotation=np.arange(len(logits)), weight=weight, **arrays)
     return path
 
 
@@ -72,7 +74,7 @@ def test_events_lost_before_count_as_rejected(evaluation, tmp_path):
     summarise_applications([evaluation], applied, [sample], output, luminosity_fb=1.0)
     assert {(float(row["efficiency"]), row["yield"]) for row in rows_of(output)} == {(0.25, "")}
     sample = dataclasses.replace(SAMPLE, events=100.0)
-    with pytest.raises(FileError, match="100 events were generated, its files hold 200"):
+    with pytest.raises(FileError, match=r"says 100 events were generated, its files hold 200"):
         summarise_applications([evaluation], applied, [sample], output, luminosity_fb=1.0)
 
 
@@ -82,3 +84,23 @@ def test_another_file_is_refused(evaluation, tmp_path):
     with pytest.raises(FileError, match=r"other\.npz: is no score file of an application"):
         summarise_applications([evaluation], applied, [SAMPLE], tmp_path / "summary.csv", luminosity_fb=1.0)
     assert not (tmp_path / "summary.csv").exists()
+
+
+def test_rotations_are_cut_on_one_by_one(evaluation, tmp_path):
+    """The cut was set on scores of single rotations; a mean over rotations would be another discriminant."""
+    logits = np.array([[50.0, 50.0, -50.0, -50.0], [50.0, -50.0, 50.0, -50.0]])
+    file = write_application(tmp_path / "a.npz", logits, np.ones(4), 8.0)
+    output = tmp_path / "summary.csv"
+    summarise_applications([evaluation], {"trees": {"new": [file]}}, [SAMPLE], output, luminosity_fb=1.0)
+    for row in rows_of(output):
+        assert float(row["passing_events"]) == 2.0  # one passes in both, two in one of two
+        assert float(row["efficiency"]) == 0.25
+
+
+def test_nothing_selected_gives_no_error_that_is_zero(evaluation, tmp_path):
+    file = write_application(tmp_path / "a.npz", np.zeros((1, 0)), np.zeros(0), 8.0)
+    output = tmp_path / "summary.csv"
+    summarise_applications([evaluation], {"trees": {"new": [file]}}, [SAMPLE], output, luminosity_fb=1.0)
+    assert {(r["selected_events"], r["efficiency"], r["efficiency_error"]) for r in rows_of(output)} == {
+        ("0", "0", "")
+    }

@@ -10,7 +10,7 @@ from jetlens.errors import FileError, NoEventsError
 from jetlens.evaluation import compare, evaluate, summarise
 from jetlens.evaluation.metrics import background_rejection
 from jetlens.evaluation.scores import Scores, read_scores, write_scores
-from jetlens.evaluation.stage import folds_by_rotation, measure, write_roc
+from jetlens.evaluation.stage import measure, write_roc
 from jetlens.evaluation.summary import SUMMARY_COLUMNS
 from jetlens.features.featurefile import read_features
 from jetlens.files import read_json, write_json
@@ -181,19 +181,6 @@ def test_a_class_without_test_events_is_an_error(demo_features, demo_trees, tmp_
     with pytest.raises(NoEventsError, match="no background event"):
         evaluate(demo_trees, [demo_features["signal_H1000"]], tmp_path, variant="v", evaluation=SETTINGS)
     assert not list(tmp_path.iterdir())
-
-
-def test_every_seed_needs_every_rotation_and_folds_of_its_own():
-    def manifest(seed, rotation, test):
-        return {"variant": "v", "seed": seed, "rotation": rotation, "folds": {"test": test}}
-
-    whole = [manifest(seed, rotation, [2 * rotation]) for seed in (1, 2) for rotation in (0, 1)]
-    assert folds_by_rotation(whole) == {0: [0], 1: [2]}
-    for broken in (whole[:3], [*whole, whole[0]], [*whole[:3], manifest(2, 1, [0])]):
-        with pytest.raises(FileError, match="once per rotation"):
-            folds_by_rotation(broken)
-    with pytest.raises(FileError, match="test folds of its own"):
-        folds_by_rotation([manifest(1, 0, [0, 1]), manifest(1, 1, [1, 2])])
 
 
 def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features, tmp_path):

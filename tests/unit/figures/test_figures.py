@@ -129,16 +129,17 @@ def test_scores_of_an_application_sample_are_drawn_beside(check, evaluations, lo
     sums = dict.fromkeys(
         ("generated_events", "generated_weight", "generated_weight_squared"), np.array([20.0])
     )
-    logit = np.array([-30.0, 0.1, 0.1, 30.0], dtype=np.float32)
+    # two rotations of one seed, which agree on all events but one
+    logits = np.array([[-30.0, 0.1, 0.1, 30.0], [-30.0, 0.1, -30.0, 30.0]])
     file = tmp_path_factory.mktemp("applied") / "a.npz"
-    np.savez(file, logit=logit, weight=np.array([1.0, 1.0, 1.0, 5.0]), **sums)
-    applied = {"Data": [file]}
+    np.savez(file, logits=logits, rotation=np.array([0, 1]), weight=np.array([1.0, 1.0, 1.0, 5.0]), **sums)
+    applied = [("Data", [file])]
     rows = check(
         lambda outputs, csv: draw_scores(
             evaluations[0], outputs, csv, variant="v", figures=look, applications=applied, bins=4
         )
     )
-    assert [float(row["Data"]) for row in rows] == pytest.approx([0.125, 0, 0.25, 0.625])
+    assert [float(row["Data"]) for row in rows] == pytest.approx([0.1875, 0, 0.1875, 0.625])
 
 
 def test_scores(check, evaluations, look):

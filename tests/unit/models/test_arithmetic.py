@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from jetlens.models import arithmetic, layers
+from jetlens.models import arithmetic, attention, layers
 
 EVENTS, TOKENS, HEADS, WIDTH = 5, 4, 2, 6
 
@@ -76,7 +76,7 @@ def test_layer_norm(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("biased", [False, True])
 def test_self_attention(biased: bool) -> None:
     """One event has a gap among its real tokens, one has none at all."""
-    layer = layers.SelfAttention(HEADS, ["a"], ["a"])
+    layer = attention.SelfAttention(HEADS, ["a"], ["a"])
 
     def plain(qkv: Any, bias: Any = None) -> Any:
         return layer.attend(*tf.split(qkv, 3, axis=-1), REAL, bias)[0]
@@ -88,7 +88,7 @@ def test_self_attention(biased: bool) -> None:
 
 
 def test_cross_attention() -> None:
-    layer = layers.CrossAttention(HEADS, ["a"], ["b"])
+    layer = attention.CrossAttention(HEADS, ["a"], ["b"])
 
     def plain(q: Any, kv: Any) -> Any:
         return layer.attend(q, *tf.split(kv, 2, axis=-1), REAL)[0]

@@ -17,34 +17,34 @@ from jetlens.errors import FileError
 from jetlens.evaluation.scores import read_scores
 from jetlens.evaluation.stage import evaluate
 from jetlens.features.featurefile import read_features
-from jetlens.training import Application, load_model, score, train
+from jetlens.training import Recipe, load_model, score, train
 from tests.conftest import DEMO, ROOT, shared_data
 
 from .conftest import BOOSTING, model_options, training_config
 
 
 @pytest.fixture(scope="module")
-def application() -> Application:
+def recipe() -> Recipe:
     config = load(ROOT / "config" / "config.yaml")
-    return Application(reading=config.reading, skim=config.skim, features=config.features)
+    return Recipe(reading=config.reading, skim=config.skim, features=config.features)
 
 
 @pytest.fixture(scope="module")
-def folders(
-    files: list[Path], application: Application, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """A network and trees that know how their features were made."""
+def folders(files: list[Path], recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A network and trees, the latter with two seeds, that know how their features were made."""
     found = {}
-    for name, content in (("network", {}), ("trees", {"content": {**BOOSTING, "iterations": 10}})):
-        found[name] = tmp_path_factory.mktemp(name) / "seed1"
+    trees = {"content": {**BOOSTING, "iterations": 10, "column_share": 0.5}}
+    for key, content, seed in (("network", {}, 1), ("trees", trees, 1), ("trees 2", trees, 2)):
+        name = key.split()[0]
+        found[key] = tmp_path_factory.mktemp(name) / f"seed{seed}"
         train(
             files,
-            found[name],
+            found[key],
             variant=name,
             options=model_options(**content),
             training=training_config(epochs=1),
-            seed=1,
-            application=application,
+            seed=seed,
+            recipe=recipe,
         )
     return found
 
@@ -97,12 +97,13 @@ def test_a_variant_stands_for_the_mean_of_its_models(
     folders: dict[str, Path], demo_features: dict[str, Path], tmp_path: Path
 ) -> None:
     """And events carry what their normalisation takes."""
-    for seed, name in enumerate(("network", "trees"), 1):
-        shutil.copytree(folders[name], tmp_path / "variant" / f"seed{seed}")
+    for name in ("trees", "trees 2"):
+        shutil.copytree(folders[name], tmp_path / "variant" / folders[name].name)
     source = str(DEMO / "ttbar_had.root")
     score(tmp_path / "variant", [source], tmp_path / "both.npz")
     features = read_features(demo_features["ttbar_had"])
-    expected = [load_model(folders[name]).predict_logits(features) for name in ("network", "trees")]
+    expected = [load_model(folders[name]).predict_logits(features) for name in ("trees", "trees 2")]
+    assert not np.array_equal(*expected)
     with np.load(tmp_path / "both.npz", allow_pickle=False) as scores:
         assert scores["models"].tolist() == ["seed1", "seed2"]
         np.testing.assert_allclose(scores["logits"], expected, atol=1e-6)
@@ -113,16 +114,28 @@ def test_a_variant_stands_for_the_mean_of_its_models(
         np.testing.assert_allclose(share * 1000 * 20.0 * 3000, features.weight, rtol=1e-12)
 
 
-def test_models_of_other_features_are_not_averaged(
-    folders: dict[str, Path], application: Application, tmp_path: Path
+def test_models_of_other_settings_are_not_averaged(
+    folders: dict[str, Path], recipe: Recipe, tmp_path: Path
 ) -> None:
-    skim = application.skim.model_copy(update={"cuts": application.skim.cuts[:2]})
-    other = application.model_copy(update={"skim": skim}).model_dump(mode="json")
-    folder = changed(folders["trees"], tmp_path / "seed2", application=other)
-    with pytest.raises(
-        FileError, match=r"seed2: its features were made with other settings than those of .*seed1"
-    ):
+    skim = recipe.skim.model_copy(update={"cuts": recipe.skim.cuts[:2]})
+    other = recipe.model_copy(update={"skim": skim}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed2", recipe=other)
+    with pytest.raises(FileError, match=r"seed2: its recipe differs from that of .*seed1"):
         score([folders["trees"], folder], [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz")
+
+
+def test_a_file_of_which_nothing_is_selected_scores_nothing(
+    folders: dict[str, Path], recipe: Recipe, tmp_path: Path
+) -> None:
+    """It still counts among the generated events: others of its sample may have some."""
+    cuts = [cut.model_copy(update={"min": 1e6}) if "pT" in cut.name else cut for cut in recipe.skim.cuts]
+    skim = recipe.skim.model_copy(update={"cuts": cuts})
+    other = recipe.model_copy(update={"skim": skim}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed1", recipe=other)
+    assert score(folder, [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz") == 0
+    with np.load(tmp_path / "scores.npz", allow_pickle=False) as scores:
+        assert scores["logits"].shape == (1, 0)
+        assert scores["generated_events"].tolist() == [1000]
 
 
 def changed(folder: Path, output: Path, **changes: object) -> Path:
@@ -133,13 +146,11 @@ def changed(folder: Path, output: Path, **changes: object) -> Path:
     return output
 
 
-def test_a_missing_branch_is_named(
-    folders: dict[str, Path], application: Application, tmp_path: Path
-) -> None:
+def test_a_missing_branch_is_named(folders: dict[str, Path], recipe: Recipe, tmp_path: Path) -> None:
     """A model trained on jets that another file calls otherwise."""
-    reading = application.reading.model_copy(update={"fat_jets": "FatJat"})
-    other = application.model_copy(update={"reading": reading}).model_dump(mode="json")
-    folder = changed(folders["trees"], tmp_path / "seed1", application=other)
+    reading = recipe.reading.model_copy(update={"fat_jets": "FatJat"})
+    other = recipe.model_copy(update={"reading": reading}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed1", recipe=other)
     source = DEMO / "ttbar_had.root"
     with pytest.raises(FileError, match=r"ttbar_had\.root: has no .*'FatJat' \(reading\.fat_jets\)"):
         score(folder, [str(source)], tmp_path / "scores.npz")
@@ -165,11 +176,11 @@ def test_a_file_without_jets_is_refused(folders: dict[str, Path], tmp_path: Path
 
 
 def test_a_broken_file_is_never_left_out_silently(
-    folders: dict[str, Path], application: Application, tmp_path: Path
+    folders: dict[str, Path], recipe: Recipe, tmp_path: Path
 ) -> None:
-    lenient = application.reading.model_copy(update={"broken_files": "skip"})
-    other = application.model_copy(update={"reading": lenient}).model_dump(mode="json")
-    folder = changed(folders["trees"], tmp_path / "seed1", application=other)
+    lenient = recipe.reading.model_copy(update={"broken_files": "skip"})
+    other = recipe.model_copy(update={"reading": lenient}).model_dump(mode="json")
+    folder = changed(folders["trees"], tmp_path / "seed1", recipe=other)
     (tmp_path / "short.root").write_bytes((DEMO / "ttbar_had.root").read_bytes()[:5000])
     with pytest.raises(FileError, match=r"short\.root"):
         score(folder, [str(tmp_path / "short.root")], tmp_path / "scores.npz")
@@ -182,6 +193,6 @@ def test_what_varies_is_recorded(folders: dict[str, Path]) -> None:
 
 
 def test_a_model_that_does_not_know_its_features_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
-    folder = changed(folders["trees"], tmp_path / "seed1", application=None)
+    folder = changed(folders["trees"], tmp_path / "seed1", recipe=None)
     with pytest.raises(FileError, match="does not say how the features were made"):
         score(folder, [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz")

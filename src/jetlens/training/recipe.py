@@ -10,7 +10,7 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 
 
-class Application(Section):
+class Recipe(Section):
     """The sections of the configuration between an event file and the arrays a network reads."""
 
     reading: ReadingConfig = Field(description="names of branches")
