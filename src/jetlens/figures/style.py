@@ -139,7 +139,8 @@ def line_style(number: int) -> dict[str, Any]:
     """Colour and dashes of the n-th line: told apart in print without colour, too."""
     return {
         "color": LINE_COLOURS[number % len(LINE_COLOURS)],
-        "linestyle": LINE_STYLES[number % len(LINE_STYLES)],
+        # a colour that comes again comes with other dashes
+        "linestyle": LINE_STYLES[(number + number // len(LINE_COLOURS)) % len(LINE_STYLES)],
     }
 
 

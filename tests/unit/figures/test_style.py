@@ -65,3 +65,8 @@ def test_the_check_of_texts_itself_notices_what_is_wrong():
         Checker.check_texts(figure((0.1, 0.2), (0.12, 0.2)))
     with pytest.raises(AssertionError, match="clipped"):
         Checker.check_texts(figure((1.1, 0.2)))
+
+
+def test_no_two_of_many_lines_look_alike():
+    lines = [line_style(number) for number in range(64)]
+    assert len({(line["color"], line["linestyle"]) for line in lines}) == 64
