@@ -195,9 +195,9 @@ def rewritten(files: list[Path], folder: Path, change: Callable[[FeatureSet], Fe
     return paths
 
 
-def fingerprint(files: list[Path]) -> str:
-    data = {role: Dataset(files, ["jet1"], role) for role in ("training", "validation")}
-    job = _Job(Path("none"), "tiny", model_options(), training_config(), 1, 1, data, None)
+def fingerprint(files: list[Path], rotation: int = 0) -> str:
+    data = {role: Dataset(files, ["jet1"], role, rotation=rotation) for role in ("training", "validation")}
+    job = _Job(Path("none"), "tiny", model_options(), training_config(), 1, rotation, 1, data, None)
     return job.fingerprint("float32")
 
 
@@ -208,6 +208,7 @@ def test_a_checkpoint_belongs_to_folds_weights_labels_and_values(
     before = fingerprint(files)
     assert fingerprint(rewritten(files, tmp_path, lambda features: features)) == before
     assert fingerprint(rewritten(files, tmp_path, change)) != before
+    assert fingerprint(files, rotation=1) != before
 
 
 def test_other_test_folds_start_afresh(files: list[Path], killed: Path, tmp_path: Path) -> None:
