@@ -111,24 +111,32 @@ def background_rejection(
         NoEventsError: if a class is empty or its weights sum to nothing.
     """
     s, signal, w = _arrays(scores, label, weight)
-    curve = roc_curve(s, signal, w)
-    point = int(np.argmax(curve.signal >= efficiency * (1 - 1e-12)))
-    passes = s[~signal] >= curve.threshold[point]
+    threshold, kept = tightest_cut(s, signal, efficiency, w)
+    passes = s[~signal] >= threshold
     w = w[~signal]
     share = float(w[passes].sum() / w.sum())
     if not passes.any() or share <= 0:
         trials = w.sum() ** 2 / (w**2).sum()
         limit = 1 / (1 - (1 - LIMIT_CONFIDENCE) ** (1 / trials))
-        return Rejection(float(limit), None, True, float(curve.signal[point]), 0.0, int(passes.sum()))
+        return Rejection(float(limit), None, True, kept, 0.0, int(passes.sum()))
     variance = ((w[passes] ** 2).sum() * (1 - share) ** 2 + (w[~passes] ** 2).sum() * share**2) / w.sum() ** 2
     return Rejection(
         value=1 / share,
         error=float(np.sqrt(variance)) / share**2,
         is_limit=False,
-        signal_efficiency=float(curve.signal[point]),
+        signal_efficiency=kept,
         background_efficiency=share,
         passing=int(passes.sum()),
     )
+
+
+def tightest_cut(
+    scores: ArrayLike, label: ArrayLike, efficiency: float, weight: ArrayLike | None = None
+) -> tuple[float, float]:
+    """Return the highest threshold that keeps at least a share ``efficiency`` of the signal, and what it keeps."""
+    curve = roc_curve(scores, label, weight)
+    point = int(np.argmax(curve.signal >= efficiency * (1 - 1e-12)))
+    return float(curve.threshold[point]), float(curve.signal[point])
 
 
 def resample(label: ArrayLike, replicas: int, rng: np.random.Generator) -> NDArray[np.uint16]:

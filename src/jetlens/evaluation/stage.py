@@ -19,6 +19,7 @@ from jetlens.evaluation.metrics import (
     interval_68,
     resample,
     roc_curve,
+    tightest_cut,
 )
 from jetlens.evaluation.scores import Scores, write_scores
 from jetlens.evaluation.testset import TestSet, read_test_set, select
@@ -134,24 +135,27 @@ def mean_rejection(
     """Average the background rejection over seeds: 1 / ⟨ε_B⟩.
 
     Returns:
-        ``value``; ``error`` (statistical, the mean of the seeds' errors, since they share their test events);
-        ``spread`` (over seeds, of ε_B, propagated); ``is_limit``: True where no background event passes
-        for any seed, ``value`` being the lower limit at 95 % confidence; ``per_seed``.
+        ``value``; ``error`` (statistical: an event that passes for a share f of the seeds counts f, and the spread of
+        f over events gives the error of their mean); ``spread`` (over seeds, of ε_B, propagated); ``is_limit``: True
+        where no background event passes for any seed, ``value`` being the lower limit at 95 % confidence;
+        ``per_seed``.
     """
     seeds = [background_rejection(row, label, efficiency, weight) for row in logits]
-    shares = np.array([seed.background_efficiency for seed in seeds])
+    background = label == 0
+    w = weight[background]
+    passes = [row[background] >= tightest_cut(row, label, efficiency, weight)[0] for row in logits]
+    share = np.mean(passes, axis=0)
+    mean = float((w * share).sum() / w.sum())
     entry: dict[str, Any] = {"per_seed": [_entry(seed) for seed in seeds]}
-    mean = shares.mean()
     if mean <= 0:
         limit = _significant(min(seed.value for seed in seeds))
         return {"value": limit, "error": None, "spread": None, "is_limit": True, **entry}
-    # in ε_B; a seed for which nothing passes has no error of its own, and lends itself that of the others
-    errors = [seed.error * seed.background_efficiency**2 for seed in seeds if seed.error is not None]
-    spread = _significant(shares.std(ddof=1) / mean**2) if len(seeds) > 1 else None
+    error = float(np.sqrt((w**2 * (share - mean) ** 2).sum()) / w.sum())
+    spread = np.std([seed.background_efficiency for seed in seeds], ddof=1) if len(seeds) > 1 else None
     return {
         "value": _significant(1 / mean),
-        "error": _significant(float(np.mean(errors)) / mean**2),
-        "spread": spread,
+        "error": _significant(error / mean**2),
+        "spread": None if spread is None else _significant(float(spread) / mean**2),
         "is_limit": False,
         **entry,
     }

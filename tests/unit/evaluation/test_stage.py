@@ -10,7 +10,7 @@ from jetlens.errors import FileError, NoEventsError
 from jetlens.evaluation import compare, evaluate, summarise
 from jetlens.evaluation.metrics import background_rejection
 from jetlens.evaluation.scores import Scores, read_scores, write_scores
-from jetlens.evaluation.stage import measure, write_roc
+from jetlens.evaluation.stage import mean_rejection, measure, write_roc
 from jetlens.evaluation.summary import SUMMARY_COLUMNS
 from jetlens.features.featurefile import read_features
 from jetlens.files import read_json, write_json
@@ -216,3 +216,18 @@ def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features,
     metrics = read_json(tmp_path / "evaluation" / "metrics.json")
     assert len(metrics["auc_per_rotation"]) == 5
     assert metrics["auc"] == pytest.approx(np.mean(metrics["auc_per_rotation"]), abs=0.02)
+
+
+def test_the_error_of_a_rejection_is_that_of_the_mean_over_seeds():
+    """One seed: as by itself. Two equal seeds: the same. An event that passes for one of two counts by half."""
+    label = np.repeat([1, 0], [2, 100])
+    weight = np.ones(102)
+    one = np.concatenate([[2.0, 2.0], np.full(4, 3.0), np.zeros(96)])
+    alone = background_rejection(one, label, 0.5, weight)
+    for logits in (one[None], np.stack([one, one])):
+        found = mean_rejection(logits, label, 0.5, weight)
+        assert found["error"] == pytest.approx(alone.error, rel=1e-4)
+    other = np.concatenate([[2.0, 2.0], np.zeros(100)])
+    found = mean_rejection(np.stack([one, other]), label, 0.5, weight)
+    assert found["value"] == pytest.approx(50)  # ε_B = 4/2 of 100
+    assert found["error"] == pytest.approx(np.sqrt(4 * 0.48**2 + 96 * 0.02**2) / 100 * 50**2, rel=1e-4)
