@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,13 +20,41 @@ def shared_data(name: str) -> Path:
     return path
 
 
-@pytest.hookimpl(tryfirst=True)
+TOGETHER = {
+    "tests/workflow/test_analysis.py": "analysis",
+    "tests/workflow/test_report.py": "analysis",
+    "tests/workflow/test_bad_input.py": "analysis",
+    "tests/unit/figures/test_figures.py": "networks",
+    "tests/unit/explanation/test_stage.py": "networks",
+}
+"""Files whose tests share an expensive fixture."""
+
+
+def group(nodeid: str) -> str:
+    """Return what stays on one worker: a file, or several that share a fixture."""
+    file = nodeid.split("::")[0]
+    return TOGETHER.get(file, file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share trained networks on one worker; start SLURM's early, which mostly waits."""
-    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
-    for item in items:
-        if {"demo_networks", "demo_trees"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("networks"))
+    """Start SLURM's test early, which mostly waits, and the analysis that many tests look at."""
+    first = ("tests/workflow/test_slurm.py", "analysis")
+    items.sort(
+        key=lambda item: first.index(group(item.nodeid)) if group(item.nodeid) in first else len(first)
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share out whole groups of tests, in their order: a fixture of a module is then made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from jetlens.features.featurefile import read_features
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("analysis")]
+pytestmark = pytest.mark.workflow
 
 
 def rules_to_run(output: str) -> dict[str, int]:

@@ -116,7 +116,6 @@ def test_a_wrong_sample_table(new_workspace: Callable[[], Workspace]) -> None:
         (lambda arrays: arrays.update(metadata=older(arrays["metadata"])), "schema version"),
     ],
 )
-@pytest.mark.xdist_group("analysis")
 def test_a_bad_feature_file(finished: Workspace, damage: Callable[[dict], None], expected: str) -> None:
     """Training refuses a feature file that breaks the contract."""
     path = finished.results("features", "qcd_jj", "qcd_jj.npz")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.workflow.conftest import Workspace
 
-pytestmark = [pytest.mark.workflow, pytest.mark.browser, pytest.mark.xdist_group("analysis")]
+pytestmark = [pytest.mark.workflow, pytest.mark.browser]
 
 
 DECODE = """

@@ -17,7 +17,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 
