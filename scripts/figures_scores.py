@@ -12,7 +12,7 @@ with stage(snakemake):
         Path(snakemake.input.scores).parent,
         variant=snakemake.wildcards.variant,
         applications=[
-            (snakemake.params.processes[sample], [Path(file) for file in files])
+            (sample, snakemake.params.processes[sample], [Path(file) for file in files])
             for sample, files in snakemake.params.applied.items()
         ],
         **drawing(snakemake),

@@ -26,6 +26,16 @@ def rules_to_run(output: str) -> dict[str, int]:
     return {name: int(n) for name, n in counts.items() if name not in ("all", "analysis", "total")}
 
 
+def planned_with(workspace: Workspace, **sections: dict[str, object]) -> dict[str, int]:
+    """What a dry run plans with some keys of the configuration changed, which are then put back."""
+    before = workspace.config
+    workspace.config = before | {name: before[name] | changes for name, changes in sections.items()}
+    try:
+        return rules_to_run(workspace.snakemake("--dry-run").stdout)
+    finally:
+        workspace.config = before
+
+
 def test_every_contracted_file_is_there(finished: Workspace) -> None:
     expected = [
         "report.html",
@@ -109,11 +119,7 @@ def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:
 
 
 def test_a_figure_setting_reruns_figures_only(finished: Workspace) -> None:
-    finished.config["figures"]["label"] = "Another label"
-    try:
-        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
-    finally:
-        finished.config["figures"] = dict(finished.config["figures"], label="Delphes simulation")
+    planned = planned_with(finished, figures={"label": "Another label"})
     assert planned
     others = {name for name in planned if not name.startswith("figure_")}
     assert others <= {"manifest", "html_report"}, planned
@@ -131,31 +137,22 @@ def test_a_deleted_figure_is_rebuilt_alone(finished: Workspace) -> None:
 
 
 def test_a_changed_training_setting_keeps_skims_and_features(finished: Workspace) -> None:
-    finished.config["training"]["epochs"] = 3
-    try:
-        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
-    finally:
-        finished.config["training"]["epochs"] = 2
+    planned = planned_with(finished, training={"epochs": 3})
     assert planned["train_network"] == 1
     assert not {"skim", "features", "cutflow"} & set(planned)
 
 
 def test_the_uncertainty_of_the_significance_concerns_nothing_else(finished: Workspace) -> None:
-    finished.config["evaluation"]["background_uncertainty"] = 0.2
-    try:
-        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
-    finally:
-        finished.config["evaluation"]["background_uncertainty"] = 0.1
+    planned = planned_with(finished, evaluation={"background_uncertainty": 0.2})
     assert set(planned) <= {"significance", "manifest", "html_report"}, planned
 
 
 def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
-    finished.config["models"]["boosting_again"] = finished.config["models"]["gradient_boosting"]
-    finished.config["training"]["variants"].append("boosting_again")
-    try:
-        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
-    finally:
-        finished.config["training"]["variants"].remove("boosting_again")
+    options = finished.config["models"]["gradient_boosting"]
+    variants = finished.config["training"]["variants"]
+    planned = planned_with(
+        finished, models={"boosting_again": options}, training={"variants": [*variants, "boosting_again"]}
+    )
     assert planned["train_boosting"] == 1
     assert "train_network" not in planned
     assert planned["evaluate"] == 1
@@ -163,11 +160,7 @@ def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
 
 def test_k_fold_trains_the_other_rotations_only(finished: Workspace) -> None:
     """What is explained and drawn of a training is the first rotation's, which is there already."""
-    finished.config["training"]["k_fold"] = 5
-    try:
-        planned = rules_to_run(finished.snakemake("--dry-run").stdout)
-    finally:
-        del finished.config["training"]["k_fold"]
+    planned = planned_with(finished, training={"k_fold": 5})
     assert planned["train_network"] == planned["train_boosting"] == 4
     assert planned["evaluate"] == 2
     assert not {"skim", "features", "explain", "figure_training"} & set(planned)

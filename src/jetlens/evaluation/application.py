@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.samples import Sample
 from jetlens.errors import FileError
-from jetlens.evaluation.metrics import tightest_cut
+from jetlens.evaluation.metrics import roc_curve
 from jetlens.evaluation.scores import Scores, read_scores
 from jetlens.evaluation.stage import SIGNAL_EFFICIENCIES
 from jetlens.files import write_text
@@ -112,10 +112,8 @@ def summarise_applications(
 
 def working_points(scores: Scores) -> dict[float, float]:
     """Return the tightest cuts on the mean logit that keep 30, 50 and 70 % of the test signal's σ·L weight."""
-    return {
-        efficiency: tightest_cut(scores.ensemble, scores.label, efficiency, scores.weight)[0]
-        for efficiency in SIGNAL_EFFICIENCIES
-    }
+    curve = roc_curve(scores.ensemble, scores.label, scores.weight)
+    return {each: float(curve.threshold[curve.tightest(each)]) for each in SIGNAL_EFFICIENCIES}
 
 
 def _lines(

@@ -38,6 +38,10 @@ class RocCurve:
     signal: Floats
     background: Floats
 
+    def tightest(self, efficiency: float) -> int:
+        """Return the index of the tightest cut that keeps at least a share ``efficiency`` of the signal."""
+        return int(np.argmax(self.signal >= efficiency * (1 - 1e-12)))
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -50,6 +54,7 @@ class Rejection:
         signal_efficiency: what the cut really keeps, at least the wanted share.
         background_efficiency: ε_B of the cut, 0 for a limit.
         passing: background events that pass, unweighted.
+        threshold: the cut.
     """
 
     value: float
@@ -58,6 +63,7 @@ class Rejection:
     signal_efficiency: float
     background_efficiency: float
     passing: int
+    threshold: float
 
 
 def roc_curve(scores: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> RocCurve:
@@ -111,14 +117,16 @@ def background_rejection(
         NoEventsError: if a class is empty or its weights sum to nothing.
     """
     s, signal, w = _arrays(scores, label, weight)
-    threshold, kept = tightest_cut(s, signal, efficiency, w)
+    curve = roc_curve(s, signal, w)
+    point = curve.tightest(efficiency)
+    threshold, kept = float(curve.threshold[point]), float(curve.signal[point])
     passes = s[~signal] >= threshold
     w = w[~signal]
     share = float(w[passes].sum() / w.sum())
     if not passes.any() or share <= 0:
         trials = w.sum() ** 2 / (w**2).sum()
         limit = 1 / (1 - (1 - LIMIT_CONFIDENCE) ** (1 / trials))
-        return Rejection(float(limit), None, True, kept, 0.0, int(passes.sum()))
+        return Rejection(float(limit), None, True, kept, 0.0, int(passes.sum()), threshold)
     variance = ((w[passes] ** 2).sum() * (1 - share) ** 2 + (w[~passes] ** 2).sum() * share**2) / w.sum() ** 2
     return Rejection(
         value=1 / share,
@@ -127,16 +135,8 @@ def background_rejection(
         signal_efficiency=kept,
         background_efficiency=share,
         passing=int(passes.sum()),
+        threshold=threshold,
     )
-
-
-def tightest_cut(
-    scores: ArrayLike, label: ArrayLike, efficiency: float, weight: ArrayLike | None = None
-) -> tuple[float, float]:
-    """Return the highest threshold that keeps at least a share ``efficiency`` of the signal, and what it keeps."""
-    curve = roc_curve(scores, label, weight)
-    point = int(np.argmax(curve.signal >= efficiency * (1 - 1e-12)))
-    return float(curve.threshold[point]), float(curve.signal[point])
 
 
 def resample(label: ArrayLike, replicas: int, rng: np.random.Generator) -> NDArray[np.uint16]:

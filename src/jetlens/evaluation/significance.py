@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jetlens.evaluation.metrics import tightest_cut
+from jetlens.evaluation.metrics import roc_curve
 from jetlens.evaluation.scores import read_scores
 from jetlens.files import atomic_path
 
@@ -101,9 +101,10 @@ def scan_significance(evaluation: Path, output_csv: Path, *, background_uncertai
     """
     scores = read_scores(evaluation / "scores.npz")
     signal = scores.label == 1
+    curve = roc_curve(scores.ensemble, scores.label, scores.weight)
     rows = []
     for efficiency in SIGNAL_EFFICIENCIES:
-        cut, _ = tightest_cut(scores.ensemble, scores.label, efficiency, scores.weight)
+        cut = float(curve.threshold[curve.tightest(efficiency)])
         passes = scores.ensemble >= cut
         s, ds = _yield(scores.weight[passes & signal])
         b, db = _yield(scores.weight[passes & ~signal])

@@ -19,7 +19,6 @@ from jetlens.evaluation.metrics import (
     interval_68,
     resample,
     roc_curve,
-    tightest_cut,
 )
 from jetlens.evaluation.scores import Scores, write_scores
 from jetlens.evaluation.testset import TestSet, read_test_set, select
@@ -143,7 +142,7 @@ def mean_rejection(
     seeds = [background_rejection(row, label, efficiency, weight) for row in logits]
     background = label == 0
     w = weight[background]
-    passes = [row[background] >= tightest_cut(row, label, efficiency, weight)[0] for row in logits]
+    passes = [row[background] >= seed.threshold for row, seed in zip(logits, seeds, strict=True)]
     share = np.mean(passes, axis=0)
     mean = float((w * share).sum() / w.sum())
     entry: dict[str, Any] = {"per_seed": [_entry(seed) for seed in seeds]}
@@ -259,7 +258,7 @@ def _training(manifests: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _entry(rejection: Rejection) -> dict[str, Any]:
     content = asdict(rejection)
-    for key in ("value", "error"):
+    for key in ("value", "error", "threshold"):
         content[key] = None if content[key] is None else _significant(content[key])
     for key in ("signal_efficiency", "background_efficiency"):
         content[key] = _digits(content[key])

@@ -34,7 +34,7 @@ def draw_scores(
     *,
     variant: str,
     figures: FiguresConfig,
-    applications: Sequence[tuple[str, Sequence[Path]]] = (),
+    applications: Sequence[tuple[str, str, Sequence[Path]]] = (),
     bins: int = 25,
 ) -> None:
     """Draw the output of the ensemble on the test events, each process normalised to one.
@@ -48,7 +48,7 @@ def draw_scores(
         csv: the numbers drawn.
         variant: name of the variant, for the axis.
         figures: the look.
-        applications: process and score files of each application sample, drawn dashed.
+        applications: name, process and score files of each application sample, drawn dashed.
         bins: number of bins.
 
     Raises:
@@ -57,7 +57,9 @@ def draw_scores(
     scores = read_scores(evaluation / "scores.npz")
     edges = np.linspace(0, 1, bins + 1)
     drawn = _test_processes(scores)
-    drawn += [_applied(process, files, drawn) for process, files in applications]
+    taken = [each.name for each in drawn] + [name for _, name, _ in applications]
+    for sample, name, files in applications:
+        drawn.append(_applied(name if taken.count(name) == 1 else f"{name}, {sample}", files))
     columns: dict[str, NDArray[np.float64]] = {"low": edges[:-1], "high": edges[1:]}
     with look(figures):
         figure = Figure(figsize=(5.6, 4.6))
@@ -97,10 +99,8 @@ class _Process:
     label: int | None
 
 
-def _applied(process: str, files: Sequence[Path], others: Sequence[_Process]) -> _Process:
-    """Return an application sample, named apart from a process of the test events."""
+def _applied(name: str, files: Sequence[Path]) -> _Process:
     events = read_application(files)
-    name = f"{process} (applied)" if process in {other.name for other in others} else process
     return _Process(name, np.exp(-np.logaddexp(0, -events.logit)), events.weight, None)
 
 

@@ -133,13 +133,17 @@ def test_scores_of_an_application_sample_are_drawn_beside(check, evaluations, lo
     logits = np.array([[-30.0, 0.1, 0.1, 30.0], [-30.0, 0.1, -30.0, 30.0]])
     file = tmp_path_factory.mktemp("applied") / "a.npz"
     np.savez(file, logits=logits, rotation=np.array([0, 1]), weight=np.array([1.0, 1.0, 1.0, 5.0]), **sums)
-    applied = [("Data", [file])]
+    # one of them is called like a process of the test events, two like one another
+    own = str(read_scores(evaluations[0] / "scores.npz").process_names[0])
+    applied = [("a", "Data", [file]), ("b", own, [file]), ("c", "More", [file]), ("d", "More", [file])]
     rows = check(
         lambda outputs, csv: draw_scores(
             evaluations[0], outputs, csv, variant="v", figures=look, applications=applied, bins=4
         )
     )
-    assert [float(row["Data"]) for row in rows] == pytest.approx([0.1875, 0, 0.1875, 0.625])
+    for name in ("Data", f"{own}, b", "More, c", "More, d"):
+        assert [float(row[name]) for row in rows] == pytest.approx([0.1875, 0, 0.1875, 0.625])
+    assert sum(float(row[own]) for row in rows) == pytest.approx(1, abs=1e-5)
 
 
 def test_scores(check, evaluations, look):
