@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.io import report as shown
 
 # the library need not be installed: it lies beside the workflow
 WORKFLOW = Path(str(workflow.current_basedir)).parent
@@ -15,6 +14,7 @@ if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
 from jetlens.config.load import validate as validate_config
 from jetlens.config.samples import is_url, read_samples
 from jetlens.errors import JetlensError
+from jetlens.figures.table import targets as figure_targets
 
 try:
     analysis = validate_config(config, workflow.configfiles)
@@ -164,60 +164,16 @@ def explanation_section():
     }
 
 
-def drawn(name, **about):
-    """The files of one figure; the PNG, if there is one, goes into the report."""
-    files = {
-        suffix: f"{RESULTS}/figures/{name}.{suffix}"
-        for suffix in analysis.figures.formats
-    }
-    return [
-        shown(file, **about) if suffix == "png" else file
-        for suffix, file in files.items()
-    ]
-
-
-def figure_style(wildcards):
-    """The settings of all figures: not the list of distributions, each of which concerns one figure."""
-    return {
-        key: value for key, value in section("figures").items() if key != "kinematics"
-    }
-
-
-def evaluations():
-    return [
-        f"{RESULTS}/evaluation/{variant}/{file}"
-        for variant in VARIANTS
-        for file in ("metrics.json", "roc.csv")
-    ]
-
-
-def figure_names():
-    """Every figure of the analysis, as its path under ``figures/`` without suffix."""
-    names = [f"kinematics/{quantity}" for quantity in analysis.figures.kinematics]
-    names += ["cutflow", "roc", "rejection"]
-    if any(
-        stream.kind == "constituents" for stream in analysis.features.streams.values()
-    ):
-        names.append("jet_images")
-    names += [
-        f"{kind}/{variant}" for variant in VARIANTS for kind in ("training", "scores")
-    ]
-    explained = ["attention", "gradcam", "faithfulness", "attention_matrices"]
-    if analysis.explanation.single_events:
-        explained.append("single_events")
-    names += [
-        f"{kind}/{variant}"
-        for variant in analysis.explanation.variants
-        for kind in explained
-    ]
-    return names
+def evaluations(file):
+    """One file of the evaluation of every variant."""
+    return [f"{RESULTS}/evaluation/{variant}/{file}" for variant in VARIANTS]
 
 
 def report_targets():
     """All that the report shows."""
     figures = [
         f"{RESULTS}/figures/{name}.{suffix}"
-        for name in figure_names()
+        for name in figure_targets(analysis)
         for suffix in analysis.figures.formats
     ]
     tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]

@@ -17,7 +17,7 @@ LABELS: dict[Quantity, str] = {
 
 
 def draw_attention(
-    attention: Path,
+    maps: Path,
     outputs: Sequence[Path],
     csv: Path,
     *,
@@ -31,7 +31,7 @@ def draw_attention(
     large also where constituents are many.
 
     Args:
-        attention: ``attention.npz``.
+        maps: ``attention.npz``.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
@@ -40,9 +40,9 @@ def draw_attention(
     Raises:
         FileError: if the file cannot be read.
     """
-    names = [str(name) for name in read_maps(attention)["maps"]]
+    names = [str(name) for name in read_maps(maps)["maps"]]
     draw_maps(
-        attention,
+        maps,
         outputs,
         csv,
         rows=[(name, quantity) for name in names],

@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import NoEventsError
 from jetlens.explanation.mapfile import Arrays, read_maps
+from jetlens.figures.gradcam import TOWARDS_SIGNAL
 from jetlens.figures.maps import jet_name, position_labels
 from jetlens.figures.style import DIVERGING, figure_header, indexed, look, save, write_table
 
@@ -24,7 +25,7 @@ REACH = 5.0
 
 
 def draw_single_events(
-    maps: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig, which: str | None = None
+    maps: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig, which: str = TOWARDS_SIGNAL
 ) -> None:
     """Draw the first test events of each class, one row per event, signal left, background right.
 
@@ -36,7 +37,7 @@ def draw_single_events(
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
-        which: name of the map; default: the last one, for attention that of the sum of the jets.
+        which: name of the map.
 
     Raises:
         FileError: if the maps cannot be read.
@@ -44,7 +45,6 @@ def draw_single_events(
     """
     content = read_maps(maps)
     names = [str(name) for name in content["maps"]]
-    name = names[-1] if which is None else which
     label, streams = content["single_label"], content["streams"].tolist()
     rows = max(int((label == truth).sum()) for truth in (0, 1))
     if not rows:
@@ -64,7 +64,7 @@ def draw_single_events(
                 column[-1].set_xlabel(eta_label)
                 for row, axes in enumerate(column):
                     if row < len(chosen):
-                        _event(axes, content, names.index(name), int(chosen[row]), j, norm, table)
+                        _event(axes, content, names.index(which), int(chosen[row]), j, norm, table)
                     else:
                         axes.set_axis_off()
         for axes in panels[:, 0]:
@@ -72,7 +72,7 @@ def draw_single_events(
         bar = figure.colorbar(
             ScalarMappable(norm, DIVERGING),
             ax=list(panels.ravel()),
-            label=f"{indexed(name)}: worth of a constituent\n(1: event average)",
+            label=f"{indexed(which)}: worth of a constituent\n(1: event average)",
             extend="both",
             pad=0.015,
         )

@@ -12,7 +12,7 @@ TOWARDS_SIGNAL = "towards signal"
 
 
 def draw_gradcam(
-    gradcam: Path,
+    maps: Path,
     outputs: Sequence[Path],
     csv: Path,
     *,
@@ -25,7 +25,7 @@ def draw_gradcam(
     constituent found there is worth compared with the average one of its event.
 
     Args:
-        gradcam: ``gradcam.npz``.
+        maps: ``gradcam.npz``.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
@@ -35,7 +35,7 @@ def draw_gradcam(
         FileError: if the file cannot be read.
     """
     draw_maps(
-        gradcam,
+        maps,
         outputs,
         csv,
         rows=[(towards, "density"), (towards, "relative")],

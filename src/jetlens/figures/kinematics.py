@@ -49,7 +49,7 @@ def draw_kinematics(
     outputs: Sequence[Path],
     csv: Path,
     *,
-    histograms: Mapping[str, Histogram],
+    histograms: Mapping[str, Histogram | Mapping[str, Any]],
     luminosity_fb: float,
     figures: FiguresConfig,
 ) -> None:
@@ -64,7 +64,7 @@ def draw_kinematics(
         features: feature files of the same parts in the same order; they hold process and weight.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn: one line per histogram, process and bin.
-        histograms: what to draw, by name.
+        histograms: what to draw, by name; models or plain data.
         luminosity_fb: integrated luminosity [1/fb].
         figures: the look.
 
@@ -75,13 +75,14 @@ def draw_kinematics(
     """
     if not histograms:
         raise NoEventsError("figures.kinematics names no histogram to draw; name at least one")
-    filled = _fill(skims, features, histograms)
+    parsed = {name: Histogram.model_validate(entry) for name, entry in histograms.items()}
+    filled = _fill(skims, features, parsed)
     with look(figures):
         columns = min(3, len(histograms))
         rows = math.ceil(len(histograms) / columns)
         figure = Figure(figsize=(5.6, 4.8) if len(histograms) == 1 else (4.3 * columns, 3.7 * rows + 0.3))
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, (name, histogram) in zip(panels, histograms.items(), strict=False):
+        for axes, (name, histogram) in zip(panels, parsed.items(), strict=False):
             _panel(axes, filled[name], histogram)
         for axes in panels[len(histograms) :]:
             axes.set_axis_off()
@@ -90,7 +91,7 @@ def draw_kinematics(
         else:
             figure_header(figure, figures, luminosity_fb)
         save(figure, outputs)
-    _write(csv, filled, histograms)
+    _write(csv, filled, parsed)
 
 
 def _fill(

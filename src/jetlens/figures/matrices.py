@@ -19,7 +19,7 @@ from jetlens.figures.style import EMPTY_COLOUR, SEQUENTIAL, figure_header, index
 
 
 def draw_attention_matrices(
-    attention: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig
+    maps: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig
 ) -> None:
     """Draw the class-averaged attention of each head of the layers behind the attention map.
 
@@ -28,7 +28,7 @@ def draw_attention_matrices(
     figure shows the first seed alone.
 
     Args:
-        attention: ``attention.npz``.
+        maps: ``attention.npz``.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn, with statistical errors.
         figures: the look.
@@ -36,7 +36,7 @@ def draw_attention_matrices(
     Raises:
         FileError: if the file cannot be read.
     """
-    content = read_maps(attention)
+    content = read_maps(maps)
     layers = [str(name) for name in content["view_layers"]]
     strips = [(layer, head) for layer in layers for head in range(content[f"matrix_{layer}"].shape[1])]
     values = np.concatenate([content[f"matrix_{layer}"].ravel() for layer in layers])

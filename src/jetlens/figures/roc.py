@@ -21,28 +21,34 @@ Curve = dict[str, NDArray[np.float64]]
 
 
 def draw_roc(
-    evaluations: Sequence[Path], outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig
+    roc: Sequence[Path],
+    metrics: Sequence[Path],
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
 ) -> None:
     """Draw background against signal efficiency of all variants: mean over seeds, band ± one standard
     deviation.
 
     Args:
-        evaluations: folders ``evaluation/<variant>``, in the order of the legend.
+        roc: ``evaluation/<variant>/roc.csv``, in the order of the legend.
+        metrics: ``evaluation/<variant>/metrics.json``, in the same order.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
 
     Raises:
-        FileError: if a folder lacks ``roc.csv`` or ``metrics.json``, or an output has another suffix.
+        FileError: if a file cannot be read, or an output has another suffix.
     """
-    curves = [_read(folder) for folder in evaluations]
+    curves = [_read(*files) for files in zip(roc, metrics, strict=True)]
     with look(figures):
         figure = Figure(figsize=(5.6, 5.2))
         axes = figure.add_subplot()
-        for number, (curve, metrics) in enumerate(curves):
+        for number, (curve, merit) in enumerate(curves):
             style = line_style(number)
             axes.plot(
-                curve["signal_efficiency"], curve["background_efficiency"], label=_legend(metrics), **style
+                curve["signal_efficiency"], curve["background_efficiency"], label=_legend(merit), **style
             )
             axes.fill_between(
                 curve["signal_efficiency"],
@@ -61,7 +67,12 @@ def draw_roc(
 
 
 def draw_rejection(
-    evaluations: Sequence[Path], outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig
+    roc: Sequence[Path],
+    metrics: Sequence[Path],
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
 ) -> None:
     """Draw background rejection 1/ε_B against signal efficiency, with the rejections quoted in the summary.
 
@@ -69,18 +80,18 @@ def draw_rejection(
     deviation over seeds. Points carry the statistical errors of the test sample, arrows are lower limits
     at 95 % confidence. Arguments and errors as in :func:`draw_roc`.
     """
-    curves = [_read(folder) for folder in evaluations]
+    curves = [_read(*files) for files in zip(roc, metrics, strict=True)]
     with look(figures):
         figure = Figure(figsize=(5.6, 5.2))
         axes = figure.add_subplot()
         axes.set_yscale("log")
         top = 10.0
-        for number, (curve, metrics) in enumerate(curves):
+        for number, (curve, merit) in enumerate(curves):
             style = line_style(number)
             drawn = curve["background_efficiency"] > 0
             x, share = curve["signal_efficiency"][drawn], curve["background_efficiency"][drawn]
             low = np.maximum(curve["background_efficiency_low"][drawn], share / 3)
-            axes.plot(x, 1 / share, label=_legend(metrics), **style)
+            axes.plot(x, 1 / share, label=_legend(merit), **style)
             axes.fill_between(
                 x,
                 1 / curve["background_efficiency_high"][drawn],
@@ -90,7 +101,7 @@ def draw_rejection(
                 linewidth=0,
             )
             top = max(
-                top, _points(axes, metrics, style["color"], number, len(curves)), float((1 / share).max())
+                top, _points(axes, merit, style["color"], number, len(curves)), float((1 / share).max())
             )
         axes.set(xlim=(0, 1), ylim=(0.8, top), **_labels("Background rejection $1/\\epsilon_B$"))
         headroom(axes, 1.5 * top, 0.06 * (len(curves) + 1))
@@ -117,12 +128,11 @@ def _points(axes: Axes, metrics: dict[str, Any], colour: str, number: int, of: i
     return max(values)
 
 
-def _read(folder: Path) -> tuple[Curve, dict[str, Any]]:
-    path = Path(folder) / "roc.csv"
+def _read(roc: Path, file: Path) -> tuple[Curve, dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with Path(roc).open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
-        metrics: dict[str, Any] = read_json(Path(folder) / "metrics.json")
+        metrics: dict[str, Any] = read_json(file)
     except OSError as error:
         raise FileError(f"{error.filename}: cannot be read; run the evaluation stage first") from error
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}, metrics

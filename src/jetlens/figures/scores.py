@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ from jetlens.figures.style import (
 
 
 def draw_scores(
-    evaluation: Path,
+    scores: Path,
+    applied: Sequence[Path],
     outputs: Sequence[Path],
     csv: Path,
     *,
     variant: str,
     figures: FiguresConfig,
-    applications: Sequence[tuple[str, str, Sequence[Path]]] = (),
+    applications: Mapping[str, str],
     bins: int = 25,
 ) -> None:
     """Draw the output of the ensemble on the test events, each process normalised to one.
@@ -43,22 +44,23 @@ def draw_scores(
     number of test events; events weigh by their σ·L weight within a process.
 
     Args:
-        evaluation: folder ``evaluation/<variant>``.
+        scores: ``evaluation/<variant>/scores.npz``.
+        applied: ``application/<variant>/<sample>/<part>.npz`` of all application samples, drawn dashed.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         variant: name of the variant, for the axis.
         figures: the look.
-        applications: name, process and score files of each application sample, drawn dashed.
+        applications: process of each application sample.
         bins: number of bins.
 
     Raises:
         FileError: if the scores cannot be read or an output has another suffix.
     """
-    scores = read_scores(evaluation / "scores.npz")
     edges = np.linspace(0, 1, bins + 1)
-    drawn = _test_processes(scores)
-    taken = [each.name for each in drawn] + [name for _, name, _ in applications]
-    for sample, name, files in applications:
+    drawn = _test_processes(read_scores(scores))
+    taken = [each.name for each in drawn] + list(applications.values())
+    for sample, name in applications.items():
+        files = [file for file in applied if file.parent.name == sample]
         drawn.append(_applied(name if taken.count(name) == 1 else f"{name}, {sample}", files))
     columns: dict[str, NDArray[np.float64]] = {"low": edges[:-1], "high": edges[1:]}
     with look(figures):

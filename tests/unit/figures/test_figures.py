@@ -107,8 +107,12 @@ def test_cutflow(check, parts, look, tmp_path_factory):
     )
 
 
+def evaluated(folders):
+    return [folder / "roc.csv" for folder in folders], [folder / "metrics.json" for folder in folders]
+
+
 def test_roc(check, evaluations, look):
-    rows = check(lambda outputs, csv: draw_roc(evaluations, outputs, csv, figures=look))
+    rows = check(lambda outputs, csv: draw_roc(*evaluated(evaluations), outputs, csv, figures=look))
     assert list(dict.fromkeys(row["variant"] for row in rows)) == [
         "gradient_boosting",
         "cross_attention_three_stream",
@@ -122,7 +126,7 @@ def test_roc(check, evaluations, look):
 
 
 def test_rejection(check, evaluations, look):
-    assert check(lambda outputs, csv: draw_rejection(evaluations, outputs, csv, figures=look))
+    assert check(lambda outputs, csv: draw_rejection(*evaluated(evaluations), outputs, csv, figures=look))
 
 
 def test_scores_of_an_application_sample_are_drawn_beside(check, evaluations, look, tmp_path_factory):
@@ -131,14 +135,25 @@ def test_scores_of_an_application_sample_are_drawn_beside(check, evaluations, lo
     )
     # two rotations of one seed, which agree on all events but one
     logits = np.array([[-30.0, 0.1, 0.1, 30.0], [-30.0, 0.1, -30.0, 30.0]])
-    file = tmp_path_factory.mktemp("applied") / "a.npz"
-    np.savez(file, logits=logits, rotation=np.array([0, 1]), weight=np.array([1.0, 1.0, 1.0, 5.0]), **sums)
+    files = [tmp_path_factory.mktemp("applied") / name / "part.npz" for name in "abcd"]
+    for file in files:
+        file.parent.mkdir()
+        np.savez(
+            file, logits=logits, rotation=np.array([0, 1]), weight=np.array([1.0, 1.0, 1.0, 5.0]), **sums
+        )
     # one of them is called like a process of the test events, two like one another
     own = str(read_scores(evaluations[0] / "scores.npz").process_names[0])
-    applied = [("a", "Data", [file]), ("b", own, [file]), ("c", "More", [file]), ("d", "More", [file])]
+    applied = {"a": "Data", "b": own, "c": "More", "d": "More"}
     rows = check(
         lambda outputs, csv: draw_scores(
-            evaluations[0], outputs, csv, variant="v", figures=look, applications=applied, bins=4
+            evaluations[0] / "scores.npz",
+            files,
+            outputs,
+            csv,
+            variant="v",
+            figures=look,
+            applications=applied,
+            bins=4,
         )
     )
     for name in ("Data", f"{own}, b", "More, c", "More, d"):
@@ -149,7 +164,7 @@ def test_scores_of_an_application_sample_are_drawn_beside(check, evaluations, lo
 def test_scores(check, evaluations, look):
     rows = check(
         lambda outputs, csv: draw_scores(
-            evaluations[0], outputs, csv, variant="gradient_boosting", figures=look
+            evaluations[0] / "scores.npz", [], outputs, csv, variant="v", figures=look, applications={}
         )
     )
     scores = read_scores(evaluations[0] / "scores.npz")
@@ -194,7 +209,7 @@ def test_gradcam(check, explanation, look):
     assert {row["map"] for row in rows} == {"towards signal"}
 
 
-@pytest.mark.parametrize(("name", "which"), [("attention", None), ("gradcam", "towards signal")])
+@pytest.mark.parametrize(("name", "which"), [("attention", "J1+J2"), ("gradcam", "towards signal")])
 def test_single_events(check, explanation, look, name, which):
     maps = explanation / f"{name}.npz"
     rows = check(lambda outputs, csv: draw_single_events(maps, outputs, csv, figures=look, which=which))
@@ -237,9 +252,9 @@ def test_jet_images_need_both_classes(parts, look, tmp_path):
 
 def test_missing_inputs_and_other_formats_are_named(evaluations, look, tmp_path):
     with pytest.raises(FileError, match="run the evaluation stage first"):
-        draw_roc([tmp_path], [tmp_path / "a.png"], tmp_path / "a.csv", figures=look)
+        draw_roc(*evaluated([tmp_path]), [tmp_path / "a.png"], tmp_path / "a.csv", figures=look)
     with pytest.raises(FileError, match=r"\.pdf or \.png, not '\.jpg'"):
-        draw_roc(evaluations, [tmp_path / "a.jpg"], tmp_path / "a.csv", figures=look)
+        draw_roc(*evaluated(evaluations), [tmp_path / "a.jpg"], tmp_path / "a.csv", figures=look)
     assert not list(tmp_path.iterdir())
 
 

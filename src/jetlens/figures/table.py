@@ -1,0 +1,209 @@
+"""All figures: the one table that rules, targets, captions, the page of results and tests come from.
+
+To add a figure, write a function ``draw(outputs, csv, *, figures, **inputs, **settings)`` in a module of this package
+and add a line to :data:`FIGURES`. Importing this module loads no drawing library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jetlens.config import Config
+from jetlens.config.evaluation import FiguresConfig
+from jetlens.config.samples import Sample
+from jetlens.figures import captions
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a figure may depend on besides its input files."""
+
+    config: Config
+    samples: Mapping[str, Sample]
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+
+
+Settings = Callable[[Context], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """One family of figures, drawn by one function.
+
+    Attributes:
+        name: path under ``figures/`` without suffix; ``{variant}`` and the like make it a family.
+        draw: module and function in this package.
+        inputs: argument of the function → file under ``results/<analysis>/``, or one of :data:`MANY`.
+        category: section of the report.
+        content: what it is, in the report's list.
+        caption: reStructuredText; settings and wildcards in braces are filled in.
+        each: the wildcards of the figures to draw for a configuration; none if it has nothing to draw.
+        settings: argument of the function → plain data; a change of it, and of no other key, draws again.
+        styles: parts of ``figures`` that it depends on, besides those that concern all figures.
+        memory_mb: of its job.
+    """
+
+    name: str
+    draw: str
+    inputs: Mapping[str, str]
+    category: str
+    content: str
+    caption: str
+    each: Callable[[Config], Sequence[Mapping[str, str]]] = lambda config: [{}]
+    settings: Settings = lambda context: {}
+    styles: tuple[str, ...] = ()
+    memory_mb: int = 1000
+
+    @property
+    def rule(self) -> str:
+        """Name of its rule: ``figure_`` and its path without wildcards."""
+        return "figure_" + self.name.partition("/{")[0].replace("/", "_")
+
+    def targets(self, config: Config) -> Iterator[str]:
+        """Yield the paths under ``figures/``, without suffix, of the figures that a configuration asks for."""
+        for wildcards in self.each(config):
+            yield self.name.format(**wildcards)
+
+    def look(self, config: Config) -> dict[str, Any]:
+        """Return the part of ``figures`` that this figure depends on, as plain data."""
+        return config.figures.model_dump(mode="json", include={*COMMON_STYLES, *self.styles})
+
+    def text(self, context: Context) -> str:
+        """Return the caption of one figure."""
+        values = {**self.settings(context), **context.wildcards}
+        named = {name for _, name, _, _ in string.Formatter().parse(self.caption) if name}
+        return self.caption.format(**{name: values[name] for name in named})
+
+    def function(self) -> Callable[..., None]:
+        """Import and return the function that draws it."""
+        module, _, name = self.draw.rpartition(".")
+        function: Callable[..., None] = getattr(importlib.import_module(f"jetlens.figures.{module}"), name)
+        return function
+
+
+COMMON_STYLES = ("label", "energy_tev", "dpi")
+"""Keys of ``figures`` that every figure depends on."""
+MANY = ("skims", "features", "roc", "metrics", "histories", "applied")
+"""Inputs that are lists of files, made by the workflow."""
+
+
+def draw(
+    rule: str,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    look: Mapping[str, Any],
+    inputs: Mapping[str, Path | Sequence[Path]],
+    settings: Mapping[str, Any],
+) -> None:
+    """Draw one figure of the table: what the script of all its rules does."""
+    entry = next(entry for entry in FIGURES if entry.rule == rule)
+    entry.function()(
+        outputs=outputs, csv=csv, figures=FiguresConfig.model_validate(look), **inputs, **settings
+    )
+
+
+def _quantities(config: Config) -> list[dict[str, str]]:
+    return [{"quantity": name} for name in config.figures.kinematics]
+
+
+def _variants(config: Config) -> list[dict[str, str]]:
+    return [{"variant": name} for name in config.training.variants]
+
+
+def _explained(config: Config) -> list[dict[str, str]]:
+    return [{"variant": name} for name in config.explanation.variants]
+
+
+def _single_events(config: Config) -> list[dict[str, str]]:
+    return _explained(config) if config.explanation.single_events else []
+
+
+def _with_images(config: Config) -> list[dict[str, str]]:
+    return [{}] if any(s.kind == "constituents" for s in config.features.streams.values()) else []
+
+
+def _luminosity(context: Context) -> dict[str, Any]:
+    return {"luminosity_fb": context.config.luminosity_fb}
+
+
+def _histogram(context: Context) -> dict[str, Any]:
+    name = context.wildcards["quantity"]
+    histogram = context.config.figures.kinematics[name].model_dump(mode="json")
+    return {"histograms": {name: histogram}, **_luminosity(context)}
+
+
+def _signals(context: Context) -> dict[str, Any]:
+    signals = [name for name, sample in context.samples.items() if sample.role == "signal"]
+    return {"signals": signals, **_luminosity(context)}
+
+
+def _variant(context: Context) -> dict[str, Any]:
+    return {"variant": context.wildcards["variant"]}
+
+
+def _applications(context: Context) -> dict[str, Any]:
+    applied = {name: s.process for name, s in context.samples.items() if s.role == "application"}
+    return {"applications": applied, **_variant(context)}
+
+
+ROC = {"roc": "roc", "metrics": "metrics"}
+ATTENTION = {"maps": "explanation/{variant}/attention.npz"}
+GRADCAM = {"maps": "explanation/{variant}/gradcam.npz"}
+
+FIGURES: tuple[FigureEntry, ...] = (
+    FigureEntry(
+        "kinematics/{quantity}", "kinematics.draw_kinematics", {"skims": "skims", "features": "features"},
+        "Selection", "{quantity}", captions.KINEMATICS, _quantities, _histogram, memory_mb=2000,
+    ),
+    FigureEntry(
+        "cutflow", "cutflow.draw_cutflow", {"cutflow": "skim/cutflow.csv"},
+        "Selection", "cutflow", captions.CUTFLOW, settings=_signals,
+    ),
+    FigureEntry(
+        "jet_images", "images.draw_jet_images", {"features": "features"},
+        "Selection", "jet images", captions.JET_IMAGES, _with_images, memory_mb=2000,
+    ),
+    FigureEntry(
+        "training/{variant}", "training.draw_training", {"histories": "histories"},
+        "Classifiers", "training of {variant}", captions.TRAINING, _variants, _variant,
+    ),
+    FigureEntry("roc", "roc.draw_roc", ROC, "Classifiers", "ROC of all variants", captions.ROC),
+    FigureEntry("rejection", "roc.draw_rejection", ROC, "Classifiers", "background rejection", captions.REJECTION),
+    FigureEntry(
+        "scores/{variant}", "scores.draw_scores",
+        {"scores": "evaluation/{variant}/scores.npz", "applied": "applied"},
+        "Classifiers", "output of {variant}", captions.SCORES, _variants, _applications,
+    ),
+    FigureEntry(
+        "attention/{variant}", "attention.draw_attention", ATTENTION,
+        "Explanation", "attention of {variant}", captions.ATTENTION, _explained,
+    ),
+    FigureEntry(
+        "gradcam/{variant}", "gradcam.draw_gradcam", GRADCAM,
+        "Explanation", "Grad-CAM of {variant}", captions.GRADCAM, _explained,
+    ),
+    FigureEntry(
+        "faithfulness/{variant}", "faithfulness.draw_faithfulness",
+        {"faithfulness": "explanation/{variant}/faithfulness.json"},
+        "Explanation", "faithfulness, {variant}", captions.FAITHFULNESS, _explained,
+    ),
+    FigureEntry(
+        "attention_matrices/{variant}", "matrices.draw_attention_matrices", ATTENTION,
+        "Explanation", "attention by head, {variant}", captions.ATTENTION_MATRICES, _explained,
+    ),
+    FigureEntry(
+        "single_events/{variant}", "events.draw_single_events", GRADCAM,
+        "Explanation", "single events, {variant}", captions.SINGLE_EVENTS, _single_events,
+    ),
+)  # fmt: skip
+
+
+def targets(config: Config) -> list[str]:
+    """Return every figure of an analysis, as its path under ``figures/`` without suffix."""
+    return [name for entry in FIGURES for name in entry.targets(config)]

@@ -1,0 +1,89 @@
+"""The table of figures against the functions it names, the configuration and the sample table."""
+
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+import jetlens.figures
+from jetlens.config.load import load
+from jetlens.config.samples import read_samples
+from jetlens.figures.table import FIGURES, Context, targets
+from tests.conftest import ROOT
+
+ENTRIES = pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.rule)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    config = load(ROOT / "config" / "config.yaml")
+    return Context(config, read_samples(ROOT / config.samples))
+
+
+def contexts(entry, demo):
+    return [Context(demo.config, demo.samples, wildcards) for wildcards in entry.each(demo.config)]
+
+
+@ENTRIES
+def test_functions_take_what_the_table_hands_them(entry, demo):
+    settings = entry.settings(contexts(entry, demo)[0])
+    inspect.signature(entry.function()).bind(
+        outputs=[], csv=None, figures=None, **dict.fromkeys(entry.inputs), **settings
+    )
+
+
+@ENTRIES
+def test_captions_are_complete(entry, demo):
+    for context in contexts(entry, demo):
+        text = entry.text(context)
+        assert len(text) > 100
+        assert not set("{}") & set(text)
+
+
+def test_every_drawing_function_has_its_line():
+    modules = [m.name for m in pkgutil.iter_modules(jetlens.figures.__path__)]
+    found = {
+        f"{module}.{name}"
+        for module in modules
+        for name, entry in vars(import_module(f"jetlens.figures.{module}")).items()
+        if name.startswith("draw_") and entry.__module__ == f"jetlens.figures.{module}"
+        if "outputs" in inspect.signature(entry).parameters
+    }
+    assert found - {"maps.draw_maps"} == {entry.draw for entry in FIGURES}
+
+
+def test_names_and_rules_are_unique(demo):
+    assert len({entry.rule for entry in FIGURES}) == len(FIGURES)
+    names = targets(demo.config)
+    assert len(set(names)) == len(names) > len(FIGURES)
+
+
+def parameters(demo, config):
+    """All that the rules are handed, by figure."""
+    return {
+        entry.name.format(**context.wildcards): (entry.look(config), entry.settings(context))
+        for entry in FIGURES
+        for context in contexts(entry, Context(config, demo.samples))
+    }
+
+
+def changed(demo, path, value):
+    """Which figures are drawn again when one key of ``figures`` has another value."""
+    data = demo.config.model_dump(mode="json")
+    section = data
+    *keys, last = path.split(".")
+    for key in keys:
+        section = section[key]
+    assert section.get(last) != value
+    section[last] = value
+    before, after = (parameters(demo, config) for config in (demo.config, type(demo.config)(**data)))
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_a_key_draws_again_what_depends_on_it(demo):
+    assert changed(demo, "figures.label", "x") == set(targets(demo.config))
+    assert changed(demo, "figures.kinematics.met.bins", 7) == {"kinematics/met"}
+    assert changed(demo, "figures.formats", ["png"]) == set()
+    luminosity = {name for name in targets(demo.config) if name.startswith("kinematics/")} | {"cutflow"}
+    assert changed(demo, "luminosity_fb", 1) == luminosity
