@@ -70,7 +70,7 @@ def demo_features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     files = {}
     for name, stem, role, cross_section in (
         ("signal_H1000", "signal_H1000_hh_4b", "signal", 0.003),
-        ("qcd_bbbar", "qcd_bbbar", "background", 30.0),
+        ("qcd_4b", "qcd_4b", "background", 30.0),
         ("ttbar_had", "ttbar_had", "background", 20.0),
     ):
         source = str(DEMO / f"{stem}.root")

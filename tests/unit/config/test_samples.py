@@ -33,15 +33,12 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     samples = read_samples("config/samples.tsv")
     assert {name: sample.cross_section_pb for name, sample in samples.items()} == {
-        "signal_H1000": 0.002705, "qcd_bbbar": 34.62, "qcd_jj": 10556, "ttbar_had": 18.29,
+        "signal_H1000": 0.0020866, "qcd_4b": 7.0099, "qcd_3b": 39.427, "qcd_2b": 2299.4, "qcd_jj": 17271,
+        "ttbar_had": 9.683, "ttbar_had_lo": 1.443,
     }  # fmt: skip
     assert samples["signal_H1000"].mass_gev == 1000
-    assert [sample.role for sample in samples.values()] == [
-        "signal",
-        "background",
-        "background",
-        "background",
-    ]
+    assert [sample.role for sample in samples.values()] == ["signal", *["background"] * 6]
+    assert samples["ttbar_had"].process == samples["ttbar_had_lo"].process
 
 
 @pytest.mark.parametrize(

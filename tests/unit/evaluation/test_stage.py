@@ -74,7 +74,7 @@ def test_metrics_agree_with_an_independent_calculation(evaluated):
     weighted = [roc_auc_score(scores.label, row, sample_weight=scores.weight) for row in scores.logits]
     assert metrics["by_weights"]["physics"]["auc"] == pytest.approx(np.mean(weighted), abs=1e-6)
     assert metrics["auc"] > 0.8  # trees on real events do learn something
-    assert set(metrics["auc_per_process"]) == {"qcd_bbbar", "ttbar_had"}
+    assert set(metrics["auc_per_process"]) == {"qcd_4b", "ttbar_had"}
     shares = [
         1 / (1 - background_rejection(row, scores.label, 0.5).background_efficiency) for row in scores.logits
     ]

@@ -29,7 +29,7 @@ def test_events_know_their_sample(demo_features):
 
 
 def test_no_test_event_is_an_error(demo_features, tmp_path):
-    features = read_features(demo_features["qcd_bbbar"])
+    features = read_features(demo_features["qcd_4b"])
     elsewhere = dataclasses.replace(features, fold=np.full_like(features.fold, 5))
     write_features(tmp_path / "none.npz", elsewhere)
     with pytest.raises(NoEventsError, match=r"test folds \[0, 1\]"):
@@ -47,7 +47,7 @@ def test_streams_that_are_not_wanted_are_not_read(demo_features):
 
 def test_of_a_file_only_test_events_stay_in_memory(demo_features):
     """Neither arrays nor views hold on to the other events, nor does reading build up over files."""
-    files = [demo_features["qcd_bbbar"]] * 3
+    files = [demo_features["qcd_4b"]] * 3
     whole = read_features(files[0])
     size = sum(values.nbytes for values in whole.streams.values())
     del whole

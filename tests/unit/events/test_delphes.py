@@ -16,7 +16,7 @@ from jetlens.events.kinematics import cartesian, from_cartesian
 from jetlens.events.rootfile import RootTree
 from tests.conftest import DEMO, shared_data
 
-DEMO_FILES = [f"{name}.root" for name in ("signal_H1000_hh_4b", "qcd_bbbar", "qcd_jj", "ttbar_had")]
+DEMO_FILES = [f"{name}.root" for name in ("signal_H1000_hh_4b", "qcd_4b", "qcd_jj", "ttbar_had")]
 FORMATS = ["stock_card_signal_30_events", "merged_by_hadd_200_events", "foreign_delphes34_10_events"]
 
 
@@ -96,7 +96,7 @@ def test_memory_budget_sets_the_chunks() -> None:
     for budget in (0.002, 0.01, 1.0):
         with open_events(path, ReadingConfig(memory_gb=budget)) as reader:
             sizes[budget] = [len(chunk) for chunk in reader.chunks()]
-            assert sum(sizes[budget]) == 1000
+            assert sum(sizes[budget]) == 700
     assert max(sizes[0.002]) < max(sizes[0.01]) < max(sizes[1.0])
 
 
@@ -247,17 +247,17 @@ def test_events_without_reading_constituents_do_not_touch_them(tmp_path: Path) -
         stream.write(b"\xff" * 64)
     with open_events(str(path), ReadingConfig(constituents=["EFlowTrack"])) as reader:
         chunk = next(reader.chunks())
-        assert len(chunk) == 1000
+        assert len(chunk) == 700
         with pytest.raises(FileError, match="damaged"):
             chunk.constituents(chunk.collections["fat_jets"]["row"])
 
 
 def test_a_group_of_branches_is_taken_whole() -> None:
-    """The fat jets of this file's event 25 have tracks and photons, but no neutral hadron."""
+    """The fat jets of this file's event 329 have tracks and photons, but no neutral hadron."""
     group = ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron")
-    with open_events(str(DEMO / "signal_H1000_hh_4b.root"), ReadingConfig()) as reader:
-        assert reader._probe("FatJet", [(branch,) for branch in group], 25, 26) == [group[:1], group[1:2]]
-        assert reader._probe("FatJet", [group], 25, 26) == [group]
+    with open_events(str(DEMO / "qcd_jj.root"), ReadingConfig()) as reader:
+        assert reader._probe("FatJet", [(branch,) for branch in group], 329, 330) == [group[:1], group[1:2]]
+        assert reader._probe("FatJet", [group], 329, 330) == [group]
         assert reader._constituent_branches() == list(group)
 
 

@@ -15,7 +15,7 @@ EFLOW = ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron")
 
 def test_demo_file() -> None:
     summary = inspect_file(str(DEMO / "ttbar_had.root"))
-    assert (summary.format, summary.tree, summary.events) == ("delphes", "Delphes", 1000)
+    assert (summary.format, summary.tree, summary.events) == ("delphes", "Delphes", 900)
     jet, fat = summary.collections
     assert (jet.name, fat.name) == ("Jet", "FatJet")
     assert "Jet.Constituents" in jet.problem

@@ -123,5 +123,5 @@ def test_checksums(tmp_path: Path) -> None:
 
 def test_the_demo_files_are_those_that_were_committed() -> None:
     files = sorted(DEMO.glob("*.root"))
-    assert len(files) == 4
+    assert len(files) == 7
     assert all(verify_checksum(str(file)) for file in files)

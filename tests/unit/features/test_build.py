@@ -21,7 +21,7 @@ from jetlens.skim import read_skim, skim_file
 from jetlens.training.trained import check_features
 from tests.conftest import DEMO, ROOT
 
-SAMPLE = Sample("ttbar_had", "tt", "background", {"p": "x.root"}, 18.29)
+SAMPLE = Sample("ttbar_had", "tt", "background", {"p": "x.root"}, 9.683)
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 
 
@@ -53,8 +53,8 @@ def column(features: FeatureSet, stream: str, name: str) -> np.ndarray:
 
 
 def test_shapes_labels_and_units(demo: FeatureSet) -> None:
-    assert len(demo) == 336
-    assert demo.streams["jet1"].shape == (336, 50, len(CONFIG["features"]["streams"]["jet1"]["features"]))
+    assert len(demo) == 594
+    assert demo.streams["jet1"].shape == (594, 50, len(CONFIG["features"]["streams"]["jet1"]["features"]))
     assert not demo.label.any()
     for description in [*demo.metadata.streams.values(), demo.metadata.event]:
         assert len(description.units) == len(description.features)
@@ -62,16 +62,16 @@ def test_shapes_labels_and_units(demo: FeatureSet) -> None:
 
 
 def test_weights_are_normalised_once_over_all_parts(skimmed: Path, demo: FeatureSet, tmp_path: Path) -> None:
-    assert np.allclose(demo.weight, 18.29 * 3e6 / 1000)
+    assert np.allclose(demo.weight, 9.683 * 3e6 / 900)
     two = build(skimmed, tmp_path / "x.npz", FeaturesConfig.model_validate(CONFIG["features"]), "pq")
-    assert np.allclose(two.weight, 18.29 * 3e6 / 2000)
+    assert np.allclose(two.weight, 9.683 * 3e6 / 1800)
 
 
 @pytest.mark.parametrize("jet", [0, 1])
 def test_constituents_against_awkward(skimmed: Path, demo: FeatureSet, jet: int) -> None:
     stream = f"jet{jet + 1}"
     events = read_skim(skimmed / "p.parquet")
-    for row in range(0, 336, 40):
+    for row in range(0, 594, 60):
         axis, own = events.fat_jets[row, jet], events.fat_jet_constituents[row, jet][:50]
         mask = demo.masks[stream][row]
         assert mask.sum() == len(own)

@@ -108,7 +108,7 @@ def test_what_was_left_out_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert f"part 'a': {flow['unmatched']} of {flow['references']} constituent references" in unmatched
     assert f"part 'b': skipped, {damaged}: is truncated" in skipped
     flows = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    assert generated_weight(flows, SAMPLE) == 1000
+    assert generated_weight(flows, SAMPLE) == 700
     generated = Sample("s", "process", "signal", {}, 2.0, events=2000)
     with pytest.raises(FileError, match="1 of its 2 files were skipped as damaged, the first being part 'b'"):
         generated_weight(flows, generated)

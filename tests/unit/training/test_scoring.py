@@ -83,7 +83,7 @@ def test_the_command_scores_as_the_evaluation_does(
 def test_several_files_are_told_apart(
     folders: dict[str, Path], demo_features: dict[str, Path], tmp_path: Path
 ) -> None:
-    names = ("ttbar_had", "qcd_bbbar")
+    names = ("ttbar_had", "qcd_4b")
     sources = [str(DEMO / f"{name}.root") for name in names]
     number = score(folders["trees"], sources, tmp_path / "scores.npz")
     features = [read_features(demo_features[name]) for name in names]
@@ -108,7 +108,7 @@ def test_a_variant_stands_for_the_mean_of_its_models(
         assert scores["models"].tolist() == ["seed1", "seed2"]
         np.testing.assert_allclose(scores["logits"], expected, atol=1e-6)
         np.testing.assert_allclose(scores["logit"], np.mean(expected, axis=0), atol=1e-6)
-        assert scores["generated_events"].tolist() == [1000]
+        assert scores["generated_events"].tolist() == [900]
         # σ·L·w/Σw, with the σ and L that the features were made with
         share = scores["weight"] / scores["generated_weight"].sum()
         np.testing.assert_allclose(share * 1000 * 20.0 * 3000, features.weight, rtol=1e-12)
@@ -135,7 +135,7 @@ def test_a_file_of_which_nothing_is_selected_scores_nothing(
     assert score(folder, [str(DEMO / "ttbar_had.root")], tmp_path / "scores.npz") == 0
     with np.load(tmp_path / "scores.npz", allow_pickle=False) as scores:
         assert scores["logits"].shape == (1, 0)
-        assert scores["generated_events"].tolist() == [1000]
+        assert scores["generated_events"].tolist() == [900]
 
 
 def changed(folder: Path, output: Path, **changes: object) -> Path:
