@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,6 @@ import numpy as np
 
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.reading import ReadingConfig
-from jetlens.config.samples import Sample
 from jetlens.config.skim import SkimConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,17 +47,14 @@ def process(files: list[str], budget: float) -> None:
 
     skim, features = configuration()
     reading = ReadingConfig(memory_gb=budget)
-    sample = Sample("s", "p", "signal", {}, 1.0)
     with tempfile.TemporaryDirectory() as folder:
         names = [(Path(folder) / f"{n}.parquet", Path(folder) / f"{n}.json") for n in range(len(files))]
         for file, (parquet, flow) in zip(files, names, strict=True):
             skim_file(file, parquet, flow, sample="s", part=parquet.stem, reading=reading, skim=skim)
-        flows = [flow for _, flow in names]
         for parquet, _ in names:
-            output = parquet.with_suffix(".npz")
-            options = {"features": features, "sample": sample, "part": parquet.stem, "luminosity_fb": 1.0}
-            build_features(parquet, flows, output, **options)
-            output.unlink()
+            output = parquet.with_suffix("")
+            build_features(parquet, output, features=features, sample="s", part=parquet.stem, label=0)
+            shutil.rmtree(output)
 
 
 def write_large_file(path: Path, events: int) -> None:

@@ -24,18 +24,18 @@ def one(folder: Path, factor: int) -> None:
     """Train one epoch on ``factor`` times the budget, and print the peak of this process."""
     import training as reference
     from jetlens.config.training import TrainingConfig
+    from jetlens.features.featurefile import Part
     from jetlens.training import runtime, train
-    from jetlens.training.shards import Shard
 
     runtime.configure("tensorflow", 1)
     files = reference.reference_features(folder, seed=1)
-    per_pair = sum(shard.events * shard.row_bytes() for shard in (Shard(f, ["jet1"]) for f in files))
+    per_pair = sum(part.events * part.row_bytes() for part in (Part(f, ["jet1"]) for f in files))
     for copy in range(
         1, round(factor * BUDGET_GB * 2**30 / per_pair / 0.75)
     ):  # 75 % of events are trained on
         for file in list(files[:2]):
-            files.append(folder / f"{file.stem}_{copy}.npz")
-            shutil.copyfile(file, files[-1])
+            files.append(folder / f"{file.stem}_{copy}")
+            shutil.copytree(file, files[-1])
     config = TrainingConfig(variants=["m"], epochs=1, batch_size=512, memory_gb=BUDGET_GB)
     content, _ = reference.THROUGHPUT["self_attention published batch=128"]
     options = reference._options(
@@ -43,7 +43,7 @@ def one(folder: Path, factor: int) -> None:
     )
     train(files, folder / "out", variant="memory", options=options, training=config, seed=1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    size = sum(f.stat().st_size for f in files) / 2**30
+    size = sum(f.stat().st_size for part in files for f in part.iterdir()) / 2**30
     print(f"data {size:.2f} GB, budget {BUDGET_GB:.2f} GB: peak {peak:.2f} GB", flush=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata, write_features
+from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "data" / "reference_npz"
 FOLDS = 20  # 0-3: test (20 %), 4: early stopping where used
@@ -29,7 +29,7 @@ Columns = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[np.float32]]
 
 
 def reference_features(folder: Path, seed: int, more: Sequence[Columns] = ()) -> list[Path]:
-    """Write the reference data as two feature files, split by ``seed``; padding is where all seven columns are zero.
+    """Write the reference data as the features of two parts, split by ``seed``; rows of zeros are padding.
 
     Args:
         folder: where to.
@@ -50,10 +50,10 @@ def reference_features(folder: Path, seed: int, more: Sequence[Columns] = ()) ->
             weight=np.ones(len(raw)),
             event_number=np.arange(len(raw)),
             fold=fold.astype(np.uint8),
-            metadata=_metadata(stem, label, event.shape[1]),
+            metadata=_metadata(stem, event.shape[1]),
         )
-        files.append(folder / f"{stem}.npz")
-        write_features(files[-1], features)
+        files.append(folder / stem)
+        features.write(files[-1])
     return files
 
 
@@ -88,7 +88,7 @@ def _sums(raw: NDArray[Any], real: NDArray[Any]) -> NDArray[np.float32]:
     return np.stack(columns, axis=-1).astype(np.float32)
 
 
-def _metadata(stem: str, label: int, columns: int) -> FeatureMetadata:
+def _metadata(stem: str, columns: int) -> FeatureMetadata:
     names = [
         "delta_eta",
         "delta_phi",
@@ -100,10 +100,7 @@ def _metadata(stem: str, label: int, columns: int) -> FeatureMetadata:
     ]
     names += [f"class_{k}" for k in range(5)]
     return FeatureMetadata(
-        schema_version=1,
         sample=stem,
-        process=stem,
-        role="signal" if label else "background",
         part=stem,
         streams={"jet1": StreamMetadata(kind="constituents", features=names, units=[""] * len(names))},
         event=StreamMetadata(

@@ -7,11 +7,13 @@ from _stage import stage
 with stage(snakemake):
     from jetlens.config.evaluation import EvaluationConfig
     from jetlens.evaluation import evaluate
+    from jetlens.features.normalisation import Normalisation
 
     evaluate(
         [Path(model).parent for model in snakemake.input.models],
-        snakemake.input.features,
+        [Path(file).parent for file in snakemake.input.events],
         Path(snakemake.output.metrics).parent,
         variant=snakemake.wildcards.variant,
+        normalisation=Normalisation.read(snakemake.input.normalisation),
         evaluation=EvaluationConfig.model_validate(snakemake.params.evaluation),
     )

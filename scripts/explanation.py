@@ -7,12 +7,14 @@ from _stage import stage
 with stage(snakemake):
     from jetlens.config.evaluation import ExplanationConfig
     from jetlens.explanation import explain
+    from jetlens.features.normalisation import Normalisation
 
     variant = snakemake.wildcards.variant
     explain(
         [Path(model).parent for model in snakemake.input.models],
-        snakemake.input.features,
+        [Path(file).parent for file in snakemake.input.events],
         Path(snakemake.output.attention).parent,
         variant=variant,
+        normalisation=Normalisation.read(snakemake.input.normalisation),
         explanation=ExplanationConfig(variants=[variant], **snakemake.params.explanation),
     )

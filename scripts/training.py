@@ -9,13 +9,15 @@ with stage(snakemake):
 
     from jetlens.config.models import ModelOptions
     from jetlens.config.training import TrainingConfig
+    from jetlens.features.classes import Classes
+    from jetlens.features.normalisation import Normalisation
     from jetlens.training import train
     from jetlens.training.recipe import Recipe
 
     seed, _, rotation = snakemake.wildcards.run.removeprefix("seed").partition("_rotation")
     variant = snakemake.wildcards.variant
     train(
-        snakemake.input,
+        [Path(file).parent for file in snakemake.input.events],
         Path(snakemake.output.manifest).parent,
         variant=variant,
         options=TypeAdapter(ModelOptions).validate_python(snakemake.params.options),
@@ -24,4 +26,8 @@ with stage(snakemake):
         rotation=int(rotation or 0),
         threads=snakemake.threads,
         recipe=Recipe.model_validate(snakemake.params.recipe),
+        classes=Classes.read(snakemake.input.classes),
+        normalisation=Normalisation.read(scales)
+        if (scales := snakemake.input.get("normalisation"))
+        else None,
     )

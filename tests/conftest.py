@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jetlens.config.samples import Sample
+
+if TYPE_CHECKING:
+    from jetlens.features.normalisation import Normalisation
+
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "resources" / "demo"
+DEMO_SAMPLES = [
+    Sample(name, name, role, {stem: str(DEMO / f"{stem}.root")}, cross_section)
+    for name, stem, role, cross_section in (
+        ("signal_H1000", "signal_H1000_hh_4b", "signal", 0.003),
+        ("qcd_4b", "qcd_4b", "background", 30.0),
+        ("ttbar_had", "ttbar_had", "background", 20.0),
+    )
+]
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -59,37 +72,35 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def demo_features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Feature files of the demo analysis by sample, made from the demo's Delphes files by the library itself."""
+    """Folders of the demo's feature files by sample, made from its Delphes files by the library itself."""
     from jetlens.config.load import load
-    from jetlens.config.samples import Sample
     from jetlens.features import build_features
+    from jetlens.features.classes import class_of
+    from jetlens.features.normalisation import Normalisation
     from jetlens.skim import skim_file
 
     config = load(ROOT / "config" / "config.yaml")
     folder = tmp_path_factory.mktemp("demo_features")
-    files = {}
-    for name, stem, role, cross_section in (
-        ("signal_H1000", "signal_H1000_hh_4b", "signal", 0.003),
-        ("qcd_4b", "qcd_4b", "background", 30.0),
-        ("ttbar_had", "ttbar_had", "background", 20.0),
-    ):
-        source = str(DEMO / f"{stem}.root")
+    folders, flows = {}, []
+    for sample in DEMO_SAMPLES:
+        name, ((stem, source),) = sample.name, sample.files.items()
         parquet, cutflow = folder / f"{name}.parquet", folder / f"{name}.json"
         skim_file(source, parquet, cutflow, sample=name, part=stem, reading=config.reading, skim=config.skim)
-        sample = Sample(
-            name=name, process=name, role=role, files={stem: source}, cross_section_pb=cross_section
-        )
-        files[name] = folder / f"{name}.npz"
+        flows.append(cutflow)
+        folders[name] = folder / name
         build_features(
-            parquet,
-            [cutflow],
-            files[name],
-            features=config.features,
-            sample=sample,
-            part=stem,
-            luminosity_fb=config.luminosity_fb,
+            parquet, folders[name], features=config.features, sample=name, part=stem, label=class_of(sample)
         )
-    return files
+    Normalisation.of(flows, DEMO_SAMPLES, config.luminosity_fb).write(folder / "normalisation.json")
+    return folders
+
+
+@pytest.fixture(scope="session")
+def normalisation(demo_features: dict[str, Path]) -> Normalisation:
+    """Processes and scales of the samples of ``demo_features``."""
+    from jetlens.features.normalisation import Normalisation
+
+    return Normalisation.read(next(iter(demo_features.values())).parent / "normalisation.json")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 
 from jetlens.config.load import load
 from jetlens.evaluation.scores import read_scores
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
 
@@ -49,7 +49,8 @@ def test_every_contracted_file_is_there(finished: Workspace) -> None:
             continue
         part = sample["files"].rsplit("/", 1)[-1].removesuffix(".root")
         expected += [f"skim/{sample['sample']}/{part}{suffix}" for suffix in (".parquet", ".cutflow.json")]
-        expected += [f"features/{sample['sample']}/{part}.npz"]
+        streams = ("event", "jet1", "jet2", "kinematics")
+        expected += [f"features/{sample['sample']}/{part}/{name}.npz" for name in streams]
     for variant in ("cross_attention_three_stream", "gradient_boosting"):
         expected += [f"training/{variant}/seed1/{name}" for name in ("history.csv", "manifest.json")]
         expected += [f"evaluation/{variant}/{name}" for name in ("scores.npz", "metrics.json", "roc.csv")]
@@ -80,8 +81,8 @@ def test_no_test_event_is_trained_on(finished: Workspace) -> None:
     """Scored are all events of the test folds; trained and validated on are all others, and no more."""
     split = load(ROOT / "config" / "config.yaml").features.split
     folds, numbers = [], []
-    for path in sorted(finished.results("features").rglob("*.npz")):
-        features = read_features(path, streams=[])
+    for path in sorted(finished.results("features").rglob("event.npz")):
+        features = FeatureSet.read(path.parent, [])
         folds.append(features.fold)
         numbers.append(features.event_number[np.isin(features.fold, split.test)])
     fold = np.concatenate(folds)

@@ -112,13 +112,13 @@ def test_a_wrong_sample_table(new_workspace: Callable[[], Workspace]) -> None:
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
-        (lambda arrays: arrays.pop("jet1_mask"), "mask"),
+        (lambda arrays: arrays.pop("mask"), "mask"),
         (lambda arrays: arrays.update(metadata=older(arrays["metadata"])), "schema version"),
     ],
 )
 def test_a_bad_feature_file(finished: Workspace, damage: Callable[[dict], None], expected: str) -> None:
     """Training refuses a feature file that breaks the contract."""
-    path = finished.results("features", "qcd_jj", "qcd_jj.npz")
+    path = finished.results("features", "qcd_jj", "qcd_jj", "jet1.npz")
     good = path.read_bytes()
     seed = finished.config["training"]["seeds"]
     with np.load(path, allow_pickle=False) as archive:
@@ -127,7 +127,7 @@ def test_a_bad_feature_file(finished: Workspace, damage: Callable[[dict], None],
     np.savez(path, **arrays)
     finished.config["training"]["seeds"] = [7]
     try:
-        refuses(finished, "training/cross_attention_three_stream/seed7/model.keras", "qcd_jj.npz", expected)
+        refuses(finished, "training/cross_attention_three_stream/seed7/model.keras", "jet1.npz", expected)
     finally:
         finished.config["training"]["seeds"] = seed
         path.write_bytes(good)
@@ -136,8 +136,8 @@ def test_a_bad_feature_file(finished: Workspace, damage: Callable[[dict], None],
 def older(metadata: np.ndarray) -> np.ndarray:
     """The metadata of a file from another version of the schema."""
     text = str(metadata)
-    assert '"schema_version":1' in text
-    return np.array(text.replace('"schema_version":1', '"schema_version":0'))
+    assert '"schema_version":2' in text
+    return np.array(text.replace('"schema_version":2', '"schema_version":0'))
 
 
 def test_a_missing_file(new_workspace: Callable[[], Workspace], tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ LIBRARY = WORKFLOW.parent / "src"
 if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 
+from jetlens.config.models import stream_names
 from jetlens.config.load import validate as validate_config
 from jetlens.config.samples import is_url, read_samples
 from jetlens.errors import JetlensError
+from jetlens.features.classes import Classes, class_of
 from jetlens.figures.table import targets as figure_targets
 
 try:
@@ -29,6 +31,8 @@ applications = {name: row for name, row in table.items() if row.role == "applica
 RESULTS = f"results/{analysis.analysis}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+CLASSES = f"{RESULTS}/features/classes.json"
+NORMALISATION = f"{RESULTS}/features/normalisation.json"
 VARIANTS = analysis.training.variants
 BOOSTED = [
     name
@@ -41,6 +45,7 @@ NETWORKS = [name for name in analysis.models if name not in BOOSTED]
 wildcard_constraints:
     sample="|".join(map(re.escape, samples)),
     part=r"[A-Za-z0-9_-]+",
+    stream="|".join(analysis.features.streams),
     variant="|".join(analysis.models),
     run=r"seed\d+(_rotation[1-9]\d*)?",
 
@@ -54,11 +59,10 @@ def options_of(wildcards):
     return analysis.models[wildcards.variant].model_dump(mode="json")
 
 
-def sample_of(wildcards):
-    """The line of the sample table, without its files, which are inputs."""
-    row = dataclasses.asdict(samples[wildcards.sample])
-    row.pop("files")
-    return row
+def rows_for(columns):
+    """Those columns of the sample table that a rule depends on."""
+    rows = [dataclasses.asdict(sample) for sample in samples.values()]
+    return [{key: row[key] for key in ("name", *columns)} for row in rows]
 
 
 def local_source(wildcards):
@@ -92,8 +96,18 @@ def cutflows_of_sample(wildcards):
     )
 
 
-def all_features(wildcards=None):
-    return per_part(f"{RESULTS}/features/{{sample}}/{{part}}.npz")
+def all_features(name):
+    """One of the feature files of every part: ``event`` or a stream."""
+    return per_part(f"{RESULTS}/features/{{sample}}/{{part}}/{name}.npz")
+
+
+def streams_of(wildcards):
+    """Feature files of the streams that a variant reads: no other makes it train again."""
+    return [
+        file
+        for name in stream_names(analysis.models[wildcards.variant])
+        for file in all_features(name)
+    ]
 
 
 def runs(rotations):
@@ -113,6 +127,18 @@ def trained(variant, file, rotations=analysis.training.k_fold):
 def models_of(variant, rotations=analysis.training.k_fold):
     suffix = "npz" if variant in BOOSTED else "keras"
     return trained(variant, f"model.{suffix}", rotations)
+
+
+def training_inputs(wildcards):
+    """What a training reads; of the normalisation only one with weights by σ·L knows."""
+    files = {
+        "events": all_features("event"),
+        "streams": streams_of(wildcards),
+        "classes": CLASSES,
+    }
+    if analysis.training.weights == "physics":
+        files["normalisation"] = NORMALISATION
+    return files
 
 
 def training_section():
@@ -162,6 +188,14 @@ def explanation_section():
     return {
         key: value for key, value in section("explanation").items() if key != "variants"
     }
+
+
+def constituent_streams():
+    return [
+        name
+        for name, stream in analysis.features.streams.items()
+        if stream.kind == "constituents"
+    ]
 
 
 def evaluations(file):

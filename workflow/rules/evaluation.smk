@@ -2,7 +2,9 @@ rule evaluate:
     input:
         models=lambda wildcards: models_of(wildcards.variant),
         manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
-        features=all_features(),
+        events=all_features("event"),
+        streams=streams_of,
+        normalisation=NORMALISATION,
     output:
         scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
         metrics=f"{RESULTS}/evaluation/{{variant}}/metrics.json",

@@ -5,7 +5,9 @@ rule explain:
         manifests=lambda wildcards: trained(
             wildcards.variant, "manifest.json", rotations=1
         ),
-        features=all_features(),
+        events=all_features("event"),
+        streams=streams_of,
+        normalisation=NORMALISATION,
     output:
         attention=f"{RESULTS}/explanation/{{variant}}/attention.npz",
         gradcam=f"{RESULTS}/explanation/{{variant}}/gradcam.npz",

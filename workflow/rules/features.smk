@@ -1,15 +1,14 @@
-rule features:
+rule event_features:
     input:
         parquet=f"{RESULTS}/skim/{{sample}}/{{part}}.parquet",
+        # made only of samples that have events left
         cutflow=f"{RESULTS}/skim/{{sample}}.cutflow.json",
-        # its check that every sample has events left comes first
-        table=ancient(f"{RESULTS}/skim/cutflow.csv"),
     output:
-        f"{RESULTS}/features/{{sample}}/{{part}}.npz",
+        f"{RESULTS}/features/{{sample}}/{{part}}/event.npz",
     log:
-        f"{LOGS}/features/{{sample}}/{{part}}.log",
+        f"{LOGS}/features/{{sample}}/{{part}}/event.log",
     benchmark:
-        f"{BENCHMARKS}/features/{{sample}}/{{part}}.tsv"
+        f"{BENCHMARKS}/features/{{sample}}/{{part}}/event.tsv"
     conda:
         "../../envs/jetlens.yaml"
     threads: 1
@@ -17,10 +16,74 @@ rule features:
         mem_mb=2000,
         runtime=30,
     params:
-        features=section("features"),
-        sample=sample_of,
+        event=analysis.features.event,
+        split=section("features")["split"],
+        label=lambda wildcards: class_of(samples[wildcards.sample]),
+    message:
+        "Event features of {wildcards.sample}, {wildcards.part}"
+    script:
+        "../../scripts/features_event.py"
+
+
+rule stream_features:
+    input:
+        f"{RESULTS}/skim/{{sample}}/{{part}}.parquet",
+    output:
+        f"{RESULTS}/features/{{sample}}/{{part}}/{{stream}}.npz",
+    log:
+        f"{LOGS}/features/{{sample}}/{{part}}/{{stream}}.log",
+    benchmark:
+        f"{BENCHMARKS}/features/{{sample}}/{{part}}/{{stream}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        stream=lambda wildcards: section("features")["streams"][wildcards.stream],
+    message:
+        "Stream {wildcards.stream} of {wildcards.sample}, {wildcards.part}"
+    script:
+        "../../scripts/features_stream.py"
+
+
+rule classes:
+    output:
+        CLASSES,
+    log:
+        f"{LOGS}/features/classes.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        content=Classes.of(samples.values()).model_dump(mode="json", by_alias=True),
+    message:
+        "Classes of the samples"
+    script:
+        "../../scripts/features_classes.py"
+
+
+rule normalisation:
+    input:
+        sample_cutflows(),
+    output:
+        NORMALISATION,
+    log:
+        f"{LOGS}/features/normalisation.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        samples=rows_for(["process", "cross_section_pb", "events"]),
         luminosity_fb=analysis.luminosity_fb,
     message:
-        "Building features of {wildcards.sample}, {wildcards.part}"
+        "Normalisation of the samples"
     script:
-        "../../scripts/features.py"
+        "../../scripts/features_normalisation.py"

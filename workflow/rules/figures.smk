@@ -3,7 +3,10 @@ from jetlens.figures.table import FIGURES, Context
 # the inputs of figures that are lists of files; all others are named in the table
 MANY = {
     "skims": all_skims,
-    "features": all_features,
+    "events": lambda wildcards: all_features("event"),
+    "constituents": lambda wildcards: [
+        file for name in constituent_streams() for file in all_features(name)
+    ],
     "roc": lambda wildcards: evaluations("roc.csv"),
     "metrics": lambda wildcards: evaluations("metrics.json"),
     "histories": lambda wildcards: trained(

@@ -1,6 +1,6 @@
 rule train_network:
     input:
-        all_features(),
+        unpack(training_inputs),
     output:
         model=f"{RESULTS}/training/{{variant}}/{{run}}/model.keras",
         history=f"{RESULTS}/training/{{variant}}/{{run}}/history.csv",
@@ -29,7 +29,7 @@ rule train_network:
 
 rule train_boosting:
     input:
-        all_features(),
+        unpack(training_inputs),
     output:
         model=f"{RESULTS}/training/{{variant}}/{{run}}/model.npz",
         history=f"{RESULTS}/training/{{variant}}/{{run}}/history.csv",

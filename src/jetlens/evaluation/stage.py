@@ -21,7 +21,8 @@ from jetlens.evaluation.metrics import (
     roc_curve,
 )
 from jetlens.evaluation.scores import Scores, write_scores
-from jetlens.evaluation.testset import TestSet, read_test_set, select
+from jetlens.evaluation.testset import TestSet, read_test_set
+from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json
 from jetlens.training.ensemble import folds_by_rotation
 
@@ -33,10 +34,11 @@ ROC_GRID = np.linspace(0.0, 1.0, 201)
 
 def evaluate(
     models: Sequence[Path],
-    feature_files: Sequence[Path],
+    features: Sequence[Path],
     output: Path,
     *,
     variant: str,
+    normalisation: Normalisation,
     evaluation: EvaluationConfig,
 ) -> None:
     """Measure a variant on the test folds; write ``scores.npz``, ``metrics.json`` and ``roc.csv``.
@@ -46,9 +48,10 @@ def evaluate(
 
     Args:
         models: folders ``training/<variant>/seed<k>``, one per seed and rotation.
-        feature_files: files of the features stage, all samples.
+        features: folders of the feature files, all parts of all samples.
         output: folder ``evaluation/<variant>``.
         variant: name of the variant.
+        normalisation: process of each sample, and expected events per generator weight.
         evaluation: weights, bootstrap.
 
     Raises:
@@ -62,14 +65,14 @@ def evaluate(
     folds = folds_by_rotation(manifests)
     seeds = list(dict.fromkeys(entry["seed"] for entry in manifests))
     test = read_test_set(
-        feature_files, None, trained[0].streams, [k for named in folds.values() for k in named]
+        features, normalisation, None, trained[0].streams, [k for named in folds.values() for k in named]
     )
     logits = np.empty((len(seeds), len(test.features)))
     rotation = np.empty(len(test.features), dtype=np.uint8)
     for model in trained:
         own = np.isin(test.features.fold, folds[model.manifest["rotation"]])
         rotation[own] = model.manifest["rotation"]
-        logits[seeds.index(model.manifest["seed"]), own] = model.predict_logits(select(test.features, own))
+        logits[seeds.index(model.manifest["seed"]), own] = model.predict_logits(test.features.select(own))
     scores = _scores(logits, seeds, test, rotation)
     content = {"variant": variant, "seeds": seeds, **_training(manifests), **measure(scores, evaluation)}
     write_scores(output / "scores.npz", scores)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import NoEventsError
-from jetlens.features.featurefile import FeatureSet, concatenate, read_features
+from jetlens.features.featurefile import FeatureSet
+from jetlens.features.normalisation import Normalisation
 
 
 @dataclass(frozen=True)
@@ -33,30 +34,21 @@ class TestSet:
     processes: list[str]
 
 
-def select(features: FeatureSet, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> FeatureSet:
-    """Return the events that a boolean mask or an array of indices chooses."""
-    per_event = ("event", "label", "weight", "event_number", "fold")
-    return dataclasses.replace(
-        features,
-        streams={name: values[chosen] for name, values in features.streams.items()},
-        masks={name: values[chosen] for name, values in features.masks.items()},
-        **{name: getattr(features, name)[chosen] for name in per_event},
-    )
-
-
 def read_test_set(
-    feature_files: Sequence[Path],
+    folders: Sequence[Path],
+    normalisation: Normalisation,
     limit: int | None = None,
     streams: Sequence[str] | None = None,
     folds: Sequence[int] | None = None,
 ) -> TestSet:
-    """Read the test folds of feature files, file by file, so that other events are held of one file at most.
+    """Read the test folds of all parts, one by one, so that other events are held of one part at most.
 
-    Weights are scaled by folds / test folds, so that they add up to the expected events of the whole sample.
+    Weights are expected events, scaled by folds / test folds, so that they add up to those of the whole sample.
 
     Args:
-        feature_files: files of the features stage.
-        limit: at most this many events per class: of each file the leading share, so that every file is
+        folders: of the parts' feature files.
+        normalisation: process of each sample, and expected events per generator weight.
+        limit: at most this many events per class: of each part the leading share, so that every part is
             represented as in the whole; weights are scaled up by what is left out.
         streams: streams to read; None: all.
         folds: the test folds; None: those that the files name. With k-fold training there are more.
@@ -65,29 +57,34 @@ def read_test_set(
         FileError: if a file breaks the contract or the files differ in their features.
         NoEventsError: if no event is in the test folds.
     """
-    parts = [_test_events(path, streams, folds) for path in feature_files]
+    parts = [_test_events(folder, normalisation, streams, folds) for folder in folders]
     if not sum(len(part) for part in parts):
         folds = folds or (parts[0].metadata.test_folds if parts else [])
         raise NoEventsError(
-            f"no event of {len(feature_files)} feature files is in the test folds {list(folds)}; "
+            f"no event of {len(folders)} parts is in the test folds {list(folds)}; "
             f"loosen skim.cuts, or give more events or test folds"
         )
     if limit is not None:
         parts = _thin(parts, limit)
     samples = list(dict.fromkeys(part.metadata.sample for part in parts))
-    processes = {part.metadata.sample: part.metadata.process for part in parts}
     index = np.concatenate(
         [np.full(len(part), samples.index(part.metadata.sample), dtype=np.int16) for part in parts]
     )
-    return TestSet(concatenate(parts), index, samples, [processes[name] for name in samples])
+    processes = [normalisation.of_sample(name).process for name in samples]
+    return TestSet(FeatureSet.join(parts), index, samples, processes)
 
 
-def _test_events(path: Path, streams: Sequence[str] | None, folds: Sequence[int] | None) -> FeatureSet:
-    features = read_features(path, None if streams is None else list(streams))
+def _test_events(
+    folder: Path,
+    normalisation: Normalisation,
+    streams: Sequence[str] | None,
+    folds: Sequence[int] | None,
+) -> FeatureSet:
+    features = normalisation.apply(FeatureSet.read(folder, streams))
     metadata = features.metadata
     folds = folds or metadata.test_folds
     scale = metadata.folds / len(folds)
-    chosen = select(features, np.isin(features.fold, folds))
+    chosen = features.select(np.isin(features.fold, folds))
     return dataclasses.replace(chosen, weight=chosen.weight * scale)
 
 
@@ -103,5 +100,5 @@ def _thin(parts: list[FeatureSet], limit: int) -> list[FeatureSet]:
                 kept = max(1, int(len(members) * min(1.0, limit / total)))
                 keep[members[:kept]] = True
                 weight[members] *= part.weight[members].sum() / part.weight[members[:kept]].sum()
-        thinned.append(select(dataclasses.replace(part, weight=weight), keep))
+        thinned.append(dataclasses.replace(part, weight=weight).select(keep))
     return thinned

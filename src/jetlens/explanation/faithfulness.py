@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.evaluation.testset import select
 from jetlens.features.featurefile import FeatureSet
 
 Floats = NDArray[np.float64]
@@ -97,7 +96,7 @@ def _outputs(
     order = np.argsort(-choices.sum(axis=1), kind="stable")
     events = np.tile(np.arange(len(features)), len(kept))[order]
     z = np.empty(len(order))
-    z[order] = logits(keep(select(features, events), streams, choices[order]))
+    z[order] = logits(keep(features.select(events), streams, choices[order]))
     return list(np.split(1 / (1 + np.exp(-np.clip(z, -700, 700))), len(kept)))
 
 

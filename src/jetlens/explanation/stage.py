@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import ExplanationConfig
 from jetlens.errors import ConfigError
-from jetlens.evaluation.testset import TestSet, read_test_set, select
+from jetlens.evaluation.testset import TestSet, read_test_set
 from jetlens.explanation.attention import View, attend, choose_view
 from jetlens.explanation.faithfulness import (
     randomise_weights,
@@ -24,6 +24,7 @@ from jetlens.explanation.gradcam import MAPS, gradcam_layers, gradcam_values
 from jetlens.explanation.mapfile import Arrays, assemble, single_events, write_maps
 from jetlens.explanation.maps import column, locate, normalise
 from jetlens.features.featurefile import FeatureSet
+from jetlens.features.normalisation import Normalisation
 from jetlens.files import write_json
 
 Floats = NDArray[np.float64]
@@ -31,10 +32,11 @@ Floats = NDArray[np.float64]
 
 def explain(
     models: Sequence[Path],
-    feature_files: Sequence[Path],
+    features: Sequence[Path],
     output: Path,
     *,
     variant: str,
+    normalisation: Normalisation,
     explanation: ExplanationConfig,
 ) -> None:
     """Explain a variant on test events; write ``attention.npz``, ``gradcam.npz`` and ``faithfulness.json``.
@@ -44,9 +46,10 @@ def explain(
 
     Args:
         models: folders ``training/<variant>/seed<k>``, one per seed.
-        feature_files: files of the features stage, all samples.
+        features: folders of the feature files, all parts of all samples.
         output: folder ``explanation/<variant>``.
         variant: name of the variant.
+        normalisation: process of each sample, and expected events per generator weight.
         explanation: number of events, grid, steps.
 
     Raises:
@@ -57,8 +60,8 @@ def explain(
     from jetlens.models import probe
     from jetlens.training import load_model  # brings a whole back end with it
 
-    test = read_test_set(feature_files, limit=explanation.events)
     trained = [load_model(folder) for folder in models]
+    test = read_test_set(features, normalisation, explanation.events, trained[0].streams)
     networks = [_network(entry, variant) for entry in trained]
     layers = {
         name: probe.attention_streams(networks[0], name) for name in probe.attention_layers(networks[0])
@@ -133,7 +136,7 @@ def _test_maps(
 
     streams = list(targets)
     chosen = np.flatnonzero(test.features.label == 1)[: explanation.faithfulness_events]
-    events = select(test.features, chosen)
+    events = test.features.select(chosen)
     mask = np.concatenate([events.masks[name] for name in streams], axis=1)
     log_pt = np.concatenate([column(events, name, "log_pt") for name in streams], axis=1)
     same = view.streams == streams

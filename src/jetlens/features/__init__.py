@@ -1,5 +1,5 @@
 """From selected events to the arrays that networks are trained on."""
 
-from jetlens.features.build import build_features
+from jetlens.features.build import build_event, build_features, build_stream
 
-__all__ = ["build_features"]
+__all__ = ["build_event", "build_features", "build_stream"]

@@ -1,7 +1,8 @@
-"""From a skim file to a feature file."""
+"""From a skim file to feature files."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,107 +11,147 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.quantities import COLLECTIONS
-from jetlens.errors import FileError
 from jetlens.events.jagged import Jagged, Mask, offsets_from_counts
 from jetlens.features.constituents import CONSTITUENTS, prepare
 from jetlens.features.event import EVENT
 from jetlens.features.featurefile import (
+    EVENT_FILE,
     SCHEMA_VERSION,
-    FeatureMetadata,
-    FeatureSet,
+    EventMetadata,
     StreamMetadata,
-    write_pieces,
+    TokenMetadata,
+    write_event,
+    write_stream,
 )
 from jetlens.features.objects import KINEMATICS, OBJECTS, Events, kinematic_tokens, object_set
 from jetlens.features.split import folds
 
 if TYPE_CHECKING:
-    from jetlens.config.features import FeaturesConfig, Stream
-    from jetlens.config.samples import Sample
+    from jetlens.config.features import FeaturesConfig, SplitConfig, Stream
 
+SCALARS = ("met", "met_phi", "ht")
 _BATCH = 2048
 """Events turned into features at a time."""
 
 
 def build_features(
-    parquet: Path,
-    cutflows: Sequence[Path],
-    output: Path,
-    *,
-    features: FeaturesConfig,
-    sample: Sample,
-    part: str,
-    luminosity_fb: float,
+    parquet: Path, folder: Path, *, features: FeaturesConfig, sample: str, part: str, label: int
 ) -> None:
-    """Compute the features of one part of a sample.
-
-    Here, and nowhere else, weights are normalised: an event counts w·σ·L/Σw expected events, Σw running over all
-    generated events of all parts of the sample.
+    """Compute the event file and all streams of one part; see :func:`build_event`, :func:`build_stream`.
 
     Args:
         parquet: the part's skim file.
-        cutflows: the cutflow files of all parts of the sample.
-        output: the feature file to write, see :mod:`jetlens.features.featurefile`.
+        folder: of the part's feature files, see :mod:`jetlens.features.featurefile`.
         features: streams, event features and split.
-        sample: the sample's line in the table.
+        sample: name of the sample.
         part: name of the part.
-        luminosity_fb: integrated luminosity [1/fb].
+        label: number of the sample's class.
 
     Raises:
-        FileError: if an input is missing or does not fit the others.
-        NoEventsError: if the sample has no generated events.
+        FileError: if the skim file is missing or damaged.
     """
-    from jetlens.skim.cutflow import generated_weight, read_cutflow
+    build_event(
+        parquet,
+        folder / EVENT_FILE,
+        event=features.event,
+        split=features.split,
+        sample=sample,
+        part=part,
+        label=label,
+    )
+    for name, stream in features.streams.items():
+        build_stream(parquet, folder / f"{name}.npz", stream=stream, sample=sample, part=part)
 
-    flows = [read_cutflow(path) for path in cutflows]
-    for path, flow in zip(cutflows, flows, strict=True):
-        if flow["sample"] != sample.name:
-            raise FileError(f"{path}: belongs to sample '{flow['sample']}', expected '{sample.name}'")
-    scale = sample.produced(luminosity_fb) / generated_weight(flows, sample)
-    write_scaled(parquet, output, features=features, sample=sample, part=part, scale=scale)
 
-
-def write_scaled(
-    parquet: Path, output: Path, *, features: FeaturesConfig, sample: Sample, part: str, scale: float
+def build_event(
+    parquet: Path,
+    output: Path,
+    *,
+    event: list[str],
+    split: SplitConfig,
+    sample: str,
+    part: str,
+    label: int,
 ) -> None:
-    """Compute the features of one part, with generator weights times ``scale``; see :func:`build_features`."""
+    """Compute ``event.npz`` of one part: event-level features, generator weights, folds and class.
+
+    Args:
+        parquet: the part's skim file.
+        output: the file to write.
+        event: names of event-level features.
+        split: of the events.
+        sample: name of the sample, which the folds are hashed with.
+        part: name of the part.
+        label: number of the sample's class.
+
+    Raises:
+        FileError: if the skim file is missing or damaged.
+    """
+    metadata = EventMetadata(
+        schema_version=SCHEMA_VERSION,
+        sample=sample,
+        part=part,
+        event=StreamMetadata(kind="event", features=event, units=EVENT.units(event)),
+        folds=split.folds,
+        test_folds=split.test,
+        validation_folds=split.validation,
+        recipe={"event": event, "split": split.model_dump(mode="json")},
+    )
+    with _batches(parquet, [*COLLECTIONS, *SCALARS, "weight", "event_number"]) as (number, batches):
+        write_event(
+            output, number, (_event(table, event, split, sample, label) for table in batches), metadata
+        )
+
+
+def build_stream(parquet: Path, output: Path, *, stream: Stream, sample: str, part: str) -> None:
+    """Compute ``<stream>.npz`` of one part.
+
+    Args:
+        parquet: the part's skim file.
+        output: the file to write.
+        stream: what its tokens and features are.
+        sample: name of the sample.
+        part: name of the part.
+
+    Raises:
+        FileError: if the skim file is missing or damaged.
+    """
+    from jetlens.skim.parquet import CONSTITUENTS as COLUMN
+
+    metadata = TokenMetadata(
+        schema_version=SCHEMA_VERSION,
+        sample=sample,
+        part=part,
+        stream=_describe(stream),
+        recipe=stream.model_dump(mode="json"),
+    )
+    columns = ["fat_jets", COLUMN] if stream.kind == "constituents" else [*COLLECTIONS, *SCALARS]
+    with _batches(parquet, columns) as (number, batches):
+        arrays = (_stream(_events(table), stream) for table in batches)
+        write_stream(output, number, ({"values": v, "mask": m} for v, m in arrays), metadata)
+
+
+@contextlib.contextmanager
+def _batches(parquet: Path, columns: Sequence[str]) -> Iterator[tuple[int, Iterator[Any]]]:
+    """Yield the number of events of a skim file, and an iterator over pieces of it, at least one."""
     from jetlens.skim.parquet import check_schema, release_memory
 
     file = check_schema(parquet)
-    metadata = describe(features, sample, part)
 
-    def pieces() -> Iterator[FeatureSet]:
+    def pieces() -> Iterator[Any]:
         empty = True
         for group in range(file.num_row_groups):  # iter_batches over all of them keeps what it has read
-            for table in file.iter_batches(_BATCH, row_groups=[group], use_threads=False):
-                yield _compute(table, features, sample, scale, metadata)
+            for table in file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False):
+                yield table
                 empty = False
         if empty:
-            yield _compute(file.read(use_threads=False), features, sample, scale, metadata)
+            yield file.read(columns=columns, use_threads=False)
 
-    write_pieces(output, file.metadata.num_rows, pieces())
+    yield file.metadata.num_rows, pieces()
     release_memory()
 
 
-def describe(features: FeaturesConfig, sample: Sample, part: str) -> FeatureMetadata:
-    """Return the metadata of a part's feature file: names and units of all features, split, sample."""
-    streams = {name: _describe_stream(stream) for name, stream in features.streams.items()}
-    event = StreamMetadata(kind="event", features=features.event, units=EVENT.units(features.event))
-    return FeatureMetadata(
-        schema_version=SCHEMA_VERSION,
-        sample=sample.name,
-        process=sample.process,
-        role=sample.role,
-        part=part,
-        streams=streams,
-        event=event,
-        folds=features.split.folds,
-        test_folds=features.split.test,
-        validation_folds=features.split.validation,
-    )
-
-
-def _describe_stream(stream: Stream) -> StreamMetadata:
+def _describe(stream: Stream) -> StreamMetadata:
     if stream.kind == "constituents":
         units = CONSTITUENTS.units(stream.features)
         return StreamMetadata(
@@ -125,24 +166,18 @@ def _describe_stream(stream: Stream) -> StreamMetadata:
     )
 
 
-def _compute(
-    table: Any, features: FeaturesConfig, sample: Sample, scale: float, metadata: FeatureMetadata
-) -> FeatureSet:
-    """Features of some events, a record batch or table of a skim file."""
-    events = _events(table)
-    arrays = {name: _stream(events, stream) for name, stream in features.streams.items()}
+def _event(
+    table: Any, event: list[str], split: SplitConfig, sample: str, label: int
+) -> dict[str, NDArray[Any]]:
+    """The arrays of ``event.npz`` for some events, a record batch or table of a skim file."""
     number = np.asarray(table.column("event_number"), dtype=np.int64)
-    split = features.split
-    return FeatureSet(
-        streams={name: values for name, (values, _) in arrays.items()},
-        masks={name: mask for name, (_, mask) in arrays.items()},
-        event=EVENT.stack(features.event, events),
-        label=np.full(len(events), sample.role == "signal", dtype=np.int8),
-        weight=np.asarray(table.column("weight"), dtype=np.float64) * scale,
-        event_number=number,
-        fold=folds(sample.name, number, split.folds, split.seed),
-        metadata=metadata,
-    )
+    return {
+        "event": EVENT.stack(event, _events(table)),
+        "weight": np.asarray(table.column("weight"), dtype=np.float64),
+        "event_number": number,
+        "fold": folds(sample, number, split.folds, split.seed),
+        "class": np.full(len(number), label, dtype=np.int8),
+    }
 
 
 def _stream(events: Events, stream: Stream) -> tuple[NDArray[np.float32], Mask]:
@@ -171,16 +206,24 @@ def _one_jet(events: Events, index: int) -> tuple[Jagged, dict[str, NDArray[Any]
 
 
 def _events(table: Any) -> Events:
+    """Those collections and scalars that the table has; the others are empty, and nothing asks for them."""
     from jetlens.skim.parquet import CONSTITUENTS as COLUMN
     from jetlens.skim.parquet import from_lists
 
-    nested = table.column(COLUMN)
-    nested = nested.combine_chunks() if hasattr(nested, "combine_chunks") else nested
+    there = set(table.schema.names)
+    number = table.num_rows
+    constituents, offsets = Jagged(np.zeros(1, dtype=np.int64), {}), np.zeros(number + 1, dtype=np.int64)
+    if COLUMN in there:
+        nested = table.column(COLUMN)
+        nested = nested.combine_chunks() if hasattr(nested, "combine_chunks") else nested
+        constituents = from_lists(nested.values)
+        offsets = np.asarray(nested.offsets, dtype=np.int64)
+    scalars = {
+        name: np.asarray(table.column(name)) if name in there else np.zeros(number) for name in SCALARS
+    }
     return Events(
-        collections={name: from_lists(table.column(name)) for name in COLLECTIONS},
-        constituents=from_lists(nested.values),
-        jet_offsets=np.asarray(nested.offsets, dtype=np.int64),
-        met=np.asarray(table.column("met")),
-        met_phi=np.asarray(table.column("met_phi")),
-        ht=np.asarray(table.column("ht")),
+        collections={name: from_lists(table.column(name)) for name in COLLECTIONS if name in there},
+        constituents=constituents,
+        jet_offsets=offsets,
+        **scalars,
     )

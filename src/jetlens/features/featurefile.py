@@ -1,45 +1,56 @@
-"""The feature file: what the ``features`` stage hands to training, as an ``.npz`` without any pickled object.
+"""The feature files of one part of a sample: a folder ``features/<sample>/<part>/`` with one file per stream.
 
-Arrays of a file with N events, for every stream ``s`` with T tokens and F features:
+With N events, E event-level features, T tokens of F features; every file is an ``.npz`` without any pickled object:
 
-==================  ================  ==========================================================
-``s``               float32 (N,T,F)   features, padded with zeros
-``s_mask``          bool (N,T)        True where a token is real
-``event``           float32 (N,E)     event-level features
-``label``           int8 (N,)         1 signal, 0 background
-``weight``          float64 (N,)      expected events at the analysis' luminosity, σ·L·w/Σw
-``event_number``    int64 (N,)        as in the input file
-``fold``            uint8 (N,)        from a hash of (sample, event number, seed)
-``metadata``        str ()            JSON of :class:`FeatureMetadata`
-==================  ================  ==========================================================
+==================  ==================  ================  ====================================================
+``event.npz``       ``event``           float32 (N,E)     event-level features
+..                  ``weight``          float64 (N,)      the generator's weight, as in the input file
+..                  ``event_number``    int64 (N,)        as in the input file
+..                  ``fold``            uint8 (N,)        from a hash of (sample, event number, seed)
+..                  ``class``           int8 (N,)         number of the class, see :mod:`jetlens.features.classes`
+..                  ``metadata``        str ()            JSON of :class:`EventMetadata`
+``<stream>.npz``    ``values``          float32 (N,T,F)   features of tokens, padded with zeros
+..                  ``mask``            bool (N,T)        True where a token is real
+..                  ``metadata``        str ()            JSON of :class:`TokenMetadata`
+==================  ==================  ================  ====================================================
+
+What reads one stream depends on that file and ``event.npz`` alone. Process, cross section and luminosity are in none of
+them: see :mod:`jetlens.features.normalisation`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from jetlens.errors import FileError
-from jetlens.files import atomic_path
+from jetlens.features.archive import Archive, Array, write_arrays
 
-SCHEMA_VERSION = 1
-PER_EVENT = {"label": np.int8, "weight": np.float64, "event_number": np.int64, "fold": np.uint8}
+SCHEMA_VERSION = 2
+EVENT_FILE = "event.npz"
+PER_EVENT: dict[str, tuple[str, type]] = {
+    "label": ("class", np.int8),
+    "weight": ("weight", np.float64),
+    "event_number": ("event_number", np.int64),
+    "fold": ("fold", np.uint8),
+}
+"""Arrays (N,) of :class:`FeatureSet`: what they are called in the file, and their type."""
 
 
-class StreamMetadata(BaseModel):
-    """Names and units of a stream's features, in the order of its last axis."""
-
+class _Metadata(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StreamMetadata(_Metadata):
+    """Names and units of a stream's features, in the order of its last axis."""
 
     kind: str
     features: list[str]
@@ -51,15 +62,33 @@ class StreamMetadata(BaseModel):
     (Δη, Δφ), or have no place."""
 
 
-class FeatureMetadata(BaseModel):
-    """What a feature file holds and where it comes from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class TokenMetadata(_Metadata):
+    """What a stream's file says of itself; ``recipe`` is the section of the configuration it was made with."""
 
     schema_version: int
     sample: str
-    process: str
-    role: str
+    part: str
+    stream: StreamMetadata
+    recipe: dict[str, Any]
+
+
+class EventMetadata(_Metadata):
+    """What ``event.npz`` says of itself; ``recipe`` as in :class:`TokenMetadata`."""
+
+    schema_version: int
+    sample: str
+    part: str
+    event: StreamMetadata
+    folds: int
+    test_folds: list[int]
+    validation_folds: list[int]
+    recipe: dict[str, Any]
+
+
+class FeatureMetadata(_Metadata):
+    """What the files of a part, or those of them that were read, hold and where they come from."""
+
+    sample: str
     part: str
     streams: dict[str, StreamMetadata]
     event: StreamMetadata
@@ -70,7 +99,10 @@ class FeatureMetadata(BaseModel):
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """The content of a feature file; shapes and types as in the module's table."""
+    """Features of N events, of one part or of several; shapes and types as in the module's table.
+
+    ``label`` is the number of the class, ``weight`` the generator's where nothing else is said.
+    """
 
     streams: dict[str, NDArray[np.float32]]
     masks: dict[str, NDArray[np.bool_]]
@@ -85,205 +117,195 @@ class FeatureSet:
         """Return the number of events."""
         return len(self.label)
 
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> FeatureSet:
+        """Return the events that a boolean mask or an array of indices chooses."""
+        return dataclasses.replace(
+            self,
+            streams={name: values[chosen] for name, values in self.streams.items()},
+            masks={name: values[chosen] for name, values in self.masks.items()},
+            **{name: getattr(self, name)[chosen] for name in ("event", *PER_EVENT)},
+        )
 
-def write_features(path: str | os.PathLike[str], features: FeatureSet) -> None:
-    """Write a feature file, atomically.
+    @classmethod
+    def join(cls, sets: Sequence[FeatureSet]) -> FeatureSet:
+        """Join sets with the same streams; the metadata is the first one's.
 
-    Raises:
-        FileError: if the set breaks the contract (shapes, types, non-finite values, values in padded slots).
-    """
-    write_pieces(path, len(features), [features])
+        Raises:
+            FileError: if streams or features differ between the sets.
+        """
+        first = sets[0]
+        for other in sets[1:]:
+            if (other.metadata.streams, other.metadata.event) != (
+                first.metadata.streams,
+                first.metadata.event,
+            ):
+                raise FileError(
+                    f"features of '{other.metadata.sample}' and '{first.metadata.sample}' differ; "
+                    "make both with one config"
+                )
+        return cls(
+            streams={name: np.concatenate([s.streams[name] for s in sets]) for name in first.streams},
+            masks={name: np.concatenate([s.masks[name] for s in sets]) for name in first.masks},
+            metadata=first.metadata,
+            **{key: np.concatenate([getattr(s, key) for s in sets]) for key in ("event", *PER_EVENT)},
+        )
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str], streams: Sequence[str] | None = None) -> FeatureSet:
+        """Read the files of a part, or of its streams only those named.
+
+        Raises:
+            FileError: if a file is unreadable, of another schema version, or lacks an array.
+        """
+        part = Part(folder, stream_files(folder) if streams is None else streams)
+        inputs = part.rows(0, part.events)
+        return cls(
+            streams={name: inputs[name] for name in part.metadata.streams},
+            masks={name: inputs[f"{name}_mask"] for name in part.metadata.streams},
+            event=inputs["event"],
+            metadata=part.metadata,
+            **{name: part.per_event(name) for name in PER_EVENT},
+        )
+
+    def write(self, folder: str | os.PathLike[str], recipe: dict[str, Any] | None = None) -> None:
+        """Write the files of a part, each atomically.
+
+        Raises:
+            FileError: if the set breaks the contract (shapes, types, non-finite values, values in padded slots).
+        """
+        about = self.metadata
+        common = {"schema_version": SCHEMA_VERSION, "sample": about.sample, "part": about.part}
+        event = EventMetadata(
+            **common, **about.model_dump(exclude={"sample", "part", "streams"}), recipe=recipe or {}
+        )
+        arrays = {"event": self.event} | {key: getattr(self, name) for name, (key, _) in PER_EVENT.items()}
+        write_event(Path(folder) / EVENT_FILE, len(self), [arrays], event)
+        for name, values in self.streams.items():
+            stream = TokenMetadata(**common, stream=about.streams[name], recipe=recipe or {})
+            write_stream(
+                Path(folder) / f"{name}.npz",
+                len(self),
+                [{"values": values, "mask": self.masks[name]}],
+                stream,
+            )
 
 
-def write_pieces(path: str | os.PathLike[str], events: int, pieces: Iterable[FeatureSet]) -> None:
-    """Write a feature file from pieces, atomically and without ever holding more than one of them.
+class Part:
+    """The feature files of one part, readable by rows; inputs are named as a network's: ``s`` and ``s_mask``.
 
     Args:
-        path: the file to write.
-        events: number of events of all pieces together.
-        pieces: at least one, in order, with the same metadata.
+        folder: of the part.
+        streams: streams to read; others are left alone.
+
+    Raises:
+        FileError: if a file is no feature file or missing, or the files do not belong together.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], streams: Sequence[str]) -> None:
+        """Open the files and look up where each array lies."""
+        self.path = Path(folder)
+        events = Archive(self.path / EVENT_FILE, ["event", *(key for key, _ in PER_EVENT.values())])
+        about = events.metadata(EventMetadata, SCHEMA_VERSION)
+        self.events = events.shape("class")[0] if events.shape("class") else 0
+        for key, kind in PER_EVENT.values():
+            events.expect(key, kind, (self.events,))
+        events.expect("event", np.float32, (self.events, len(about.event.features)))
+        self._archives: dict[str, tuple[Archive, str]] = {"event": (events, "event")}
+        described = {}
+        for name in streams:
+            archive, described[name] = self._stream(name)
+            self._archives |= {name: (archive, "values"), f"{name}_mask": (archive, "mask")}
+        self.metadata = FeatureMetadata(
+            streams=described, **about.model_dump(exclude={"schema_version", "recipe"})
+        )
+        self.files = list(dict.fromkeys(archive.path for archive, _ in self._archives.values()))
+
+    def _stream(self, name: str) -> tuple[Archive, StreamMetadata]:
+        path = self.path / f"{name}.npz"
+        if not path.exists():
+            raise FileError(
+                f"{self.path}: has no stream '{name}'; it holds: {', '.join(stream_files(self.path)) or 'none'}"
+            )
+        archive = Archive(path, ["values", "mask"])
+        stream = archive.metadata(TokenMetadata, SCHEMA_VERSION).stream
+        shape = archive.shape("values")
+        tokens = shape[1] if len(shape) == 3 else -1
+        archive.expect("values", np.float32, (self.events, tokens, len(stream.features)))
+        archive.expect("mask", np.bool_, (self.events, tokens))
+        return archive, stream
+
+    def per_event(self, name: str) -> Array:
+        """Return one of ``label``, ``weight``, ``event_number``, ``fold`` for all N events, (N,)."""
+        return self._archives["event"][0].rows(PER_EVENT[name][0], 0, self.events)
+
+    def rows(self, start: int, stop: int) -> dict[str, Array]:
+        """Return the inputs of events ``start`` to ``stop``: streams (n, T, F), masks (n, T), ``event`` (n, E).
+
+        Raises:
+            FileError: if one holds values that are not finite.
+        """
+        return {name: archive.rows(key, start, stop) for name, (archive, key) in self._archives.items()}
+
+    def slots(self) -> dict[str, int]:
+        """Return how many tokens, padded ones included, each stream has room for."""
+        return {name: self._archives[name][0].shape("mask")[1] for name in self.metadata.streams}
+
+    def row_bytes(self) -> int:
+        """Return how many bytes the inputs of one event take in memory."""
+        return sum(archive.row_bytes(key) for archive, key in self._archives.values())
+
+
+def stream_files(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the streams that a part's folder holds."""
+    return sorted(path.stem for path in Path(folder).glob("[!.]*.npz") if path.name != EVENT_FILE)
+
+
+def write_event(
+    path: str | os.PathLike[str], events: int, pieces: Iterable[dict[str, Array]], metadata: EventMetadata
+) -> None:
+    """Write ``event.npz`` from pieces, see :func:`jetlens.features.archive.write_arrays`.
 
     Raises:
         FileError: if a piece breaks the contract, or they do not add up to ``events``.
     """
-    with (
-        atomic_path(path) as temporary,
-        tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".npz-") as folder,
-    ):
-        files: dict[str, Path] = {}
-        written = 0
+
+    def checked() -> Iterable[dict[str, Array]]:
         for piece in pieces:
-            arrays = _arrays(path, piece)
-            for name, values in arrays.items():
-                files[name] = Path(folder) / f"{name}.npy"
-                _append(files[name], values, (events, *values.shape[1:]))
-            files["metadata"] = Path(folder) / "metadata.npy"
-            np.save(files["metadata"], np.array(piece.metadata.model_dump_json()), allow_pickle=False)
-            written += len(piece)
-        if written != events or not files:
-            raise FileError(f"{path}: {written} of {events} events were written; its skim file is damaged")
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for file in files.values():
-                entry = zipfile.ZipInfo(file.name)  # of a fixed date: equal content gives equal files
-                with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-                file.unlink()
+            number = len(piece["event"])
+            _expect(path, piece, "event", np.float32, (number, len(metadata.event.features)))
+            for key, kind in PER_EVENT.values():
+                _expect(path, piece, key, kind, (number,))
+            yield piece
+
+    write_arrays(path, events, checked(), metadata)
 
 
-def _arrays(path: str | os.PathLike[str], features: FeatureSet) -> dict[str, NDArray[Any]]:
-    """All arrays of a set by their names in the file, checked."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, values in features.streams.items():
-        arrays[name] = values
-        arrays[f"{name}_mask"] = features.masks[name]
-    arrays |= {"event": features.event}
-    arrays |= {key: getattr(features, key) for key in PER_EVENT}
-    _check(str(path), arrays, features.metadata)
-    for name, values in features.streams.items():
-        if np.any(values[~features.masks[name]]):
-            raise FileError(f"{path}: stream '{name}' has values in padded slots; they must be zero")
-    return arrays
-
-
-def _append(file: Path, values: NDArray[Any], shape: tuple[int, ...]) -> None:
-    """Append rows to an ``.npy`` file; the first call writes its header for the final ``shape``."""
-    first = not file.exists()
-    with file.open("ab") as stream:
-        if first:
-            header = {
-                "descr": np.lib.format.dtype_to_descr(values.dtype),
-                "fortran_order": False,
-                "shape": shape,
-            }
-            np.lib.format.write_array_header_1_0(stream, header)
-        stream.write(np.ascontiguousarray(values).data)
-
-
-def read_metadata(path: str | os.PathLike[str]) -> FeatureMetadata:
-    """Read only the metadata of a feature file.
-
-    Raises:
-        FileError: if the file is no feature file of this schema version.
-    """
-    with _open(path) as archive:
-        return _metadata(path, archive)
-
-
-def read_features(path: str | os.PathLike[str], streams: list[str] | None = None) -> FeatureSet:
-    """Read a feature file, or of its streams only those named.
-
-    Raises:
-        FileError: if the file is unreadable, of another schema version, or lacks an array; nothing is ever unpickled.
-    """
-    with _open(path) as archive:
-        metadata = _metadata(path, archive)
-        wanted = list(metadata.streams) if streams is None else streams
-        for name in wanted:
-            if name not in metadata.streams:
-                raise FileError(f"{path}: has no stream '{name}'; it holds: {', '.join(metadata.streams)}")
-        names = [key for name in wanted for key in (name, f"{name}_mask")] + ["event", *PER_EVENT]
-        try:
-            arrays = {name: archive[name] for name in names}
-        except KeyError as error:
-            missing = str(error).split("'")[1].split(" ")[0] if "'" in str(error) else str(error)
-            what = "mask of a stream" if missing.endswith("_mask") else "array"
-            raise FileError(
-                f"{path}: the {what} '{missing}' is missing; make the file again with the features stage"
-            ) from error
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise FileError(f"{path}: is damaged or holds pickled objects: {error}; make it again") from error
-    _check(str(path), arrays, metadata, wanted)
-    return FeatureSet(
-        streams={name: arrays[name] for name in wanted},
-        masks={name: arrays[f"{name}_mask"] for name in wanted},
-        metadata=metadata,
-        **{key: arrays[key] for key in ("event", *PER_EVENT)},
-    )
-
-
-def concatenate(sets: list[FeatureSet]) -> FeatureSet:
-    """Join feature sets with the same streams; the metadata is the first one's.
-
-    Raises:
-        FileError: if streams or features differ between the sets.
-    """
-    first = sets[0]
-    for other in sets[1:]:
-        if other.metadata.streams != first.metadata.streams or other.metadata.event != first.metadata.event:
-            raise FileError(
-                f"features of '{other.metadata.sample}' and '{first.metadata.sample}' differ; make both with one config"
-            )
-    return FeatureSet(
-        streams={name: np.concatenate([s.streams[name] for s in sets]) for name in first.streams},
-        masks={name: np.concatenate([s.masks[name] for s in sets]) for name in first.masks},
-        metadata=first.metadata,
-        **{key: np.concatenate([getattr(s, key) for s in sets]) for key in ("event", *PER_EVENT)},
-    )
-
-
-def _open(path: str | os.PathLike[str]) -> np.lib.npyio.NpzFile:
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise FileError(f"{path}: does not exist; run the features stage first") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path}: is not a feature file (.npz of plain arrays): {error}") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise FileError(f"{path}: is a single array, not a feature file (.npz)")
-    return archive
-
-
-def _metadata(path: str | os.PathLike[str], archive: np.lib.npyio.NpzFile) -> FeatureMetadata:
-    if "metadata" not in archive.files:
-        raise FileError(f"{path}: has no 'metadata'; it was not written by the features stage")
-    try:
-        text = str(archive["metadata"])
-        metadata = FeatureMetadata.model_validate_json(text)
-    except (ValidationError, ValueError) as error:
-        version = _version(text) if "text" in locals() else None
-        if version is not None and version != SCHEMA_VERSION:
-            raise _other_version(path, version) from error
-        raise FileError(f"{path}: its metadata cannot be understood; make the file again") from error
-    if metadata.schema_version != SCHEMA_VERSION:
-        raise _other_version(path, metadata.schema_version)
-    return metadata
-
-
-def _version(text: str) -> int | None:
-    import json
-
-    try:
-        return int(json.loads(text)["schema_version"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _other_version(path: str | os.PathLike[str], version: int) -> FileError:
-    return FileError(
-        f"{path}: has schema version {version}, this jetlens reads version {SCHEMA_VERSION}; make the file again"
-    )
-
-
-def _check(
-    path: str,
-    arrays: dict[str, NDArray[np.generic]],
-    metadata: FeatureMetadata,
-    streams: list[str] | None = None,
+def write_stream(
+    path: str | os.PathLike[str], events: int, pieces: Iterable[dict[str, Array]], metadata: TokenMetadata
 ) -> None:
-    number = len(arrays["label"])
-    expected: dict[str, tuple[type, tuple[int | None, ...]]] = {
-        key: (kind, (number,)) for key, kind in PER_EVENT.items()
-    }
-    expected["event"] = (np.float32, (number, len(metadata.event.features)))
-    for name in metadata.streams if streams is None else streams:
-        tokens = arrays[name].shape[1] if arrays[name].ndim == 3 else -1
-        expected[name] = (np.float32, (number, tokens, len(metadata.streams[name].features)))
-        expected[f"{name}_mask"] = (np.bool_, (number, tokens))
-    for name, (kind, shape) in expected.items():
-        found = arrays[name]
-        if found.dtype != kind or found.shape != shape:
-            raise FileError(
-                f"{path}: array '{name}' is {found.dtype} {found.shape}, expected {np.dtype(kind)} {shape}"
-            )
-        if found.dtype.kind == "f" and not np.isfinite(found).all():
-            raise FileError(f"{path}: array '{name}' holds values that are not finite")
+    """Write ``<stream>.npz`` from pieces, see :func:`jetlens.features.archive.write_arrays`.
+
+    Raises:
+        FileError: if a piece breaks the contract, or they do not add up to ``events``.
+    """
+
+    def checked() -> Iterable[dict[str, Array]]:
+        for piece in pieces:
+            shape = (*piece["mask"].shape, len(metadata.stream.features))
+            _expect(path, piece, "values", np.float32, shape)
+            _expect(path, piece, "mask", np.bool_, shape[:2])
+            if np.any(piece["values"][~piece["mask"]]):
+                raise FileError(f"{path}: values in padded slots; they must be zero")
+            yield piece
+
+    write_arrays(path, events, checked(), metadata)
+
+
+def _expect(
+    path: str | os.PathLike[str], piece: dict[str, Array], key: str, kind: type, shape: tuple[int, ...]
+) -> None:
+    found = piece[key]
+    if found.dtype != kind or found.shape != shape:
+        raise FileError(
+            f"{path}: array '{key}' is {found.dtype} {found.shape}, expected {np.dtype(kind)} {shape}"
+        )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError, NoEventsError
 from jetlens.explanation.maps import column, has_positions
-from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.features.featurefile import FeatureSet
+from jetlens.features.normalisation import Normalisation
 from jetlens.figures.maps import jet_name, position_labels
 from jetlens.figures.style import EMPTY_COLOUR, SEQUENTIAL, figure_header, look, save, write_table
 
@@ -23,7 +24,9 @@ CLASSES = (("signal", 1), ("background", 0))
 
 
 def draw_jet_images(
-    features: Sequence[Path],
+    events: Sequence[Path],
+    streams: Sequence[Path],
+    normalisation: Path,
     outputs: Sequence[Path],
     csv: Path,
     *,
@@ -34,7 +37,9 @@ def draw_jet_images(
     """Draw the mean share of a jet's scalar pT sum per pixel, all selected events, weighted by σ·L.
 
     Args:
-        features: feature files, all samples.
+        events: ``event.npz`` of all parts of all samples.
+        streams: ``<stream>.npz`` of them, for all streams of constituents; those with places are drawn.
+        normalisation: ``normalisation.json``: expected events per generator weight.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn, with statistical errors.
         figures: the look.
@@ -48,21 +53,23 @@ def draw_jet_images(
     edges = np.linspace(-half_width, half_width, bins + 1)
     sums: dict[tuple[str, int], Floats] = {}
     alignments: set[str] = set()
-    for path in features:
-        content = read_features(path)
-        for stream in (name for name in content.streams if has_positions(content, name)):
+    scales = Normalisation.read(normalisation)
+    names = list(dict.fromkeys(path.stem for path in streams))
+    for path in events:
+        content = scales.apply(FeatureSet.read(path.parent, names))
+        for stream in (name for name in names if has_positions(content, name)):
             alignments.add(content.metadata.streams[stream].alignment)
             for _, label in CLASSES:
                 chosen = content.label == label
                 image = _sums(content, stream, chosen, edges)
                 sums[stream, label] = sums.get((stream, label), 0) + image
-    streams = list(dict.fromkeys(stream for stream, _ in sums))
-    if not streams:
+    drawn = list(dict.fromkeys(stream for stream, _ in sums))
+    if not drawn:
         raise FileError(
-            f"{features[0]}: no stream has delta_eta and delta_phi; add both to features.streams to draw jet images"
+            f"{events[0].parent}: no stream has delta_eta and delta_phi; add both to features.streams to draw jet images"
         )
     images = {key: _mean(value, key[1]) for key, value in sums.items()}
-    _draw(images, streams, edges, outputs, figures, position_labels(sorted(alignments)))
+    _draw(images, drawn, edges, outputs, figures, position_labels(sorted(alignments)))
     _write(csv, images, edges)
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig, Histogram
 from jetlens.errors import FileError, NoEventsError
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
+from jetlens.features.normalisation import Normalisation
 from jetlens.figures.style import (
     SIGNAL_COLOUR,
     background_colour,
@@ -45,7 +46,8 @@ class Process:
 
 def draw_kinematics(
     skims: Sequence[Path],
-    features: Sequence[Path],
+    events: Sequence[Path],
+    normalisation: Path,
     outputs: Sequence[Path],
     csv: Path,
     *,
@@ -61,7 +63,8 @@ def draw_kinematics(
 
     Args:
         skims: skim files.
-        features: feature files of the same parts in the same order; they hold process and weight.
+        events: ``event.npz`` of the same parts in the same order; they hold class and weight.
+        normalisation: ``normalisation.json``: process of each sample, expected events per generator weight.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn: one line per histogram, process and bin.
         histograms: what to draw, by name; models or plain data.
@@ -76,7 +79,7 @@ def draw_kinematics(
     if not histograms:
         raise NoEventsError("figures.kinematics names no histogram to draw; name at least one")
     parsed = {name: Histogram.model_validate(entry) for name, entry in histograms.items()}
-    filled = _fill(skims, features, parsed)
+    filled = _fill(skims, events, Normalisation.read(normalisation), parsed)
     with look(figures):
         columns = min(3, len(histograms))
         rows = math.ceil(len(histograms) / columns)
@@ -95,15 +98,21 @@ def draw_kinematics(
 
 
 def _fill(
-    skims: Sequence[Path], features: Sequence[Path], histograms: Mapping[str, Histogram]
+    skims: Sequence[Path],
+    events: Sequence[Path],
+    normalisation: Normalisation,
+    histograms: Mapping[str, Histogram],
 ) -> dict[str, list[Process]]:
     sums: dict[str, dict[tuple[str, bool], Floats]] = {name: {} for name in histograms}
-    for skim, feature in zip(skims, features, strict=True):
-        content = read_features(feature, streams=[])
+    for skim, event in zip(skims, events, strict=True):
+        content = normalisation.apply(FeatureSet.read(event.parent, []))
         number, values = read_values(skim, {name: entry.quantity for name, entry in histograms.items()})
         if not np.array_equal(number, content.event_number):
-            raise FileError(f"{feature}: its events are not those of {skim}; run the features stage again")
-        process = (content.metadata.process, content.metadata.role == "signal")
+            raise FileError(f"{event}: its events are not those of {skim}; run the features stage again")
+        if not len(content):
+            continue
+        # a process whose samples are of several classes is drawn once for each
+        process = (normalisation.of_sample(content.metadata.sample).process, bool(content.label[0]))
         for name, histogram in histograms.items():
             edges = edges_of(histogram)
             there = np.isfinite(values[name])

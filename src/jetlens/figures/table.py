@@ -86,9 +86,10 @@ class FigureEntry:
         return function
 
 
+NORMALISATION = "features/normalisation.json"
 COMMON_STYLES = ("label", "energy_tev", "dpi")
 """Keys of ``figures`` that every figure depends on."""
-MANY = ("skims", "features", "roc", "metrics", "histories", "applied")
+MANY = ("skims", "events", "constituents", "roc", "metrics", "histories", "applied")
 """Inputs that are lists of files, made by the workflow."""
 
 
@@ -158,7 +159,8 @@ GRADCAM = {"maps": "explanation/{variant}/gradcam.npz"}
 
 FIGURES: tuple[FigureEntry, ...] = (
     FigureEntry(
-        "kinematics/{quantity}", "kinematics.draw_kinematics", {"skims": "skims", "features": "features"},
+        "kinematics/{quantity}", "kinematics.draw_kinematics",
+        {"skims": "skims", "events": "events", "normalisation": NORMALISATION},
         "Selection", "{quantity}", captions.KINEMATICS, _quantities, _histogram, memory_mb=2000,
     ),
     FigureEntry(
@@ -166,7 +168,8 @@ FIGURES: tuple[FigureEntry, ...] = (
         "Selection", "cutflow", captions.CUTFLOW, settings=_signals,
     ),
     FigureEntry(
-        "jet_images", "images.draw_jet_images", {"features": "features"},
+        "jet_images", "images.draw_jet_images",
+        {"events": "events", "streams": "constituents", "normalisation": NORMALISATION},
         "Selection", "jet images", captions.JET_IMAGES, _with_images, memory_mb=2000,
     ),
     FigureEntry(

@@ -116,7 +116,7 @@ def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb
         luminosity_fb: integrated luminosity [1/fb].
 
     Raises:
-        NoEventsError: if no event is left at the end, naming the cut that removed the last one.
+        NoEventsError: if the sample holds no event.
         FileError: if the parts have different cuts.
     """
     names = [cut["name"] for cut in flows[0]["cuts"]]
@@ -151,13 +151,26 @@ def cutflow_lines(flows: Sequence[dict[str, Any]], sample: Sample, luminosity_fb
                 expected_error=expected * math.sqrt(squared) / total,
             )
         )
-    if lines[-1].events == 0:
-        emptied = next(k for k, line in enumerate(lines) if line.events == 0)
-        before = f"{lines[emptied - 1].events} events before it" if emptied else "the files are empty"
-        raise NoEventsError(
-            f"sample '{sample.name}': no event is selected; the cut '{names[emptied]}' removes the last one ({before})"
-        )
     return lines
+
+
+def check_selected(sample: str, cuts: Sequence[dict[str, Any]]) -> None:
+    """Refuse a sample of which no event is selected.
+
+    Args:
+        sample: its name.
+        cuts: lines of its cutflow, all parts together.
+
+    Raises:
+        NoEventsError: naming the cut that removed the last event.
+    """
+    if cuts[-1]["events"]:
+        return
+    emptied = next(k for k, cut in enumerate(cuts) if not cut["events"])
+    before = f"{cuts[emptied - 1]['events']} events before it" if emptied else "the files are empty"
+    raise NoEventsError(
+        f"sample '{sample}': no event is selected; the cut '{cuts[emptied]['name']}' removes the last one ({before})"
+    )
 
 
 def write_cutflow_table(
@@ -172,7 +185,7 @@ def write_cutflow_table(
         output_csv: the file to write.
 
     Raises:
-        NoEventsError: if a sample is left without a selected event.
+        NoEventsError: if a sample holds no event.
         FileError: if a cutflow is missing, unreadable or does not fit the others.
 
     What does not show in the table goes to the log (standard error): skipped files and unmatched references.

@@ -9,7 +9,7 @@ from typing import Any
 
 from jetlens.errors import FileError
 from jetlens.files import write_json
-from jetlens.skim.cutflow import read_cutflow
+from jetlens.skim.cutflow import check_selected, read_cutflow
 
 SUMS = ("events", "sum_weights", "sum_weights_squared")
 
@@ -23,6 +23,7 @@ def merge_cutflows(parts: Sequence[str | os.PathLike[str]], output: Path) -> Non
 
     Raises:
         FileError: if a file is no cutflow, or the parts are of several samples or have different cuts.
+        NoEventsError: if no event is left at the end, naming the cut that removed the last one.
     """
     flows = [read_cutflow(part) for part in parts]
     names = [[cut["name"] for cut in flow["cuts"]] for flow in flows]
@@ -34,6 +35,7 @@ def merge_cutflows(parts: Sequence[str | os.PathLike[str]], output: Path) -> Non
     ]
     references = {key: sum(flow["constituents"][key] for flow in flows) for key in flows[0]["constituents"]}
     skipped = [f"{flow['source']}: {flow['skipped']}" for flow in flows if flow.get("skipped")]
+    check_selected(flows[0]["sample"], cuts)
     write_json(
         output,
         {

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError, NoEventsError
-from jetlens.features.featurefile import FeatureMetadata
+from jetlens.features.featurefile import FeatureMetadata, Part
+from jetlens.features.normalisation import Normalisation
 from jetlens.features.split import roles
-from jetlens.training.shards import Shard
 
 Arrays = dict[str, NDArray[Any]]
 Role = Literal["training", "validation", "test"]
@@ -41,10 +41,10 @@ class Batch:
 
 
 class Dataset:
-    """The events of one role in all feature files, held in memory where they fit, streamed otherwise.
+    """The events of one role in all parts, held in memory where they fit, streamed otherwise.
 
     Args:
-        files: the feature files, one or more per sample.
+        folders: of the parts' feature files, one or more per sample.
         streams: streams to read.
         role: which folds, as the files' metadata name them.
         weights: ``unit`` or ``physics``: how events of one class count against each other. In both cases weights are
@@ -53,6 +53,7 @@ class Dataset:
         memory_gb: hold events in memory up to this size.
         folds: (validation, test) folds to use in place of the metadata's (cross-validation).
         rotation: of these, for k-fold training; see :func:`jetlens.features.split.roles`.
+        normalisation: what a generator weight stands for; with ``physics`` weights only.
 
     Raises:
         FileError: if files disagree in streams, features or folds.
@@ -61,35 +62,37 @@ class Dataset:
 
     def __init__(
         self,
-        files: Sequence[Path],
+        folders: Sequence[Path],
         streams: Sequence[str],
         role: Role,
         weights: Literal["unit", "physics"] = "unit",
         memory_gb: float = 1.0,
         folds: tuple[list[int], list[int]] | None = None,
         rotation: int = 0,
+        normalisation: Normalisation | None = None,
     ) -> None:
         """Look up which rows of which file are wanted; inputs are read later."""
-        self.shards = [Shard(path, streams) for path in files]
-        if not self.shards:
+        self.parts = [Part(folder, streams) for folder in folders]
+        if not self.parts:
             raise NoEventsError("training: no feature file given; run the features stage first")
-        self.metadata: FeatureMetadata = self.shards[0].metadata
-        _same(self.shards)
+        self.metadata: FeatureMetadata = self.parts[0].metadata
+        _same(self.parts)
         self.role = role
         validation, test = folds or (self.metadata.validation_folds, self.metadata.test_folds)
         self.folds = roles(self.metadata.folds, test, validation, rotation)
         self._rows = [
-            np.flatnonzero(np.isin(shard.per_event("fold"), self.folds[role])) for shard in self.shards
+            np.flatnonzero(np.isin(part.per_event("fold"), self.folds[role])) for part in self.parts
         ]
-        labels = [shard.per_event("label")[rows] for shard, rows in zip(self.shards, self._rows, strict=True)]
-        physics = [
-            shard.per_event("weight")[rows] for shard, rows in zip(self.shards, self._rows, strict=True)
+        labels = [part.per_event("label")[rows] for part, rows in zip(self.parts, self._rows, strict=True)]
+        raw = [
+            _weights(part, weights, normalisation)[rows]
+            for part, rows in zip(self.parts, self._rows, strict=True)
         ]
-        self._weights = _balanced(labels, physics, weights, role)
+        self._weights = _balanced(labels, raw, role)
         self._labels = labels
         self._trimmed = [n for n in streams if self.metadata.streams[n].kind != "kinematics"]
         budget = int(memory_gb * 2**30)
-        row_bytes = max(shard.row_bytes() for shard in self.shards)
+        row_bytes = max(part.row_bytes() for part in self.parts)
         self.events = sum(len(rows) for rows in self._rows)
         self.streamed = self.events * row_bytes > budget
         # streaming: half the budget is a shuffle buffer, filled from small contiguous chunks of all files
@@ -155,14 +158,14 @@ class Dataset:
         """Return (shard, first, last): groups of wanted rows that lie within a limited stretch of a file."""
         chunks = []
         for number, rows in enumerate(self._rows):
-            edges = np.searchsorted(rows, np.arange(0, self.shards[number].events + self._chunk, self._chunk))
+            edges = np.searchsorted(rows, np.arange(0, self.parts[number].events + self._chunk, self._chunk))
             chunks += [(number, int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
         return chunks
 
     def _load(self, number: int, first: int, last: int) -> Batch:
         rows = self._rows[number][first:last]
         start = int(rows[0])
-        arrays = self.shards[number].rows(start, int(rows[-1]) + 1)
+        arrays = self.parts[number].rows(start, int(rows[-1]) + 1)
         inputs = {name: array[rows - start] for name, array in arrays.items()}
         for name in self._trimmed:
             inputs[name], inputs[f"{name}_mask"] = pack(inputs[name], inputs[f"{name}_mask"])
@@ -216,9 +219,9 @@ def join(parts: list[Batch]) -> Batch:
     )
 
 
-def _same(shards: list[Shard]) -> None:
-    first = shards[0]
-    for other in shards[1:]:
+def _same(parts: list[Part]) -> None:
+    first = parts[0]
+    for other in parts[1:]:
         for key in ("streams", "event", "folds", "test_folds", "validation_folds"):
             if getattr(other.metadata, key) != getattr(first.metadata, key):
                 raise FileError(
@@ -226,11 +229,20 @@ def _same(shards: list[Shard]) -> None:
                 )
 
 
+def _weights(part: Part, weights: str, normalisation: Normalisation | None) -> NDArray[np.float64]:
+    """Weights of all events of a part, (N,), before classes are balanced."""
+    if weights == "unit":
+        return np.ones(part.events)
+    if normalisation is None:
+        raise FileError(f"{part.path}: training.weights: physics needs features/normalisation.json")
+    scale = normalisation.of_sample(part.metadata.sample).scale
+    return np.asarray(part.per_event("weight") * scale, dtype=np.float64)
+
+
 def _balanced(
-    labels: list[NDArray[Any]], physics: list[NDArray[Any]], weights: str, role: str
+    labels: list[NDArray[Any]], raw: list[NDArray[np.float64]], role: str
 ) -> list[NDArray[np.float32]]:
     total = sum(len(label) for label in labels)
-    raw = [np.ones(len(w)) if weights == "unit" else w.astype(np.float64) for w in physics]
     factor = {}
     for value, name in ((1, "signal"), (0, "background")):
         weight = float(sum(w[label == value].sum() for w, label in zip(raw, labels, strict=True)))

@@ -19,6 +19,8 @@ import numpy as np
 import jetlens
 from jetlens.config.models import GradientBoostingOptions, ModelOptions, model_file, stream_names
 from jetlens.config.training import TrainingConfig
+from jetlens.features.classes import Classes
+from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json, write_text
 from jetlens.training import runtime
 from jetlens.training.data import Dataset
@@ -40,7 +42,7 @@ HISTORY_COLUMNS = (
 
 
 def train(
-    feature_files: Sequence[Path],
+    features: Sequence[Path],
     output: Path,
     *,
     variant: str,
@@ -50,6 +52,8 @@ def train(
     rotation: int = 0,
     threads: int = 1,
     recipe: Recipe | None = None,
+    classes: Classes | None = None,
+    normalisation: Normalisation | None = None,
 ) -> None:
     """Train one variant with one seed and write ``model.keras`` (or ``model.npz``), ``history.csv``, ``manifest.json``.
 
@@ -57,7 +61,7 @@ def train(
     bits. A run that was killed goes on from its last epoch, if settings and data are the same.
 
     Args:
-        feature_files: all feature files of the analysis; their metadata say which folds train, validate and test.
+        features: folders of all parts' feature files; their metadata say which folds train, validate and test.
         output: the folder to write to.
         variant: name of the variant, for the manifest and messages.
         options: the variant's section of the configuration.
@@ -66,6 +70,8 @@ def train(
         rotation: of the test and validation folds, see :func:`jetlens.features.split.roles`.
         threads: threads for one operation; set before the back end starts.
         recipe: how the features were made, for the manifest: what :func:`jetlens.training.score` needs.
+        classes: class of each sample; None: as the feature files say, without names.
+        normalisation: expected events per generator weight, for ``weights: physics``.
 
     Raises:
         ConfigError: if the back end is not installed, or streams do not exist.
@@ -78,10 +84,23 @@ def train(
         training = training.with_overrides(options.training)
     streams = stream_names(options)
     data = {
-        role: Dataset(feature_files, streams, role, training.weights, training.memory_gb, rotation=rotation)
+        role: Dataset(
+            features,
+            streams,
+            role,
+            training.weights,
+            training.memory_gb,
+            rotation=rotation,
+            normalisation=normalisation,
+        )
         for role in ("training", "validation")
     }
-    job = _Job(Path(output), variant, options, training, seed, rotation, threads, data, recipe)
+    if classes is not None:
+        classes.check(data["training"].parts)
+    scales = None if normalisation is None or training.weights == "unit" else normalisation
+    job = _Job(
+        Path(output), variant, options, training, seed, rotation, threads, data, recipe, classes, scales
+    )
     result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
     write_text(output / "history.csv", _csv(result.pop("history")))
     write_json(
@@ -103,6 +122,8 @@ class _Job:
     threads: int
     data: dict[str, Dataset]
     recipe: Recipe | None
+    classes: Classes | None
+    normalisation: Normalisation | None
 
     @property
     def title(self) -> str:
@@ -124,8 +145,9 @@ class _Job:
             "seed": self.seed,
             "folds": self.data["training"].folds,
             "keras": version("keras"),
-            # every byte: rows, folds, labels, weights, values and names of features
-            "features": [_digest(shard.path) for shard in self.data["training"].shards],
+            # every byte: rows, folds, classes, weights, values and names of features
+            "features": [_digest(file) for part in self.data["training"].parts for file in part.files],
+            "normalisation": self.normalisation.model_dump(mode="json") if self.normalisation else None,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -170,7 +192,7 @@ def _train_network(job: _Job) -> dict[str, Any]:
     return {
         "history": progress.history,
         "parameters": int(sum(np.prod(v.shape) for v in model.trainable_variables)),
-        "flops_per_event": flops_per_event(model, job.data["training"].shards[0].slots()),
+        "flops_per_event": flops_per_event(model, job.data["training"].parts[0].slots()),
         "best_epoch": progress.best_epoch,
         "epochs": progress.epoch,
         "validation_loss": progress.best_loss,
@@ -237,9 +259,10 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "threads": job.threads,
         "options": job.options.model_dump(mode="json"),
         "training": job.training.model_dump(mode="json", exclude={"variants", "seeds", "k_fold"}),
-        "features": metadata.model_dump(mode="json", exclude={"sample", "process", "role", "part"}),
+        "features": metadata.model_dump(mode="json", exclude={"sample", "part"}),
         "constant_features": constant_features(job.data["training"], stream_names(job.options)),
-        "samples": sorted({shard.metadata.sample for shard in job.data["training"].shards}),
+        "classes": job.classes.classes if job.classes else None,
+        "samples": sorted({part.metadata.sample for part in job.data["training"].parts}),
         "events": {role: data.counts() for role, data in job.data.items()},
         "recipe": job.recipe.model_dump(mode="json") if job.recipe else None,
     }

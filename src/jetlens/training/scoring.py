@@ -31,16 +31,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.config.samples import Sample
 from jetlens.errors import FileError
-from jetlens.features.build import write_scaled
+from jetlens.features.build import build_features
+from jetlens.features.featurefile import Part
 from jetlens.files import atomic_path
 from jetlens.skim import skim_file
 from jetlens.skim.cutflow import read_cutflow, warnings_of
 from jetlens.training.ensemble import check_alike, folds_by_rotation
 from jetlens.training.presence import check_presence
 from jetlens.training.recipe import Recipe
-from jetlens.training.shards import Shard
 from jetlens.training.trained import TrainedBoosting, TrainedNetwork, load_model
 
 ROWS = 4096
@@ -140,30 +139,34 @@ def _recipe(models: Models, folders: Sequence[Path]) -> Recipe:
 def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
     """Select and score one file's events; what lies between goes to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="jetlens_score_") as name:
-        parquet, cutflow, npz = (Path(name) / n for n in ("events.parquet", "cutflow.json", "features.npz"))
-        sample = Sample("application", "application", "application", {"events": source}, None)
+        parquet, cutflow, folder = (Path(name) / n for n in ("events.parquet", "cutflow.json", "features"))
         # a broken file among new ones is an error: nobody would see that it was left out
         reading = recipe.reading.model_copy(update={"broken_files": "fail"})
         skim_file(
-            source, parquet, cutflow, sample=sample.name, part=source, reading=reading, skim=recipe.skim
+            source, parquet, cutflow, sample="application", part=source, reading=reading, skim=recipe.skim
         )
         flow = read_cutflow(cutflow)
         for warning in warnings_of(flow):
             print(f"jetlens: warning: {warning}", file=sys.stderr, flush=True)
         for model in models:
             check_presence(model.manifest, model.streams, flow["conventions"], source)
-        write_scaled(parquet, npz, features=recipe.features, sample=sample, part=source, scale=1.0)
-        shard = Shard(npz, sorted({name for model in models for name in model.streams}))
-        numbers, weights = shard.per_event("event_number"), shard.per_event("weight")
-        return _Scored(_logits(models, shard), numbers, weights, flow["cuts"][0])
+        streams = sorted({name for model in models for name in model.streams})
+        wanted = recipe.features.model_copy(
+            update={"streams": {name: recipe.features.streams[name] for name in streams}}
+        )
+        # no class is known of these events, and none is asked for
+        build_features(parquet, folder, features=wanted, sample="application", part=source, label=0)
+        part = Part(folder, streams)
+        numbers, weights = part.per_event("event_number"), part.per_event("weight")
+        return _Scored(_logits(models, part), numbers, weights, flow["cuts"][0])
 
 
-def _logits(models: Models, shard: Shard) -> NDArray[np.float32]:
+def _logits(models: Models, part: Part) -> NDArray[np.float32]:
     """Return (M, N) logits, some rows at a time."""
-    logits = np.empty((len(models), shard.events), np.float32)
-    for start in range(0, shard.events, ROWS):
-        end = min(start + ROWS, shard.events)
-        arrays = shard.rows(start, end)
+    logits = np.empty((len(models), part.events), np.float32)
+    for start in range(0, part.events, ROWS):
+        end = min(start + ROWS, part.events)
+        arrays = part.rows(start, end)
         for row, model in zip(logits, models, strict=True):
-            row[start:end] = model.predict_arrays(arrays, shard.metadata)
+            row[start:end] = model.predict_arrays(arrays, part.metadata)
     return logits

@@ -12,17 +12,22 @@ from jetlens.evaluation.metrics import background_rejection
 from jetlens.evaluation.scores import Scores, read_scores, write_scores
 from jetlens.evaluation.stage import mean_rejection, measure, write_roc
 from jetlens.evaluation.summary import SUMMARY_COLUMNS
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.files import read_json, write_json
 
 SETTINGS = EvaluationConfig(bootstrap=100)
 
 
 @pytest.fixture(scope="module")
-def evaluated(demo_features, demo_trees, tmp_path_factory):
+def evaluated(demo_features, normalisation, demo_trees, tmp_path_factory):
     output = tmp_path_factory.mktemp("evaluation") / "gradient_boosting"
     evaluate(
-        demo_trees, list(demo_features.values()), output, variant="gradient_boosting", evaluation=SETTINGS
+        demo_trees,
+        list(demo_features.values()),
+        output,
+        variant="gradient_boosting",
+        normalisation=normalisation,
+        evaluation=SETTINGS,
     )
     return output
 
@@ -53,10 +58,10 @@ def write_evaluation(folder, variant, scores):
     return folder
 
 
-def test_only_test_folds_are_scored_and_all_of_them(evaluated, demo_features):
+def test_only_test_folds_are_scored_and_all_of_them(evaluated, demo_features, normalisation):
     scores = read_scores(evaluated / "scores.npz")
     for path in demo_features.values():
-        features = read_features(path)
+        features = normalisation.apply(FeatureSet.read(path))
         test = np.isin(features.fold, features.metadata.test_folds)
         own = scores.sample == scores.sample_names.tolist().index(features.metadata.sample)
         np.testing.assert_array_equal(scores.event_number[own], features.event_number[test])
@@ -100,9 +105,16 @@ def test_roc_table_passes_through_the_quoted_working_points(tmp_path):
     assert np.trapezoid(1 - y, x) == pytest.approx(roc_auc_score(scores.label, scores.logits[0]), abs=0.005)
 
 
-def test_evaluation_repeats_byte_by_byte(evaluated, demo_features, demo_trees, tmp_path):
+def test_evaluation_repeats_byte_by_byte(evaluated, demo_features, normalisation, demo_trees, tmp_path):
     features = list(demo_features.values())
-    evaluate(demo_trees, features, tmp_path, variant="gradient_boosting", evaluation=SETTINGS)
+    evaluate(
+        demo_trees,
+        features,
+        tmp_path,
+        variant="gradient_boosting",
+        normalisation=normalisation,
+        evaluation=SETTINGS,
+    )
     for name in ("scores.npz", "metrics.json", "roc.csv"):
         assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes()
 
@@ -177,13 +189,20 @@ def test_damaged_score_files_are_named(tmp_path):
         read_scores(path)
 
 
-def test_a_class_without_test_events_is_an_error(demo_features, demo_trees, tmp_path):
+def test_a_class_without_test_events_is_an_error(demo_features, normalisation, demo_trees, tmp_path):
     with pytest.raises(NoEventsError, match="no background event"):
-        evaluate(demo_trees, [demo_features["signal_H1000"]], tmp_path, variant="v", evaluation=SETTINGS)
+        evaluate(
+            demo_trees,
+            [demo_features["signal_H1000"]],
+            tmp_path,
+            variant="v",
+            normalisation=normalisation,
+            evaluation=SETTINGS,
+        )
     assert not list(tmp_path.iterdir())
 
 
-def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features, tmp_path):
+def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features, normalisation, tmp_path):
     """And each network's scores are its own: trees score rows one by one, whatever the others."""
     from pydantic import TypeAdapter
 
@@ -200,9 +219,16 @@ def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features,
         train(
             files, folders[-1], variant="trees", options=options, training=settings, seed=1, rotation=rotation
         )
-    evaluate(folders, files, tmp_path / "evaluation", variant="trees", evaluation=SETTINGS)
+    evaluate(
+        folders,
+        files,
+        tmp_path / "evaluation",
+        variant="trees",
+        normalisation=normalisation,
+        evaluation=SETTINGS,
+    )
     scores = read_scores(tmp_path / "evaluation" / "scores.npz")
-    everything = [read_features(path) for path in files]
+    everything = [normalisation.apply(FeatureSet.read(path)) for path in files]
     assert len(scores) == sum(map(len, everything))
     assert scores.weight.sum() == pytest.approx(sum(features.weight.sum() for features in everything))
     fold = np.concatenate([features.fold for features in everything])

@@ -6,53 +6,56 @@ import pytest
 
 from jetlens.errors import NoEventsError
 from jetlens.evaluation.testset import read_test_set
-from jetlens.features.featurefile import read_features, write_features
+from jetlens.features.featurefile import FeatureSet
 
 
-def test_a_limit_keeps_the_shares_of_samples_and_the_total_weight(demo_features):
+def test_a_limit_keeps_the_shares_of_samples_and_the_total_weight(demo_features, normalisation):
     files = list(demo_features.values())
-    whole, thinned = read_test_set(files), read_test_set(files, limit=60)
+    whole, thinned = read_test_set(files, normalisation), read_test_set(files, normalisation, limit=60)
     for label in (0, 1):
         assert 50 <= (thinned.features.label == label).sum() <= 60
     for number in range(len(files)):
         sums = [t.features.weight[t.sample == number].sum() for t in (whole, thinned)]
         assert sums[0] == pytest.approx(sums[1])
-    assert read_test_set(files, limit=10**6).features.label.shape == whole.features.label.shape
+    assert read_test_set(files, normalisation, limit=10**6).features.label.shape == whole.features.label.shape
 
 
-def test_events_know_their_sample(demo_features):
-    test = read_test_set(list(demo_features.values()))
+def test_events_know_their_sample(demo_features, normalisation):
+    test = read_test_set(list(demo_features.values()), normalisation)
     for number, name in enumerate(test.samples):
-        features = read_features(demo_features[name])
+        features = FeatureSet.read(demo_features[name])
         assert np.isin(test.features.event_number[test.sample == number], features.event_number).all()
-        assert test.processes[number] == features.metadata.process
+        assert test.processes[number] == normalisation.of_sample(name).process
 
 
-def test_no_test_event_is_an_error(demo_features, tmp_path):
-    features = read_features(demo_features["qcd_4b"])
+def test_no_test_event_is_an_error(demo_features, normalisation, tmp_path):
+    features = FeatureSet.read(demo_features["qcd_4b"])
     elsewhere = dataclasses.replace(features, fold=np.full_like(features.fold, 5))
-    write_features(tmp_path / "none.npz", elsewhere)
+    elsewhere.write(tmp_path / "none")
     with pytest.raises(NoEventsError, match=r"test folds \[0, 1\]"):
-        read_test_set([tmp_path / "none.npz"])
+        read_test_set([tmp_path / "none"], normalisation)
 
 
-def test_streams_that_are_not_wanted_are_not_read(demo_features):
+def test_streams_that_are_not_wanted_are_not_read(demo_features, normalisation):
     files = list(demo_features.values())
-    whole, part = read_test_set(files), read_test_set(files, streams=["kinematics"])
+    whole, part = (
+        read_test_set(files, normalisation),
+        read_test_set(files, normalisation, streams=["kinematics"]),
+    )
     assert list(part.features.streams) == list(part.features.masks) == ["kinematics"]
     assert len(whole.features.streams) > 1
     np.testing.assert_array_equal(part.features.streams["kinematics"], whole.features.streams["kinematics"])
     np.testing.assert_array_equal(part.features.weight, whole.features.weight)
 
 
-def test_of_a_file_only_test_events_stay_in_memory(demo_features):
+def test_of_a_file_only_test_events_stay_in_memory(demo_features, normalisation):
     """Neither arrays nor views hold on to the other events, nor does reading build up over files."""
     files = [demo_features["qcd_4b"]] * 3
-    whole = read_features(files[0])
+    whole = FeatureSet.read(files[0])
     size = sum(values.nbytes for values in whole.streams.values())
     del whole
     tracemalloc.start()
-    test = read_test_set(files)
+    test = read_test_set(files, normalisation)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     wanted = sum(values.nbytes for values in test.features.streams.values())

@@ -7,14 +7,14 @@ from scipy.stats import spearmanr
 from jetlens.evaluation.testset import select
 from jetlens.explanation.faithfulness import keep, rank_correlation, removal_curves, summarise_curves
 from jetlens.explanation.maps import column
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 
 STREAMS = ["jet1", "jet2"]
 
 
 @pytest.fixture(scope="module")
 def events(demo_features):
-    features = read_features(demo_features["signal_H1000"])
+    features = FeatureSet.read(demo_features["signal_H1000"])
     return select(features, np.arange(60))
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from jetlens.errors import FileError
 from jetlens.explanation.maps import Tokens, average, column, locate, masked_mean, normalise, rank_profile
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 
 EDGES = np.linspace(-0.8, 0.8, 9)
 
@@ -124,7 +124,7 @@ def test_mean_over_real_entries_only():
 
 
 def test_places_of_real_constituents(demo_features):
-    features = read_features(demo_features["signal_H1000"])
+    features = FeatureSet.read(demo_features["signal_H1000"])
     tokens = locate(features, ["jet1", "jet2"])
     assert tokens.mask.shape[1] == sum(features.masks[name].shape[1] for name in ("jet1", "jet2"))
     names = features.metadata.streams["jet2"].features
@@ -141,6 +141,6 @@ def test_places_of_real_constituents(demo_features):
 
 
 def test_a_missing_feature_is_named(demo_features):
-    features = read_features(demo_features["signal_H1000"])
+    features = FeatureSet.read(demo_features["signal_H1000"])
     with pytest.raises(FileError, match="did you mean 'delta_eta'"):
         column(features, "jet1", "delta_et")

@@ -17,9 +17,16 @@ SETTINGS = ExplanationConfig(
 
 
 @pytest.fixture(scope="module")
-def explained(demo_features, demo_networks, tmp_path_factory):
+def explained(demo_features, normalisation, demo_networks, tmp_path_factory):
     output = tmp_path_factory.mktemp("explanation") / VARIANT
-    explain(demo_networks, list(demo_features.values()), output, variant=VARIANT, explanation=SETTINGS)
+    explain(
+        demo_networks,
+        list(demo_features.values()),
+        output,
+        variant=VARIANT,
+        normalisation=normalisation,
+        explanation=SETTINGS,
+    )
     return output
 
 
@@ -39,18 +46,18 @@ def view_of(network, features):
     return choose_view(layers, features, VARIANT)
 
 
-def test_kinematic_tokens_are_the_queries(network, demo_features):
-    test = read_test_set(list(demo_features.values()), limit=20)
+def test_kinematic_tokens_are_the_queries(network, demo_features, normalisation):
+    test = read_test_set(list(demo_features.values()), normalisation, 20)
     view = view_of(network, test.features)
     assert view.queries == ["J1", "J2", "J1+J2"]
     assert view.streams == ["jet1", "jet2"]
     assert all(name.startswith("cross_attention") for name in view.layers)
 
 
-def test_attention_is_what_the_forward_pass_used(network, demo_features):
+def test_attention_is_what_the_forward_pass_used(network, demo_features, normalisation):
     from jetlens.models import probe
 
-    features = read_test_set(list(demo_features.values()), limit=20).features
+    features = read_test_set(list(demo_features.values()), normalisation, 20).features
     view = view_of(network, features)
     values, _ = attend(network.model, features, view)
     scores = probe.attention_scores(network.model, network_inputs(features), view.layers)
@@ -61,10 +68,10 @@ def test_attention_is_what_the_forward_pass_used(network, demo_features):
     assert not values[:, ~mask].any()
 
 
-def test_matrices_average_real_entries_of_each_class(network, demo_features):
+def test_matrices_average_real_entries_of_each_class(network, demo_features, normalisation):
     from jetlens.models import probe
 
-    features = read_test_set(list(demo_features.values()), limit=20).features
+    features = read_test_set(list(demo_features.values()), normalisation, 20).features
     _, arrays = attend(network.model, features, view_of(network, features), matrices=True)
     name = next(n for n in arrays["matrix_names"] if "self_attention" in n and "jet1" in n)
     scores = probe.attention_scores(network.model, network_inputs(features), [name])[name]
@@ -112,8 +119,17 @@ def test_faithfulness_reports_its_tests_with_errors(explained):
             assert pair is None or (abs(pair[0]) <= 1 and pair[1] >= 0)
 
 
-def test_explaining_again_gives_the_same_bytes(explained, demo_features, demo_networks, tmp_path):
-    explain(demo_networks, list(demo_features.values()), tmp_path, variant=VARIANT, explanation=SETTINGS)
+def test_explaining_again_gives_the_same_bytes(
+    explained, demo_features, normalisation, demo_networks, tmp_path
+):
+    explain(
+        demo_networks,
+        list(demo_features.values()),
+        tmp_path,
+        variant=VARIANT,
+        normalisation=normalisation,
+        explanation=SETTINGS,
+    )
     for name in ("attention.npz", "gradcam.npz", "faithfulness.json"):
         assert (tmp_path / name).read_bytes() == (explained / name).read_bytes()
 
@@ -134,13 +150,14 @@ def test_randomised_weights_are_the_same_numbers_elsewhere(demo_networks):
         np.testing.assert_array_equal(a, b.numpy())
 
 
-def test_trees_have_no_attention(demo_features, demo_trees, tmp_path):
+def test_trees_have_no_attention(demo_features, normalisation, demo_trees, tmp_path):
     with pytest.raises(ConfigError, match="'gradient_boosting' is no neural network"):
         explain(
             demo_trees,
             list(demo_features.values()),
             tmp_path,
             variant="gradient_boosting",
+            normalisation=normalisation,
             explanation=ExplanationConfig(variants=["gradient_boosting"]),
         )
     assert not list(tmp_path.iterdir())

@@ -12,16 +12,14 @@ from pydantic import ValidationError
 
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.reading import ReadingConfig
-from jetlens.config.samples import Sample
 from jetlens.config.skim import SkimConfig
 from jetlens.errors import FileError
 from jetlens.features import build_features
-from jetlens.features.featurefile import FeatureSet, concatenate, read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.skim import read_skim, skim_file
 from jetlens.training.trained import check_features
 from tests.conftest import DEMO, ROOT
 
-SAMPLE = Sample("ttbar_had", "tt", "background", {"p": "x.root"}, 9.683)
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 
 
@@ -36,16 +34,14 @@ def skimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def build(skimmed: Path, output: Path, features: FeaturesConfig, parts: str = "p") -> FeatureSet:
-    flows = [skimmed / f"{part}.cutflow.json" for part in parts]
-    options = {"features": features, "sample": SAMPLE, "part": "p", "luminosity_fb": 3000.0}
-    build_features(skimmed / "p.parquet", flows, output, **options)
-    return read_features(output)
+def build(skimmed: Path, output: Path, features: FeaturesConfig) -> FeatureSet:
+    build_features(skimmed / "p.parquet", output, features=features, sample="ttbar_had", part="p", label=0)
+    return FeatureSet.read(output)
 
 
 @pytest.fixture(scope="module")
 def demo(skimmed: Path) -> FeatureSet:
-    return build(skimmed, skimmed / "demo.npz", FeaturesConfig.model_validate(CONFIG["features"]))
+    return build(skimmed, skimmed / "demo", FeaturesConfig.model_validate(CONFIG["features"]))
 
 
 def column(features: FeatureSet, stream: str, name: str) -> np.ndarray:
@@ -59,12 +55,6 @@ def test_shapes_labels_and_units(demo: FeatureSet) -> None:
     for description in [*demo.metadata.streams.values(), demo.metadata.event]:
         assert len(description.units) == len(description.features)
     assert demo.metadata.streams["kinematics"].tokens[2] == "fat_jets[0]+fat_jets[1]"
-
-
-def test_weights_are_normalised_once_over_all_parts(skimmed: Path, demo: FeatureSet, tmp_path: Path) -> None:
-    assert np.allclose(demo.weight, 9.683 * 3e6 / 900)
-    two = build(skimmed, tmp_path / "x.npz", FeaturesConfig.model_validate(CONFIG["features"]), "pq")
-    assert np.allclose(two.weight, 9.683 * 3e6 / 1800)
 
 
 @pytest.mark.parametrize("jet", [0, 1])
@@ -117,12 +107,12 @@ def test_an_alignment_is_recorded_and_a_model_trained_without_it_refuses_it(
 ) -> None:
     content = json.loads(json.dumps(CONFIG["features"]))
     content["streams"]["jet1"]["alignment"] = "rotate"
-    turned = build(skimmed, tmp_path / "x.npz", FeaturesConfig.model_validate(content))
+    turned = build(skimmed, tmp_path / "x", FeaturesConfig.model_validate(content))
     aligned = {name: stream.alignment for name, stream in turned.metadata.streams.items()}
     assert aligned == dict.fromkeys(aligned, "none") | {"jet1": "rotate"}
     assert not np.array_equal(column(turned, "jet1", "delta_eta"), column(demo, "jet1", "delta_eta"))
     with pytest.raises(FileError, match="differ; make both with one config"):
-        concatenate([demo, turned])
+        FeatureSet.join([demo, turned])
     manifest = {"variant": "m", "features": demo.metadata.model_dump(mode="json")}
     check_features(manifest, demo.metadata, ["jet1"])
     check_features(manifest, turned.metadata, ["jet2"])
@@ -147,7 +137,7 @@ def test_every_feature_there_is(skimmed: Path, tmp_path: Path) -> None:
         "o": {"kind": "objects", "max_objects": objects, "features": OBJECTS.names},
     }
     config = FeaturesConfig.model_validate({"streams": streams, "event": EVENT.names})
-    features = build(skimmed, tmp_path / "all.npz", config)
+    features = build(skimmed, tmp_path / "all", config)
     assert not features.masks["absent"].any()
     assert features.masks["k"].mean(axis=0)[0] == 1
     assert 0 < features.masks["k"].mean(axis=0)[1] < 1
@@ -159,21 +149,11 @@ def test_a_part_without_events(skimmed: Path, tmp_path: Path) -> None:
     skim = SkimConfig.model_validate({"cuts": [{"name": "none", "quantity": "count(jets)", "min": 99}]})
     source, parquet, flow = str(DEMO / "qcd_jj.root"), tmp_path / "e.parquet", tmp_path / "e.json"
     skim_file(source, parquet, flow, sample="ttbar_had", part="e", reading=ReadingConfig(), skim=skim)
-    flows = [flow, skimmed / "p.cutflow.json"]
     config = FeaturesConfig.model_validate(CONFIG["features"])
-    output = tmp_path / "e.npz"
-    build_features(parquet, flows, output, features=config, sample=SAMPLE, part="e", luminosity_fb=1.0)
-    empty = read_features(output)
+    build_features(parquet, tmp_path / "e", features=config, sample="ttbar_had", part="e", label=0)
+    empty = FeatureSet.read(tmp_path / "e")
     assert len(empty) == 0
     assert empty.streams["jet1"].shape[1:] == (50, 13)
-
-
-def test_cutflow_of_another_sample_is_refused(skimmed: Path, tmp_path: Path) -> None:
-    flow = json.loads((skimmed / "p.cutflow.json").read_text(encoding="utf-8")) | {"sample": "other"}
-    (tmp_path / "p.cutflow.json").write_text(json.dumps(flow), encoding="utf-8")
-    (tmp_path / "p.parquet").write_bytes((skimmed / "p.parquet").read_bytes())
-    with pytest.raises(FileError, match="belongs to sample 'other', expected 'ttbar_had'"):
-        build(tmp_path, tmp_path / "x.npz", FeaturesConfig.model_validate(CONFIG["features"]))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,8 @@ from jetlens.features.featurefile import (
     FeatureMetadata,
     FeatureSet,
     StreamMetadata,
-    concatenate,
-    read_features,
-    read_metadata,
-    write_features,
-    write_pieces,
+    TokenMetadata,
+    write_stream,
 )
 
 
@@ -32,10 +31,7 @@ def make(events: int, seed: int = 0) -> FeatureSet:
         event_number=np.arange(events),
         fold=np.zeros(events, dtype=np.uint8),
         metadata=FeatureMetadata(
-            schema_version=SCHEMA_VERSION,
             sample="s",
-            process="p",
-            role="signal",
             part="a",
             streams={"jet": StreamMetadata(kind="constituents", features=["x", "y"], units=["", "GeV"])},
             event=StreamMetadata(kind="event", features=["ht"], units=["GeV"]),
@@ -58,24 +54,44 @@ def same(first: FeatureSet, second: FeatureSet) -> bool:
 
 @pytest.mark.parametrize("events", [0, 7])
 def test_round_trip(tmp_path: Path, events: int) -> None:
-    write_features(tmp_path / "a.npz", make(events))
-    assert same(read_features(tmp_path / "a.npz"), make(events))
-    assert read_metadata(tmp_path / "a.npz") == make(events).metadata
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
-        assert set(archive.files) >= {"jet", "jet_mask", "metadata"}
+    make(events).write(tmp_path)
+    assert same(FeatureSet.read(tmp_path), make(events))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["event.npz", "jet.npz"]
+    with np.load(tmp_path / "jet.npz", allow_pickle=False) as archive:
+        assert set(archive.files) == {"values", "mask", "metadata"}
+    with np.load(tmp_path / "event.npz", allow_pickle=False) as archive:
+        expected = {"event", "weight", "event_number", "fold", "class", "metadata"}
+        assert set(archive.files) == expected
+
+
+def test_files_hold_nothing_that_a_cross_section_changes(tmp_path: Path) -> None:
+    make(4).write(tmp_path)
+    for path in tmp_path.iterdir():
+        with np.load(path, allow_pickle=False) as archive:
+            about = json.loads(str(archive["metadata"]))
+        assert not {"process", "role", "luminosity_fb", "cross_section_pb"} & set(about)
+
+
+def stream_metadata(events: int) -> TokenMetadata:
+    stream = make(events).metadata.streams["jet"]
+    return TokenMetadata(schema_version=SCHEMA_VERSION, sample="s", part="a", stream=stream, recipe={})
+
+
+def arrays(features: FeatureSet) -> dict[str, Any]:
+    return {"values": features.streams["jet"], "mask": features.masks["jet"]}
 
 
 def test_pieces_equal_the_whole_byte_by_byte(tmp_path: Path) -> None:
     pieces = [make(3, 1), make(0, 2), make(5, 3)]
-    write_pieces(tmp_path / "pieces.npz", 8, iter(pieces))
-    write_features(tmp_path / "whole.npz", concatenate(pieces))
-    assert (tmp_path / "pieces.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["pieces.npz", "whole.npz"]
+    write_stream(tmp_path / "pieces" / "jet.npz", 8, map(arrays, pieces), stream_metadata(8))
+    FeatureSet.join(pieces).write(tmp_path / "whole")
+    assert (tmp_path / "pieces" / "jet.npz").read_bytes() == (tmp_path / "whole" / "jet.npz").read_bytes()
+    assert [p.name for p in (tmp_path / "pieces").iterdir()] == ["jet.npz"]
 
 
 def test_nothing_is_left_of_a_failed_write(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="3 of 8 events"):
-        write_pieces(tmp_path / "a.npz", 8, [make(3)])
+        write_stream(tmp_path / "jet.npz", 8, [arrays(make(3))], stream_metadata(8))
     assert not list(tmp_path.iterdir())
 
 
@@ -90,8 +106,9 @@ def test_nothing_is_left_of_a_failed_write(tmp_path: Path) -> None:
 )
 def test_broken_contracts_are_refused(tmp_path: Path, change: dict, expected: str) -> None:
     with pytest.raises(FileError, match=expected):
-        write_features(tmp_path / "a.npz", replace(make(4), **change))
-    assert not list(tmp_path.iterdir())
+        replace(make(4), **change).write(tmp_path)
+    broken = "jet.npz" if "masks" in change else "event.npz"
+    assert not (tmp_path / broken).exists()
 
 
 def rewrite(path: Path, drop: str = "", **arrays: object) -> None:
@@ -101,42 +118,49 @@ def rewrite(path: Path, drop: str = "", **arrays: object) -> None:
 
 
 def test_missing_mask_and_other_versions(tmp_path: Path) -> None:
-    path = tmp_path / "a.npz"
-    write_features(path, make(4))
-    rewrite(path, drop="jet_mask")
-    with pytest.raises(FileError, match="the mask of a stream 'jet_mask' is missing"):
-        read_features(path)
-    write_features(path, make(4))
+    make(4).write(tmp_path)
+    rewrite(tmp_path / "jet.npz", drop="mask")
+    with pytest.raises(FileError, match=r"jet\.npz: the array 'mask' is missing"):
+        FeatureSet.read(tmp_path)
+    older = stream_metadata(4).model_copy(update={"schema_version": 99})
+    make(4).write(tmp_path)
     rewrite(
-        path, metadata=np.array(make(4).metadata.model_copy(update={"schema_version": 99}).model_dump_json())
+        tmp_path / "jet.npz", metadata=np.array(older.model_dump_json().replace('"recipe"', '"made_with"'))
     )
-    with pytest.raises(FileError, match="has schema version 99, this jetlens reads version 1"):
-        read_features(path)
-    rewrite(path, drop="metadata")
-    with pytest.raises(FileError, match="has no 'metadata'"):
-        read_metadata(path)
+    with pytest.raises(FileError, match="has schema version 99, this jetlens reads version 2"):
+        FeatureSet.read(tmp_path)
+    rewrite(tmp_path / "jet.npz", drop="metadata")
+    with pytest.raises(FileError, match="'metadata' is missing"):
+        FeatureSet.read(tmp_path)
 
 
 def test_pickles_are_never_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "a.npz"
-    write_features(path, make(4))
-    rewrite(path, weight=np.array([{"a": 1}] * 4, dtype=object))
+    make(4).write(tmp_path)
+    rewrite(tmp_path / "event.npz", weight=np.array([{"a": 1}] * 4, dtype=object))
     with pytest.raises(FileError, match="pickled"):
-        read_features(path)
+        FeatureSet.read(tmp_path)
 
 
 def test_things_that_are_no_feature_files(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="run the features stage first"):
-        read_features(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("hello")
+        FeatureSet.read(tmp_path / "none")
+    make(4).write(tmp_path)
+    with pytest.raises(FileError, match="has no stream 'jte'; it holds: jet"):
+        FeatureSet.read(tmp_path, ["jte"])
+    (tmp_path / "jet.npz").write_text("hello")
     with pytest.raises(FileError, match="is not a feature file"):
-        read_features(tmp_path / "text.npz")
-    write_features(tmp_path / "a.npz", make(4))
-    with pytest.raises(FileError, match="has no stream 'jte'"):
-        read_features(tmp_path / "a.npz", ["jte"])
+        FeatureSet.read(tmp_path)
+
+
+def test_files_of_other_events_are_refused(tmp_path: Path) -> None:
+    make(4).write(tmp_path)
+    stale = stream_metadata(3)
+    write_stream(tmp_path / "jet.npz", 3, [arrays(make(3))], stale)
+    with pytest.raises(FileError, match=r"jet\.npz: array 'values' is .*expected float32 \(4, "):
+        FeatureSet.read(tmp_path)
 
 
 def test_sets_with_other_features_do_not_join() -> None:
     other = make(2).metadata.model_copy(update={"streams": {}})
     with pytest.raises(FileError, match="differ"):
-        concatenate([make(2), replace(make(2), metadata=other)])
+        FeatureSet.join([make(2), replace(make(2), metadata=other)])

@@ -13,7 +13,7 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.config.samples import read_samples
 from jetlens.config.skim import SkimConfig
 from jetlens.features import build_features
-from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.skim import skim_file
 from tests.conftest import ROOT
 
@@ -31,11 +31,10 @@ def signal_and_background(tmp_path_factory: pytest.TempPathFactory) -> list[Feat
         sets = []
         for name in ("zh_nunubb", "znunu_jets"):
             ((part, source),) = samples[name].files.items()
-            names = [folder / f"{name}{suffix}" for suffix in (".parquet", ".json", ".npz")]
+            names = [folder / f"{name}{suffix}" for suffix in (".parquet", ".json", "")]
             skim_file(source, names[0], names[1], sample=name, part=part, reading=reading, skim=skim)
-            options = {"features": features, "sample": samples[name], "part": part, "luminosity_fb": 3000.0}
-            build_features(names[0], [names[1]], names[2], **options)
-            sets.append(read_features(names[2]))
+            build_features(names[0], names[2], features=features, sample=name, part=part, label=0)
+            sets.append(FeatureSet.read(names[2]))
     return sets
 
 

@@ -24,24 +24,38 @@ def look() -> FiguresConfig:
 
 
 @pytest.fixture(scope="session")
-def evaluations(demo_features, demo_trees, demo_networks, tmp_path_factory) -> list[Path]:
+def evaluations(demo_features, normalisation, demo_trees, demo_networks, tmp_path_factory) -> list[Path]:
     from jetlens.evaluation import evaluate
 
     folders = []
     for variant, models in (("gradient_boosting", demo_trees), (VARIANT, demo_networks)):
         folders.append(tmp_path_factory.mktemp("evaluation") / variant)
         settings = EvaluationConfig(bootstrap=50)
-        evaluate(models, list(demo_features.values()), folders[-1], variant=variant, evaluation=settings)
+        evaluate(
+            models,
+            list(demo_features.values()),
+            folders[-1],
+            variant=variant,
+            normalisation=normalisation,
+            evaluation=settings,
+        )
     return folders
 
 
 @pytest.fixture(scope="session")
-def explanation(demo_features, demo_networks, tmp_path_factory) -> Path:
+def explanation(demo_features, normalisation, demo_networks, tmp_path_factory) -> Path:
     from jetlens.explanation import explain
 
     folder = tmp_path_factory.mktemp("explanation") / VARIANT
     settings = ExplanationConfig(variants=[VARIANT], events=60, bins=10, faithfulness_events=20, steps=3)
-    explain(demo_networks, list(demo_features.values()), folder, variant=VARIANT, explanation=settings)
+    explain(
+        demo_networks,
+        list(demo_features.values()),
+        folder,
+        variant=VARIANT,
+        normalisation=normalisation,
+        explanation=settings,
+    )
     return folder
 
 

@@ -9,7 +9,7 @@ from jetlens.config.evaluation import Histogram
 from jetlens.errors import FileError, NoEventsError
 from jetlens.evaluation.scores import read_scores
 from jetlens.explanation.mapfile import read_maps
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.figures.attention import draw_attention
 from jetlens.figures.cutflow import draw_cutflow
 from jetlens.figures.events import draw_single_events
@@ -32,22 +32,33 @@ RATIO = Histogram(
 
 @pytest.fixture
 def parts(demo_features):
-    return [path.with_suffix(".parquet") for path in demo_features.values()], list(demo_features.values())
+    folders = list(demo_features.values())
+    return [folder.with_suffix(".parquet") for folder in folders], [f / "event.npz" for f in folders]
+
+
+@pytest.fixture
+def scales(demo_features):
+    return next(iter(demo_features.values())).parent / "normalisation.json"
 
 
 @pytest.mark.parametrize("histograms", [{"mass": MASS}, {"mass": MASS, "ratio": RATIO}])
-def test_kinematics_counts_every_event_once(check, parts, look, histograms):
+def test_kinematics_counts_every_event_once(check, parts, scales, normalisation, look, histograms):
     skims, features = parts
     rows = check(
         lambda outputs, csv: draw_kinematics(
-            skims, features, outputs, csv, histograms=histograms, luminosity_fb=3000, figures=look
+            skims,
+            features,
+            scales,
+            outputs,
+            csv,
+            histograms=histograms,
+            luminosity_fb=3000,
+            figures=look,
         )
     )
     for path in features:
-        content = read_features(path, streams=[])
-        own = [
-            row for row in rows if row["process"] == content.metadata.process and row["histogram"] == "mass"
-        ]
+        content = normalisation.apply(FeatureSet.read(path.parent, []))
+        own = [row for row in rows if row["process"] == path.parent.name and row["histogram"] == "mass"]
         assert len(own) == 20
         # what lies beyond the axis is in the first and last bin
         assert sum(float(row["events"]) for row in own) == pytest.approx(content.weight.sum(), rel=1e-6)
@@ -63,12 +74,13 @@ def test_joined_quantities(parts):
     assert len(number) == len(values["ratio"])
 
 
-def test_kinematics_refuses_files_that_do_not_belong_together(parts, look, tmp_path):
+def test_kinematics_refuses_files_that_do_not_belong_together(parts, scales, look, tmp_path):
     skims, features = parts
     with pytest.raises(FileError, match="its events are not those of"):
         draw_kinematics(
             skims,
             features[::-1],
+            scales,
             [tmp_path / "a.png"],
             tmp_path / "a.csv",
             histograms={"mass": MASS},
@@ -237,17 +249,34 @@ def test_faithfulness(check, explanation, look):
     assert {row["order"] for row in rows} == {"gradcam", "attention", "pt", "random"}
 
 
-def test_jet_images_add_up_to_the_whole_jet(check, parts, look):
-    rows = check(lambda outputs, csv: draw_jet_images(parts[1], outputs, csv, figures=look, half_width=1.6))
+def test_jet_images_add_up_to_the_whole_jet(check, parts, scales, look):
+    rows = check(
+        lambda outputs, csv: draw_jet_images(
+            parts[1],
+            [path.with_name(f"{name}.npz") for path in parts[1] for name in ("jet1", "jet2")],
+            scales,
+            outputs,
+            csv,
+            figures=look,
+            half_width=1.6,
+        )
+    )
     for jet in ("jet1", "jet2"):
         for name in ("signal", "background"):
             total = sum(float(r["pt_share"]) for r in rows if r["jet"] == jet and r["class"] == name)
             assert total == pytest.approx(1, abs=1e-4)
 
 
-def test_jet_images_need_both_classes(parts, look, tmp_path):
+def test_jet_images_need_both_classes(parts, scales, look, tmp_path):
     with pytest.raises(NoEventsError, match="no background event"):
-        draw_jet_images(parts[1][:1], [tmp_path / "a.png"], tmp_path / "a.csv", figures=look)
+        draw_jet_images(
+            parts[1][:1],
+            [parts[1][0].with_name("jet1.npz")],
+            scales,
+            [tmp_path / "a.png"],
+            tmp_path / "a.csv",
+            figures=look,
+        )
 
 
 def test_missing_inputs_and_other_formats_are_named(evaluations, look, tmp_path):

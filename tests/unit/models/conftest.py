@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from jetlens.config.models import ModelOptions
-from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.features.featurefile import FeatureSet
 
 BLOCK = {"layers": 1, "heads": 2, "feed_forward": 12}
 SMALL = {"width": 8, "embedding": [10], "head": [6], "dropout": 0.1}
@@ -78,7 +78,7 @@ def options(kind: str, **changes: Any) -> Any:
 @pytest.fixture(scope="session")
 def events(demo_features: dict[str, Path]) -> FeatureSet:
     """Real signal events."""
-    return read_features(demo_features["signal_H1000"])
+    return FeatureSet.read(demo_features["signal_H1000"])
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from jetlens.config.samples import Sample
 from jetlens.config.skim import SkimConfig
 from jetlens.errors import FileError, JetlensWarning, NoEventsError
 from jetlens.skim import skim_file
-from jetlens.skim.cutflow import cutflow_lines, generated_weight, write_cutflow_table
+from jetlens.skim.cutflow import check_selected, cutflow_lines, generated_weight, write_cutflow_table
 from tests.conftest import DEMO
 
 SAMPLE = Sample("s", "process", "signal", {"a": "a.root", "b": "b.root"}, 2.0)
@@ -65,7 +65,8 @@ def test_no_event_selected_names_sample_and_cut() -> None:
     with pytest.raises(
         NoEventsError, match=r"sample 's': no event is selected; the cut 'half' removes the last one"
     ):
-        cutflow_lines([flow(np.ones(5), np.zeros(5, dtype=bool))], SAMPLE, 1.0)
+        check_selected("s", flow(np.ones(5), np.zeros(5, dtype=bool))["cuts"])
+    check_selected("s", flow(np.ones(5), np.arange(5) < 1)["cuts"])
     with pytest.raises(NoEventsError, match="no event at all"):
         cutflow_lines([flow(np.ones(0), np.zeros(0, dtype=bool))], SAMPLE, 1.0)
 

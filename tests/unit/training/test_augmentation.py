@@ -12,11 +12,10 @@ import pytest
 
 from jetlens.config.features import ConstituentStream, FeaturesConfig, KinematicStream, ObjectStream
 from jetlens.config.load import load
-from jetlens.config.samples import Sample
 from jetlens.features import build_features
 from jetlens.features.constituents import CONSTITUENTS
 from jetlens.features.event import EVENT
-from jetlens.features.featurefile import FeatureSet, read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.features.objects import KINEMATICS, OBJECTS
 from jetlens.skim import skim_file
 from jetlens.training.augmentation import augment
@@ -133,14 +132,11 @@ def test_every_feature_is_that_of_the_turned_and_mirrored_event(tmp_path: Path) 
         },
         event=EVENT.names,
     )
-    sample = Sample("s", "s", "signal", {"part": source}, 1.0)
     sets: list[FeatureSet] = []
     for parquet in (part, moved):
-        output = parquet.with_suffix(".npz")
-        build_features(
-            parquet, [cutflow], output, features=features, sample=sample, part="part", luminosity_fb=1.0
-        )
-        sets.append(read_features(output))
+        output = parquet.with_suffix("")
+        build_features(parquet, output, features=features, sample="s", part="part", label=1)
+        sets.append(FeatureSet.read(output))
     original, expected = sets
     inputs = {
         **original.streams,

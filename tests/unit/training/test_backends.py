@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jetlens.errors import ConfigError
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.training import load_model
 from tests.conftest import ROOT
 
@@ -24,13 +24,13 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.training import load_model, train
 from tests.unit.training.conftest import model_options, training_config
 files, output, backend = json.loads(sys.argv[1])
 train([Path(f) for f in files], Path(output), variant="tiny", options=model_options(),
       training=training_config(backend=backend), seed=3)
-np.save(Path(output) / "logits.npy", load_model(output).predict_logits(read_features(files[0])))
+np.save(Path(output) / "logits.npy", load_model(output).predict_logits(FeatureSet.read(files[0])))
 """
 
 
@@ -69,7 +69,7 @@ def test_a_network_trained_on_pytorch_scores_the_same_on_tensorflow(
     assert manifest["backend"] == "torch"
     assert manifest["validation_loss"] < 0.69
     np.testing.assert_allclose(
-        load_model(tmp_path / "torch").predict_logits(read_features(files[0])), logits, atol=1e-5
+        load_model(tmp_path / "torch").predict_logits(FeatureSet.read(files[0])), logits, atol=1e-5
     )
 
 

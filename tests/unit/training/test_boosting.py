@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jetlens.errors import FileError
-from jetlens.features.featurefile import concatenate, read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.training import boosting, load_model, train
 from jetlens.training.data import Dataset
 
@@ -34,7 +34,7 @@ def test_stored_trees_equal_scikit_learn(files: list[Path], tmp_path: Path) -> N
 def test_trained_folder_scores(files: list[Path], tmp_path: Path) -> None:
     train(files, tmp_path, variant="gb", options=model_options(BOOSTING), training=training_config(), seed=1)
     model = load_model(tmp_path)
-    everything = concatenate([read_features(f) for f in files])
+    everything = FeatureSet.join([FeatureSet.read(f) for f in files])
     logits = model.predict_logits(everything, batch_size=100)
     assert logits.dtype == np.float32
     assert np.array_equal(logits, model.predict_logits(everything))

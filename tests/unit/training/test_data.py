@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetlens.errors import FileError, NoEventsError
-from jetlens.features.featurefile import concatenate, read_features
+from jetlens.features.featurefile import FeatureSet, Part
+from jetlens.features.normalisation import Normalisation
 from jetlens.training.data import Dataset, join, pack, trim
-from jetlens.training.shards import Shard
 
 STREAMS = ["jet1", "kinematics", "objects"]
 
@@ -24,42 +26,40 @@ def key(inputs: dict[str, Any]) -> Any:
 
 
 def test_rows_are_those_of_the_file(files: list[Path]) -> None:
-    whole = read_features(files[0])
-    shard = Shard(files[0], STREAMS)
-    rows = shard.rows(7, 30)
+    whole = FeatureSet.read(files[0])
+    part = Part(files[0], STREAMS)
+    rows = part.rows(7, 30)
     for name in STREAMS:
         assert np.array_equal(rows[name], whole.streams[name][7:30])
         assert np.array_equal(rows[f"{name}_mask"], whole.masks[name][7:30])
     assert np.array_equal(rows["event"], whole.event[7:30])
-    assert np.array_equal(shard.per_event("label"), whole.label)
+    assert np.array_equal(part.per_event("label"), whole.label)
+
+
+def copied(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
 def test_compressed_files_read_the_same(files: list[Path], tmp_path: Path) -> None:
-    with np.load(files[0], allow_pickle=False) as archive:
-        np.savez_compressed(tmp_path / "small.npz", **dict(archive))
-    packed, plain = Shard(tmp_path / "small.npz", STREAMS), Shard(files[0], STREAMS)
+    copy = copied(files[0], tmp_path)
+    for path in copy.iterdir():
+        with np.load(path, allow_pickle=False) as archive:
+            np.savez_compressed(path, **dict(archive))
+    packed, plain = Part(copy, STREAMS), Part(files[0], STREAMS)
     for name, array in plain.rows(100, 140).items():
         assert np.array_equal(packed.rows(100, 140)[name], array)
 
 
-def test_a_file_without_mask_is_refused(files: list[Path], tmp_path: Path) -> None:
-    """[2] There is no guessing which tokens are real."""
-    with np.load(files[0], allow_pickle=False) as archive:
-        np.savez(tmp_path / "bad.npz", **{k: v for k, v in archive.items() if k != "jet1_mask"})
-    with pytest.raises(FileError, match="mask of a stream 'jet1_mask' is missing"):
-        Shard(tmp_path / "bad.npz", STREAMS)
-
-
-def test_pickled_objects_are_never_loaded(files: list[Path], tmp_path: Path) -> None:
-    """[14] An array of objects is refused, not unpickled."""
-    with np.load(files[0], allow_pickle=False) as archive:
-        np.savez(tmp_path / "bad.npz", **(dict(archive) | {"event": np.array([{}] * 3, dtype=object)}))
-    with pytest.raises(FileError, match="no plain row-major array"):
-        Shard(tmp_path / "bad.npz", STREAMS)
+def test_only_files_of_wanted_streams_are_opened(files: list[Path], tmp_path: Path) -> None:
+    copy = copied(files[0], tmp_path)
+    (copy / "jet2.npz").write_bytes(b"nothing of the kind")
+    Part(copy, STREAMS)
+    with pytest.raises(FileError, match=r"jet2\.npz: is not a feature file"):
+        Part(copy, ["jet2"])
 
 
 def test_folds_are_kept_apart(files: list[Path]) -> None:
-    everything = concatenate([read_features(f) for f in files])
+    everything = FeatureSet.join([FeatureSet.read(f) for f in files])
     metadata = everything.metadata
     wanted = {
         "validation": metadata.validation_folds,
@@ -77,8 +77,8 @@ def test_folds_are_kept_apart(files: list[Path]) -> None:
 
 def test_rotated_folds_use_every_event_once_as_test(files: list[Path]) -> None:
     """Cross-validation: other lists than the metadata's, over which each event is tested on once."""
-    number = read_features(files[0]).metadata.folds
-    total = sum(len(read_features(f)) for f in files)
+    number = FeatureSet.read(files[0]).metadata.folds
+    total = sum(len(FeatureSet.read(f)) for f in files)
     tested = []
     for fold in range(number):
         lists = ([(fold + 1) % number], [fold])
@@ -92,8 +92,8 @@ def test_rotated_folds_use_every_event_once_as_test(files: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("weights", ["unit", "physics"])
-def test_classes_weigh_the_same(files: list[Path], weights: Any) -> None:
-    data = Dataset(files, STREAMS, "training", weights)
+def test_classes_weigh_the_same(files: list[Path], normalisation: Normalisation, weights: Any) -> None:
+    data = Dataset(files, STREAMS, "training", weights, normalisation=normalisation)
     batch = join(list(data.buffers()))
     assert batch.weight[batch.label == 1].sum() == pytest.approx(len(data) / 2, rel=1e-5)
     assert batch.weight[batch.label == 0].sum() == pytest.approx(len(data) / 2, rel=1e-5)
@@ -131,12 +131,11 @@ def test_no_fold_without_signal(files: list[Path]) -> None:
 
 
 def test_files_of_different_configs_do_not_mix(files: list[Path], tmp_path: Path) -> None:
-    with np.load(files[1], allow_pickle=False) as archive:
-        arrays = dict(archive)
-    arrays["metadata"] = np.array(str(arrays["metadata"]).replace('"folds":10', '"folds":11'))
-    np.savez(tmp_path / "other.npz", **arrays)
+    features = FeatureSet.read(files[1])
+    about = features.metadata.model_copy(update={"folds": 11})
+    dataclasses.replace(features, metadata=about).write(tmp_path)
     with pytest.raises(FileError, match="folds differ"):
-        Dataset([files[0], tmp_path / "other.npz"], STREAMS, "training")
+        Dataset([files[0], tmp_path], STREAMS, "training")
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 9))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from jetlens.features.featurefile import concatenate, read_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.training import load_model, runtime, train
 from jetlens.training.metrics import weighted_auc
 
@@ -30,7 +30,7 @@ def test_the_policy_ends_with_its_training() -> None:
 
 
 def test_mixed_precision_trains_and_stays_close(files: list[Path], tmp_path: Path) -> None:
-    everything = concatenate([read_features(f) for f in files])
+    everything = FeatureSet.join([FeatureSet.read(f) for f in files])
     logits, losses = {}, {}
     for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
         folder = tmp_path / precision

@@ -16,7 +16,8 @@ from jetlens.config.load import load
 from jetlens.errors import FileError
 from jetlens.evaluation.scores import read_scores
 from jetlens.evaluation.stage import evaluate
-from jetlens.features.featurefile import read_features
+from jetlens.features.featurefile import FeatureSet
+from jetlens.features.normalisation import Normalisation
 from jetlens.training import Recipe, load_model, score, train
 from tests.conftest import DEMO, ROOT, shared_data
 
@@ -51,7 +52,12 @@ def folders(files: list[Path], recipe: Recipe, tmp_path_factory: pytest.TempPath
 
 @pytest.mark.parametrize("name", ["network", "trees"])
 def test_the_command_scores_as_the_evaluation_does(
-    folders: dict[str, Path], files: list[Path], demo_features: dict[str, Path], name: str, tmp_path: Path
+    folders: dict[str, Path],
+    files: list[Path],
+    demo_features: dict[str, Path],
+    normalisation: Normalisation,
+    name: str,
+    tmp_path: Path,
 ) -> None:
     """Event by event, found by sample and event number, to 1e-6; and every event, test fold or not."""
     output = tmp_path / "scores.npz"
@@ -60,7 +66,7 @@ def test_the_command_scores_as_the_evaluation_does(
     assert result.exit_code == 0, result.output
     with np.load(output, allow_pickle=False) as content:
         scores = dict(content)
-    features = read_features(demo_features["ttbar_had"])
+    features = FeatureSet.read(demo_features["ttbar_had"])
     expected = load_model(folders[name]).predict_logits(features)
     assert np.array_equal(scores["event_number"], features.event_number)
     np.testing.assert_allclose(scores["logit"], expected, atol=1e-6)
@@ -70,6 +76,7 @@ def test_the_command_scores_as_the_evaluation_does(
         files,
         tmp_path / "evaluation",
         variant=name,
+        normalisation=normalisation,
         evaluation=EvaluationConfig(bootstrap=10),
     )
     evaluated = read_scores(tmp_path / "evaluation" / "scores.npz")
@@ -86,7 +93,7 @@ def test_several_files_are_told_apart(
     names = ("ttbar_had", "qcd_4b")
     sources = [str(DEMO / f"{name}.root") for name in names]
     number = score(folders["trees"], sources, tmp_path / "scores.npz")
-    features = [read_features(demo_features[name]) for name in names]
+    features = [FeatureSet.read(demo_features[name]) for name in names]
     with np.load(tmp_path / "scores.npz", allow_pickle=False) as scores:
         assert number == len(scores["score"])
         assert np.array_equal(np.bincount(scores["file_index"]), [len(f) for f in features])
@@ -94,14 +101,14 @@ def test_several_files_are_told_apart(
 
 
 def test_a_variant_stands_for_the_mean_of_its_models(
-    folders: dict[str, Path], demo_features: dict[str, Path], tmp_path: Path
+    folders: dict[str, Path], demo_features: dict[str, Path], normalisation: Normalisation, tmp_path: Path
 ) -> None:
     """And events carry what their normalisation takes."""
     for name in ("trees", "trees 2"):
         shutil.copytree(folders[name], tmp_path / "variant" / folders[name].name)
     source = str(DEMO / "ttbar_had.root")
     score(tmp_path / "variant", [source], tmp_path / "both.npz")
-    features = read_features(demo_features["ttbar_had"])
+    features = FeatureSet.read(demo_features["ttbar_had"])
     expected = [load_model(folders[name]).predict_logits(features) for name in ("trees", "trees 2")]
     assert not np.array_equal(*expected)
     with np.load(tmp_path / "both.npz", allow_pickle=False) as scores:
@@ -109,9 +116,11 @@ def test_a_variant_stands_for_the_mean_of_its_models(
         np.testing.assert_allclose(scores["logits"], expected, atol=1e-6)
         np.testing.assert_allclose(scores["logit"], np.mean(expected, axis=0), atol=1e-6)
         assert scores["generated_events"].tolist() == [900]
-        # σ·L·w/Σw, with the σ and L that the features were made with
+        # σ·L·w/Σw, with the σ and L that the analysis is normalised with
         share = scores["weight"] / scores["generated_weight"].sum()
-        np.testing.assert_allclose(share * 1000 * 20.0 * 3000, features.weight, rtol=1e-12)
+        np.testing.assert_allclose(
+            share * 1000 * 20.0 * 3000, normalisation.apply(features).weight, rtol=1e-12
+        )
 
 
 def test_models_of_other_settings_are_not_averaged(
