@@ -66,7 +66,7 @@ def draw_jet_images(
     drawn = list(dict.fromkeys(stream for stream, _ in sums))
     if not drawn:
         raise FileError(
-            f"{events[0].parent}: no stream has delta_eta and delta_phi; add both to features.streams to draw jet images"
+            f"{events[0].parent}: no stream has delta_eta and delta_phi; add both to features.streams to draw images"
         )
     images = {key: _mean(value, key[1]) for key, value in sums.items()}
     _draw(images, drawn, edges, outputs, figures, position_labels(sorted(alignments)))
