@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["TYPES", "Chunk", "Constituents", "EventReader", "Jagged", "open_events", "read_tree"]
 
 
-def open_events(path: str, config: ReadingConfig) -> EventReader:
+def open_events(path: str, config: ReadingConfig, sample: str = "") -> EventReader:
     """Open an event file for reading in chunks; use it in a ``with`` statement.
 
     Args:
         path: a ROOT file, local or a URL (``https://``; ``root://`` with the extra ``xrootd``).
         config: names of branches, memory budget, and what to do about references that match nothing.
+        sample: name of the physical sample, for the deviates that unmeasured impact parameters are smeared with.
 
     Raises:
         FileError: if the file is unreadable or truncated, or lacks a tree or branch that is needed.
@@ -43,7 +44,9 @@ def open_events(path: str, config: ReadingConfig) -> EventReader:
     allowed = {"delphes": delphes.TREES, "nanoaod": nanoaod.TREES, "auto": (*delphes.TREES, *nanoaod.TREES)}
     tree = RootTree(path, config.tree, allowed[config.format])
     try:
-        return read_tree(tree, config)
+        reader = read_tree(tree, config)
+        reader.sample = sample
+        return reader
     except BaseException:
         tree.close()
         raise

@@ -7,7 +7,8 @@ missing                    convention
 =========================  ==========================================================================
 track ``Mass`` (3.4)       0: smearing makes tracks massless there, and so the jet mass closes
 tower, photon mass         0: towers are massless; their stored ``E`` is rounded, ET·cosh η is not
-``Charge``, ``D0``, ``DZ``  0, and so are the errors ``ErrorD0``, ``ErrorDZ``
+``Charge``, ``D0``, ``DZ``  0, and so are the errors ``ErrorD0``, ``ErrorDZ``; what was never measured is
+                            smeared, see :mod:`jetlens.events.impact_parameters`
 |η| above 20 (±999.9)      cut to 20: Delphes' mark for an object along the beam, its pT is 0
 ``BTag``, ``Area``, ``Tau``  0
 ``SoftDroppedJet``         ``SoftDroppedP4[0]``, the same vector; without both, a soft-drop mass of 0
@@ -35,6 +36,8 @@ from jetlens.events.kinematics import wrap_phi
 from jetlens.events.reader import (
     ELECTRON_MASS,
     MUON_MASS,
+    PROBE_EVENTS,
+    TRACK_COLUMNS,
     TYPES,
     Chunk,
     Constituents,
@@ -44,7 +47,7 @@ from jetlens.events.reader import (
     type_of_branch,
     types_of_particles,
 )
-from jetlens.events.references import UNMATCHED, parse_reference_arrays, resolve
+from jetlens.events.references import ID_BITS, UNMATCHED, parse_reference_arrays, resolve
 from jetlens.events.rootfile import RootTree
 
 TREES = ("Delphes",)
@@ -59,7 +62,6 @@ _OPTIONAL = {
 _LEPTON_MASS = {"electrons": ELECTRON_MASS, "muons": MUON_MASS}
 _IMPACT = {"charge": "Charge", "d0": "D0", "d0_error": "ErrorD0", "dz": "DZ", "dz_error": "ErrorDZ"}
 _VECTOR_BYTES = 64  # a TLorentzVector: two headers of 16 bytes, x, y, z, E in double precision
-_PROBE_EVENTS = 200
 _BY_JET = {"Gen": ("Particle",), "Calo": ("Tower",), "Track": ("Track",)}
 _GROUPS = (
     ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron"),
@@ -353,6 +355,16 @@ class DelphesReader(EventReader):
         columns = {column: content[leaf] for column, leaf in leaves.items()}
         total = int(counts.sum())
         self.check(branch, columns)
+        columns = self._complete(branch, columns, total)
+        if "d0" in leaves:
+            number = np.repeat(self._event_number(start, stop), counts)
+            identity = columns["id"] & ID_BITS
+            tracks = columns | {"charged": _charged(columns)}
+            columns |= self.impact_parameters.apply(tracks, number, identity, self.sample, self.path)
+        return Jagged(offsets_from_counts(counts), columns)
+
+    def _complete(self, branch: str, columns: dict[str, Column], total: int) -> dict[str, Column]:
+        """Add charge and type, and zeros for what the file has not."""
         kind = type_of_branch(branch)
         charge = columns.get("charge", np.zeros(total, dtype=np.int8)).astype(np.int8)
         pid = columns.pop("pid", None)
@@ -362,7 +374,25 @@ class DelphesReader(EventReader):
         )
         for column in ("mass", "d0", "d0_error", "dz", "dz_error"):
             columns.setdefault(column, np.zeros(total, dtype=np.float32))
-        return Jagged(offsets_from_counts(counts), columns)
+        return columns
+
+    def _first_tracks(self) -> dict[str, Column]:
+        for start in range(0, self.entries, PROBE_EVENTS):
+            stop = min(start + PROBE_EVENTS, self.entries)
+            parts = []
+            for branch in self._constituent_branches():
+                leaves = self._constituent_columns(branch)
+                if "d0" not in leaves:
+                    continue
+                counts = self._tree.counts(branch, start, stop)
+                content = self._tree.columns(list(leaves.values()), counts, start, stop)
+                columns = {column: content[leaf] for column, leaf in leaves.items()}
+                columns = self._complete(branch, columns, int(counts.sum()))
+                parts.append({name: columns[name][_charged(columns)] for name in TRACK_COLUMNS})
+            joined = {name: np.concatenate([part[name] for part in parts]) for name in TRACK_COLUMNS if parts}
+            if not parts or len(joined["d0"]):
+                return joined
+        return {}
 
     def _constituent_branches(self) -> list[str]:
         """Branches that the fat jets' references point to, found by looking at the first events that have any.
@@ -403,8 +433,8 @@ class DelphesReader(EventReader):
         first = [branches for prefix, branches in _BY_JET.items() if fat.startswith(prefix)]
         groups = [tuple(b for b in group if b in known) for group in (*first, *_GROUPS)]
         groups = list(dict.fromkeys(group for group in groups if group))
-        for start in range(0, self.entries, _PROBE_EVENTS):
-            found = self._probe(fat, groups, start, min(start + _PROBE_EVENTS, self.entries))
+        for start in range(0, self.entries, PROBE_EVENTS):
+            found = self._probe(fat, groups, start, min(start + PROBE_EVENTS, self.entries))
             if found:
                 return list(dict.fromkeys(branch for group in found for branch in group))
         return list(groups[0]) if groups else []
@@ -429,3 +459,7 @@ class DelphesReader(EventReader):
                     found += [group] if group not in found else []
                     events, ids = events[missed], ids[missed]
         return found
+
+
+def _charged(columns: dict[str, Column]) -> NDArray[np.bool_]:
+    return np.asarray((columns["charge"] != 0) | (columns["type"] == TYPES["track"]))

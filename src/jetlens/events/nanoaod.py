@@ -30,6 +30,8 @@ from jetlens.events.kinematics import wrap_phi
 from jetlens.events.reader import (
     ELECTRON_MASS,
     MUON_MASS,
+    PROBE_EVENTS,
+    TRACK_COLUMNS,
     TYPES,
     Chunk,
     Constituents,
@@ -175,11 +177,8 @@ class NanoReader(EventReader):
         weight = np.ones(stop - start)
         if "genWeight" in self._tree:
             weight = self._number("genWeight", start, stop).astype(np.float64)
-        number = np.arange(start, stop)
-        if "event" in self._tree:
-            number = self._tree.numbers("event", start, stop).astype(np.int64)
         return Chunk(
-            number=number,
+            number=self._event_number(start, stop),
             weight=weight,
             met=met,
             met_phi=wrap_phi(phi),
@@ -187,6 +186,11 @@ class NanoReader(EventReader):
             collections=collections,
             _resolve=partial(self._constituents, start, stop, counts.get("fat_jets")),
         )
+
+    def _event_number(self, start: int, stop: int) -> NDArray[np.int64]:
+        if "event" not in self._tree:
+            return np.arange(start, stop)
+        return self._tree.numbers("event", start, stop).astype(np.int64)
 
     def _number(self, leaf: str, start: int, stop: int, name: str = "value") -> Column:
         values = self._tree.numbers(leaf, start, stop)
@@ -250,7 +254,26 @@ class NanoReader(EventReader):
         columns["charge"], columns["type"] = _identify(columns.pop("pid"))
         for column in _IMPACT:
             columns.setdefault(column, np.zeros(int(counts.sum()), dtype=np.float32))
+        if "d0" in leaves:
+            number = np.repeat(self._event_number(start, stop), counts)
+            position = np.arange(len(number)) - np.repeat(offsets_from_counts(counts)[:-1], counts)
+            tracks = columns | {"charged": columns["charge"] != 0}
+            columns |= self.impact_parameters.apply(tracks, number, position, self.sample, self.path)
         return Jagged(offsets_from_counts(counts), columns)
+
+    def _first_tracks(self) -> dict[str, Column]:
+        if self._table is None or "d0" not in (leaves := self._candidate_columns()):
+            return {}
+        for start in range(0, self.entries, PROBE_EVENTS):
+            stop = min(start + PROBE_EVENTS, self.entries)
+            counts = self._tree.counts(f"n{self._table[2]}", start, stop)
+            content = self._tree.columns(list(leaves.values()), counts, start, stop)
+            columns = {column: content[leaf] for column, leaf in leaves.items()}
+            charged = _identify(columns["pid"])[0] != 0
+            if charged.any():
+                zero = np.zeros(len(charged), dtype=np.float32)
+                return {name: columns.get(name, zero)[charged] for name in TRACK_COLUMNS}
+        return {}
 
 
 def _identify(pid: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from jetlens.config.quantities import LEAVES
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import DamagedFileError, FileError, JetlensWarning
+from jetlens.events.impact_parameters import Resolution, Treatment, decide
 from jetlens.events.jagged import Index, Jagged, Mask, offsets_from_counts
 from jetlens.events.kinematics import MAX_ABS_ETA, energy, wrap_phi
 
@@ -139,9 +140,11 @@ class EventReader(abc.ABC):
         path: the file.
         conventions: what was assumed where the file says nothing, by topic; written into the cutflow.
         format: ``delphes`` or ``nanoaod``.
+        sample: name of the physical sample; impact parameters are smeared with it.
     """
 
     format: str
+    sample = ""
 
     def __init__(self, tree: RootTree, config: ReadingConfig) -> None:
         """Take over an open tree."""
@@ -149,6 +152,7 @@ class EventReader(abc.ABC):
         self.conventions: dict[str, str] = {}
         self._tree = tree
         self._config = config
+        self._treatment: Treatment | None = None
 
     @property
     def entries(self) -> int:
@@ -167,6 +171,29 @@ class EventReader(abc.ABC):
             name: float(self._tree.counts(c, 0, events).mean()) if events else 0.0
             for name, c in counters.items()
         }
+
+    @property
+    def impact_parameters(self) -> Treatment:
+        """What is done to the tracks' impact parameters: decided once per file, by its first events with tracks.
+
+        Raises:
+            FileError: if they are to be smeared, but were already.
+        """
+        if self._treatment is None:
+            settings = self._config.impact_parameters
+            d0, dz = (
+                Resolution(r.constant_um, r.scattering_um_gev, r.forward) for r in (settings.d0, settings.dz)
+            )
+            self._treatment = decide(settings.mode, d0, dz, self._first_tracks(), self.path)
+            self.conventions["impact parameters"] = str(self._treatment)
+            for column in IMPACT_COLUMNS:
+                if self._treatment.kind == "smeared":
+                    self.conventions.pop(f"constituents.{column}", None)
+                if settings.mode == "none":
+                    self.conventions[f"constituents.{column}"] = (
+                        "0, as reading.impact_parameters.mode is none"
+                    )
+        return self._treatment
 
     def with_config(self, config: ReadingConfig) -> EventReader:
         """Return another reader of the same open file, with other collections; close only one of the two.
@@ -259,6 +286,10 @@ class EventReader(abc.ABC):
         """Counter branch of every collection."""
 
     @abc.abstractmethod
+    def _first_tracks(self) -> Mapping[str, NDArray[Any]]:
+        """Columns of the charged constituents of the first events, as the file has them; empty where it has none."""
+
+    @abc.abstractmethod
     def leaves(self) -> Sequence[str]:
         """Every leaf that reading may need."""
 
@@ -293,7 +324,11 @@ def by_falling_pt(owner: Index, pt: NDArray[Any], jets: int) -> tuple[Index, Ind
     return offsets[owner] + (key & np.uint64(0xFFF)).astype(np.int64), offsets
 
 
-CONSTITUENT_COLUMNS = ("pt", "eta", "phi", "mass", "charge", "type", "d0", "d0_error", "dz", "dz_error")
+PROBE_EVENTS = 200
+"""How many events at a time are looked at to find out how a file is made."""
+IMPACT_COLUMNS = ("d0", "d0_error", "dz", "dz_error")
+TRACK_COLUMNS = ("pt", "eta", *IMPACT_COLUMNS)
+CONSTITUENT_COLUMNS = ("pt", "eta", "phi", "mass", "charge", "type", *IMPACT_COLUMNS)
 
 
 def gather(candidates: Sequence[Jagged], rows: Index, owner: Index, jets: int) -> Jagged:

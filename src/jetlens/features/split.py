@@ -7,18 +7,18 @@ every event has been tested by a network that never saw it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.hashing import mix, name_key
+
 
 def folds(sample: str, event_number: NDArray[np.int64], number: int, seed: int) -> NDArray[np.uint8]:
     """Assign events to folds.
 
-    The sample's name and the seed give 64 bits by BLAKE2b; these and the event number go through the finaliser of
-    SplitMix64 (Steele, Lea, Flood, OOPSLA 2014, doi:10.1145/2660193.2660195) twice.
+    See :mod:`jetlens.hashing`.
 
     Args:
         sample: the sample's name.
@@ -29,9 +29,7 @@ def folds(sample: str, event_number: NDArray[np.int64], number: int, seed: int) 
     Returns:
         uint8 (N,), fold numbers from 0 to ``number`` − 1, equally probable.
     """
-    digest = hashlib.blake2b(f"{seed}:{sample}".encode(), digest_size=8).digest()
-    key = np.uint64(int.from_bytes(digest, "little"))
-    mixed = _mix(_mix(event_number.astype(np.uint64)) ^ key)
+    mixed = mix(mix(event_number.astype(np.uint64)) ^ name_key(f"{seed}:{sample}"))
     return (mixed % np.uint64(number)).astype(np.uint8)
 
 
@@ -56,11 +54,3 @@ def roles(
     }
     taken = {fold for named in moved.values() for fold in named}
     return {"training": [fold for fold in range(number) if fold not in taken], **moved}
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    with np.errstate(over="ignore"):  # arithmetic modulo 2^64 is meant
-        values = values + np.uint64(0x9E3779B97F4A7C15)
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

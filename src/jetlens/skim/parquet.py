@@ -9,7 +9,9 @@ Columns: ``event_number`` int64, ``weight`` float64, ``met``, ``met_phi``, ``ht`
 from __future__ import annotations
 
 import gc
+import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,11 @@ from numpy.typing import NDArray
 from jetlens.config.quantities import COLLECTIONS, EVENT, LEAVES
 from jetlens.errors import FileError
 from jetlens.events import Chunk, Jagged
+from jetlens.events.impact_parameters import Treatment
 
 CONSTITUENTS = "fat_jet_constituents"
+FACTS = "jetlens"
+"""Key of the file's own metadata."""
 _CONSTITUENT_LEAVES: dict[str, Any] = {
     **dict.fromkeys(("pt", "eta", "phi", "mass"), pa.float32()),
     "charge": pa.int8(),
@@ -130,6 +135,26 @@ def check_schema(path: str | os.PathLike[str]) -> Any:
             f"{path}: has no column '{missing[0]}'; it was not written by this version's skim stage"
         )
     return file
+
+
+def write_facts(
+    writer: pq.ParquetWriter, conventions: Mapping[str, str], treatment: Treatment | None
+) -> None:
+    """Note in a skim file what features must know of its input file; see :func:`read_facts`."""
+    lacks = {topic: why for topic, why in conventions.items() if why.startswith("0, as ")}
+    facts = {"impact_parameters": treatment.describe() if treatment else None, "lacks": lacks}
+    writer.add_key_value_metadata({FACTS: json.dumps(facts, sort_keys=True)})
+
+
+def read_facts(file: pq.ParquetFile) -> dict[str, Any]:
+    """Return what an open skim file says of its input file.
+
+    Returns:
+        ``lacks``: why a column is filled with zeros, by its name (``fat_jets.tau``, ``constituents.d0``);
+        ``impact_parameters``: see :meth:`jetlens.events.impact_parameters.Treatment.describe`; None if none are read.
+    """
+    stored = (file.metadata.metadata or {}).get(FACTS.encode())
+    return json.loads(stored) if stored else {"impact_parameters": None, "lacks": {}}
 
 
 def release_memory() -> None:

@@ -18,7 +18,7 @@ from jetlens.events.integrity import verify_checksum
 from jetlens.events.jagged import Mask
 from jetlens.files import atomic_path, write_json
 from jetlens.skim.cuts import passing, select_objects
-from jetlens.skim.parquet import release_memory, schema, to_table
+from jetlens.skim.parquet import release_memory, schema, to_table, write_facts
 
 
 class _Tally:
@@ -75,7 +75,7 @@ def skim_file(
     content: dict[str, Any] = {"sample": sample, "part": part, "source": source}
     try:
         content["checksum_verified"] = verify_checksum(source)
-        with open_events(source, reading) as reader, atomic_path(parquet) as temporary:
+        with open_events(source, reading, sample) as reader, atomic_path(parquet) as temporary:
             counted = _stream(reader, temporary, tally, reading, skim)
             conventions, skipped = reader.conventions, None
     except DamagedFileError as error:
@@ -100,6 +100,7 @@ def _stream(
 ) -> dict[str, int]:
     """Write the selected events of all chunks; returns how many references there were and how many matched."""
     references = matched = 0
+    treatment = reader.impact_parameters if reading.fat_jets and reading.leading_jets else None
     with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
         for whole in reader.chunks():
             chunk = select_objects(whole, skim.objects)
@@ -116,6 +117,7 @@ def _stream(
                 writer.write_table(to_table(selected, found.jets, leading.counts))
             else:
                 writer.write_table(to_table(selected, _no_constituents(), leading.counts))
+        write_facts(writer, reader.conventions, treatment)
     return {"references": references, "matched": matched, "unmatched": references - matched}
 
 
