@@ -92,8 +92,8 @@ class Treatment:
                 f"{path}: some tracks have measured impact parameters, others those of the generator; "
                 "do not merge files of different detector cards"
             )
-        kinematics = (tracks[name] for name in ("pt", "eta", "d0", "dz"))
-        values = smear(*kinematics, event_number, track_id, sample, self.d0, self.dz)
+        pt, eta, d0, dz = (tracks[name] for name in ("pt", "eta", "d0", "dz"))
+        values = smear(pt, eta, d0, dz, event_number, track_id, sample, self.d0, self.dz)
         return {name: np.where(tracks["charged"], column, np.float32(0)) for name, column in values.items()}
 
     def describe(self) -> dict[str, Any]:

@@ -71,7 +71,11 @@ def test_measured_ones_stay_as_they_are() -> None:
     ],
 )
 def test_files_of_other_makers(name: str, kind: str) -> None:
-    names = {"fat_jets": "Jet", "electrons": None, "muons": None} if "gen_jets" in name else {}
+    names = (
+        {"fat_jets": "Jet", "electrons": None, "muons": None, "missing_energy": None}
+        if "gen_jets" in name
+        else {}
+    )
     with open_events(str(shared_data(name)), ReadingConfig(**names)) as reader:
         assert reader.impact_parameters.kind == kind
         assert "impact parameters" in reader.conventions
