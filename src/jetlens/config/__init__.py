@@ -5,10 +5,16 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, Section
-from jetlens.config.consistency import check_k_fold, check_pairs, check_reading, why_unexplained
+from jetlens.config.consistency import (
+    check_augmentation,
+    check_k_fold,
+    check_pairs,
+    check_reading,
+    why_unexplained,
+)
 from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
 from jetlens.config.features import FeaturesConfig
-from jetlens.config.models import ModelOptions, stream_names
+from jetlens.config.models import GradientBoostingOptions, ModelOptions, stream_names
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.config.training import TrainingConfig
@@ -66,6 +72,18 @@ class Config(Section):
     @model_validator(mode="after")
     def _no_event_is_tested_twice(self) -> Config:
         check_k_fold(self.features.split, self.training.k_fold)
+        return self
+
+    @model_validator(mode="after")
+    def _features_follow_augmentation(self) -> Config:
+        for variant in self.training.variants:
+            options = self.models[variant]
+            if isinstance(options, GradientBoostingOptions):
+                continue  # trees are not augmented
+            own = options.training.augmentation
+            kinds = self.training.augmentation if own is None else own
+            where = "training.augmentation" if own is None else f"models.{variant}.training.augmentation"
+            check_augmentation(kinds, where, variant, options, self.features)
         return self
 
     @model_validator(mode="after")

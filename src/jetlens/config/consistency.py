@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jetlens.config.features import ConstituentStream, ObjectStream, SplitConfig, Stream
+from jetlens.config.features import ConstituentStream, FeaturesConfig, ObjectStream, SplitConfig, Stream
 from jetlens.config.models import (
     AnalysisObjectOptions,
     BlockOptions,
@@ -126,6 +126,36 @@ def check_k_fold(split: SplitConfig, k_fold: int) -> None:
                 f"of {split.folds} twice; name consecutive folds there, and at most folds / test folds rotations here"
             )
         tested.update(test)
+
+
+def check_augmentation(
+    kinds: Iterable[str], where: str, variant: str, options: ModelOptions, features: FeaturesConfig
+) -> None:
+    """Refuse an augmentation that a variant's inputs cannot follow.
+
+    Args:
+        kinds: the augmentations.
+        where: the key that names them.
+        variant: its name.
+        options: of the variant.
+        features: the section; the variant's streams are among its streams.
+
+    Raises:
+        ValueError: naming the augmentation, the stream, the feature and what it lacks.
+    """
+    from jetlens.features.symmetry import why_not  # here, as that package is typed with this one's classes
+
+    streams = {name: features.streams[name] for name in stream_names(options)}
+    inputs = [
+        (f"features.streams.{name}", stream.kind, stream.features, getattr(stream, "alignment", "none"))
+        for name, stream in streams.items()
+    ]
+    for kind in kinds:
+        for place, of, names, alignment in [*inputs, ("features.event", "event", features.event, "none")]:
+            if reason := why_not(kind, of, names, alignment):
+                raise ValueError(
+                    f"{where}: {kind} of '{variant}': in {place}, {reason}; change its features, or leave {kind} out"
+                )
 
 
 def check_reading(

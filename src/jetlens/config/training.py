@@ -65,8 +65,8 @@ class TrainingConfig(Section):
     )
     augmentation: list[Augmentation] = Field(
         default=[],
-        description="random symmetries of training events: rotate_constituents (about each jet's axis), "
-        "mirror_eta (η → −η of the event), rotate_phi (the event about the beam)",
+        description="random symmetries of training events: rotate_constituents (about each jet's axis: Δη, Δφ, impact "
+        "parameters and energies together), mirror_eta (η → −η of the event), rotate_phi (the event about the beam)",
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "auto",

@@ -15,7 +15,7 @@ from jetlens.events.jagged import Jagged, Mask
 from jetlens.events.kinematics import energy, wrap_phi
 from jetlens.events.reader import TYPES
 from jetlens.features.alignment import align
-from jetlens.features.registry import Registry, Values, log
+from jetlens.features.registry import Registry, Symmetry, Values, log
 
 SIGNIFICANCE_MAX = 100.0
 """Impact parameter significances are cut to ± this."""
@@ -81,13 +81,13 @@ def prepare(
     return prepared, mask
 
 
-@_add("")
+@_add("", Symmetry(mirror=-1, turn="delta_eta"))
 def delta_eta(c: JetConstituents) -> Values:
     """Pseudorapidity relative to the jet axis (after alignment: first coordinate)."""
     return c.delta_eta
 
 
-@_add("rad")
+@_add("rad", Symmetry(turn="delta_phi"))
 def delta_phi(c: JetConstituents) -> Values:
     """Azimuth relative to the jet axis, wrapped (after alignment: second coordinate)."""
     return c.delta_phi
@@ -111,7 +111,7 @@ def log_pt(c: JetConstituents) -> Values:
     return log(c.pt)
 
 
-@_add("ln GeV")
+@_add("ln GeV", Symmetry(turn="energy", form="log"))
 def log_energy(c: JetConstituents) -> Values:
     """Logarithm of the energy."""
     return log(c.energy)
@@ -123,7 +123,7 @@ def log_pt_fraction(c: JetConstituents) -> Values:
     return log(c.pt / np.maximum(c.jet_pt, 1e-3), FRACTION_FLOOR)
 
 
-@_add("")
+@_add("", Symmetry(turn="energy", form="log"))
 def log_energy_fraction(c: JetConstituents) -> Values:
     """Logarithm of the energy over the jet's energy."""
     return log(c.energy / np.maximum(c.jet_energy, 1e-3), FRACTION_FLOOR)
@@ -159,37 +159,37 @@ def is_tower(c: JetConstituents) -> Values:
     return np.equal(c.type, TYPES["tower"])
 
 
-@_add("mm")
+@_add("mm", Symmetry(turn="d0"))
 def d0(c: JetConstituents) -> Values:
     """Transverse impact parameter; 0 for neutrals."""
     return c.d0
 
 
-@_add("mm")
+@_add("mm", Symmetry(mirror=-1, turn="dz"))
 def dz(c: JetConstituents) -> Values:
     """Longitudinal impact parameter; 0 for neutrals."""
     return c.dz
 
 
-@_add("")
+@_add("", Symmetry(turn="d0", form="tanh"))
 def tanh_d0(c: JetConstituents) -> Values:
     """tanh(d0 / mm): bounded, as in ParT (arXiv:2202.03772)."""
     return np.tanh(c.d0)
 
 
-@_add("")
+@_add("", Symmetry(mirror=-1, turn="dz", form="tanh"))
 def tanh_dz(c: JetConstituents) -> Values:
     """tanh(dz / mm): bounded, as in ParT (arXiv:2202.03772)."""
     return np.tanh(c.dz)
 
 
-@_add("")
+@_add("", Symmetry(turn="d0", form="significance"))
 def d0_significance(c: JetConstituents) -> Values:
     """d0 over its error, cut to ±100; 0 where the file gives no error."""
     return _significance(c.d0, c.d0_error)
 
 
-@_add("")
+@_add("", Symmetry(mirror=-1, turn="dz", form="significance"))
 def dz_significance(c: JetConstituents) -> Values:
     """dz over its error, cut to ±100; 0 where the file gives no error."""
     return _significance(c.dz, c.dz_error)

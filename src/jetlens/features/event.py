@@ -9,7 +9,7 @@ import numpy as np
 from jetlens.events.kinematics import cartesian, from_cartesian, wrap_phi
 from jetlens.events.reader import is_b_tagged
 from jetlens.features.objects import Events
-from jetlens.features.registry import MASS_FLOOR, Registry, Values, log
+from jetlens.features.registry import MASS_FLOOR, Registry, Symmetry, Values, log
 
 EVENT: Registry[Events] = Registry("event")
 _add = EVENT.add
@@ -39,19 +39,19 @@ def log_met(events: Events) -> Values:
     return log(events.met)
 
 
-@_add("rad")
+@_add("rad", Symmetry(azimuth="angle"))
 def met_phi(events: Events) -> Values:
     """Azimuth of the missing transverse momentum."""
     return events.met_phi
 
 
-@_add("")
+@_add("", Symmetry(azimuth="sin met_phi"))
 def sin_met_phi(events: Events) -> Values:
     """Sine of the missing momentum's azimuth."""
     return np.sin(events.met_phi)
 
 
-@_add("")
+@_add("", Symmetry(azimuth="cos met_phi"))
 def cos_met_phi(events: Events) -> Values:
     """Cosine of the missing momentum's azimuth."""
     return np.cos(events.met_phi)

@@ -12,7 +12,7 @@ from jetlens.config.quantities import Objects, parse_objects
 from jetlens.events.jagged import Jagged, Mask
 from jetlens.events.kinematics import cartesian, energy, from_cartesian, wrap_phi
 from jetlens.events.reader import is_b_tagged
-from jetlens.features.registry import MASS_FLOOR, Registry, Values, log, ratio
+from jetlens.features.registry import INVARIANT, MASS_FLOOR, Registry, Symmetry, Values, log, ratio
 
 B_TAG_RADIUS = 0.8
 """A small-radius jet belongs to a fat jet if it is closer than this: the radius of the benchmark's fat jets."""
@@ -56,13 +56,13 @@ OBJECTS: Registry[Tokens] = Registry("object")
 
 
 def _add(
-    unit: str, *registries: Registry[Tokens]
+    unit: str, *registries: Registry[Tokens], symmetry: Symmetry | None = INVARIANT
 ) -> Callable[[Callable[[Tokens], Values]], Callable[[Tokens], Values]]:
     """Register a feature of the given kinds of token; of both where none is given."""
 
     def register(function: Callable[[Tokens], Values]) -> Callable[[Tokens], Values]:
         for registry in registries or (KINEMATICS, OBJECTS):
-            registry.add(unit)(function)
+            registry.add(unit, symmetry)(function)
         return function
 
     return register
@@ -98,25 +98,25 @@ def mass(t: Tokens) -> Values:
     return t.mass
 
 
-@_add("")
+@_add("", symmetry=Symmetry(mirror=-1))
 def eta(t: Tokens) -> Values:
     """Pseudorapidity."""
     return t.eta
 
 
-@_add("rad")
+@_add("rad", symmetry=Symmetry(azimuth="angle"))
 def phi(t: Tokens) -> Values:
     """Azimuth in (−π, π]; sin_phi and cos_phi have no jump."""
     return t.phi
 
 
-@_add("")
+@_add("", symmetry=Symmetry(azimuth="sin phi"))
 def sin_phi(t: Tokens) -> Values:
     """Sine of the azimuth."""
     return np.sin(t.phi)
 
 
-@_add("")
+@_add("", symmetry=Symmetry(azimuth="cos phi"))
 def cos_phi(t: Tokens) -> Values:
     """Cosine of the azimuth."""
     return np.cos(t.phi)

@@ -22,12 +22,36 @@ MASS_FLOOR = 1.0
 
 
 @dataclass(frozen=True)
+class Symmetry:
+    """How a feature changes under the symmetries used in augmentation; the default: it does not.
+
+    Attributes:
+        mirror: factor under η → −η, z → −z: 1 or −1.
+        azimuth: under φ → φ + α: empty (unchanged), ``angle`` (shifted by α), or ``cos <angle>``, ``sin <angle>``
+            (components that turn together).
+        turn: what a turn of a jet's constituents about its axis changes in it: empty (nothing), ``delta_eta``,
+            ``delta_phi``, ``d0``, ``dz`` or ``energy``.
+        form: what the feature is of that quantity: ``value``, ``tanh``, ``log`` (up to a constant of the jet), or
+            ``significance`` (over its own error).
+    """
+
+    mirror: int = 1
+    azimuth: str = ""
+    turn: str = ""
+    form: str = "value"
+
+
+INVARIANT = Symmetry()
+
+
+@dataclass(frozen=True)
 class Feature(Generic[Inputs]):
-    """A named number per token or event."""
+    """A named number per token or event; without a symmetry, no augmentation knows what to do with it."""
 
     name: str
     unit: str
     compute: Callable[[Inputs], Values]
+    symmetry: Symmetry | None = INVARIANT
 
     @property
     def description(self) -> str:
@@ -43,11 +67,13 @@ class Registry(Generic[Inputs]):
         self.kind = kind
         self._features: dict[str, Feature[Inputs]] = {}
 
-    def add(self, unit: str) -> Callable[[Callable[[Inputs], Values]], Callable[[Inputs], Values]]:
-        """Register the decorated function under its own name, with a unit."""
+    def add(
+        self, unit: str, symmetry: Symmetry | None = INVARIANT
+    ) -> Callable[[Callable[[Inputs], Values]], Callable[[Inputs], Values]]:
+        """Register the decorated function under its own name, with a unit and its symmetry."""
 
         def register(function: Callable[[Inputs], Values]) -> Callable[[Inputs], Values]:
-            self._features[function.__name__] = Feature(function.__name__, unit, function)
+            self._features[function.__name__] = Feature(function.__name__, unit, function, symmetry)
             return function
 
         return register
@@ -70,6 +96,11 @@ class Registry(Generic[Inputs]):
         for name in names:
             if name not in self._features:
                 raise ConfigError(f"unknown {self.kind} feature '{name}'{did_you_mean(name, self._features)}")
+
+    def symmetry(self, name: str) -> Symmetry | None:
+        """Return the symmetry of a feature; None where it is not known, or the feature is not."""
+        feature = self._features.get(name)
+        return feature.symmetry if feature else None
 
     def units(self, names: Iterable[str]) -> list[str]:
         """Units of the named features."""

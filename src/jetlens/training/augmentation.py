@@ -1,7 +1,9 @@
 """Random symmetries of collisions, applied to training events: more from few.
 
-Each acts on raw features, found by their names, and leaves alone what it does not change. They hold for the detector
-at hand only as far as it is symmetric: a cylinder, to good approximation.
+Each acts on raw features as they declare it (:class:`jetlens.features.registry.Symmetry`). They hold for the detector
+at hand only as far as it is symmetric: a cylinder, to good approximation. ``rotate_constituents`` asks for more: that
+impact parameters along and across the beam are measured equally well. Where they are not (Delphes' and real trackers
+measure d0 better), turned tracks carry some of the error of dz in d0.
 """
 
 from __future__ import annotations
@@ -12,15 +14,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.features.featurefile import FeatureMetadata
+from jetlens.errors import ConfigError
+from jetlens.features.constituents import SIGNIFICANCE_MAX
+from jetlens.features.featurefile import FeatureMetadata, StreamMetadata
+from jetlens.features.symmetry import symmetries, why_not
 from jetlens.training.data import Arrays
 
-MIRRORED = ("eta", "delta_eta", "dz", "tanh_dz", "dz_significance")
-"""Features that change sign under η → −η, z → −z."""
-AZIMUTHS = ("phi", "met_phi")
-"""Features that shift under a rotation about the beam."""
-AZIMUTH_VECTORS = (("cos_phi", "sin_phi"), ("cos_met_phi", "sin_met_phi"))
-"""Pairs of features that turn under a rotation about the beam."""
+Values = NDArray[Any]
+
+TANH_MAX = 1.0 - 2.0**-24
+"""Largest tanh that is told from 1 in float32, that of 8.7 mm: beyond, only the direction of an impact is known."""
+
+
+def check(metadata: FeatureMetadata, streams: Sequence[str], kinds: Sequence[str]) -> None:
+    """Refuse augmentations that a stream's features, or those of the event vector, cannot follow.
+
+    Raises:
+        ConfigError: naming augmentation, stream, feature, and what it lacks.
+    """
+    for name, stream in [*((n, metadata.streams[n]) for n in streams), ("event", metadata.event)]:
+        for kind in kinds:
+            if reason := why_not(kind, stream.kind, stream.features, stream.alignment):
+                raise ConfigError(
+                    f"training.augmentation: {kind}: in stream '{name}', {reason}; change the stream's features, or "
+                    "leave this augmentation out"
+                )
 
 
 def augment(
@@ -29,10 +47,10 @@ def augment(
     """Return inputs after random transformations, drawn afresh for each event; the given arrays stay untouched.
 
     Args:
-        inputs: arrays of B events.
+        inputs: arrays of B events, whose features :func:`check` has let pass.
         metadata: names the features.
-        kinds: ``rotate_constituents`` (Δη, Δφ about the jet's axis, each jet by its own angle), ``mirror_eta`` (the
-            whole event), ``rotate_phi`` (the whole event about the beam).
+        kinds: ``rotate_constituents`` (each jet about its axis by its own angle, see :func:`turn`), ``mirror_eta``
+            (the whole event), ``rotate_phi`` (the whole event about the beam).
         rng: source of randomness.
     """
     if not kinds:
@@ -44,36 +62,112 @@ def augment(
     sign = rng.choice(np.array([-1.0, 1.0], np.float32), number)
     angle = rng.uniform(-np.pi, np.pi, number).astype(np.float32)
     for name, array in changed.items():
-        features = metadata.event.features if name == "event" else metadata.streams[name].features
-        column = {feature: array[..., i] for i, feature in enumerate(features)}
+        stream = metadata.event if name == "event" else metadata.streams[name]
         if "mirror_eta" in kinds:
-            for feature in MIRRORED:
-                if feature in column:
-                    column[feature] *= _spread(sign, array.ndim - 1)
+            _mirror(array, stream, _spread(sign, array.ndim - 1))
         if "rotate_phi" in kinds:
-            for x, y in AZIMUTH_VECTORS:
-                _rotate(column, x, y, _spread(angle, array.ndim - 1))
-            for feature in AZIMUTHS:
-                if feature in column:
-                    column[feature][...] = _wrapped(column[feature] + _spread(angle, array.ndim - 1))
-        if "rotate_constituents" in kinds and name in metadata.streams:
+            _rotate_phi(array, stream, _spread(angle, array.ndim - 1))
+        if "rotate_constituents" in kinds and stream.kind == "constituents":
             own = rng.uniform(-np.pi, np.pi, number).astype(np.float32)
-            _rotate(column, "delta_eta", "delta_phi", _spread(own, array.ndim - 1))
+            turn(array, inputs[f"{name}_mask"], stream, own[:, None])
     for name in metadata.streams:
         if name in changed:  # padded slots stay zero
             changed[name] *= inputs[f"{name}_mask"][..., None]
     return {**inputs, **changed}
 
 
-def _spread(values: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+def turn(array: Values, real: Values, stream: StreamMetadata, angle: Values) -> None:
+    """Turn constituents about their jet's axis, in place: (Δη, Δφ), impact parameters and energies.
+
+    A plane perpendicular to a track has the axes of growing η and of growing φ; a small step along them is sin θ Δη
+    and sin θ Δφ. In this plane a track passes the beam line's origin at (dz sin θ, −d0), d0 = x sin φ − y cos φ as
+    Delphes has it. A decay at a distance L along the jet gives (−dz sin θ, d0) = L sin θ (Δη, Δφ), to first order in
+    the jet's radius: both turn by the same angle. pT stays, so the energy is √(m² + pT² cosh² η) at the new η.
+
+    Args:
+        array: features (B, T, F) of a stream that :func:`check` has let pass; changed.
+        real: bool (B, T), which slots hold a constituent.
+        stream: names the features.
+        angle: (B, 1) [rad].
+    """
+    column = {feature: array[..., i] for i, feature in enumerate(stream.features)}
+    declared = {name: s for name, s in symmetries(stream.kind, stream.features).items() if s and s.turn}
+    if not declared:
+        return
+    c, s = np.cos(angle), np.sin(angle)
+    before = column["delta_eta"].astype(np.float64)
+    x, y = c * before - s * column["delta_phi"], s * before + c * column["delta_phi"]
+    if any(symmetry.turn not in ("delta_eta", "delta_phi") for symmetry in declared.values()):
+        pt, energy = (np.exp(column[name].astype(np.float64)) for name in ("log_pt", "log_energy"))
+        axis = jet_eta(before, pt, energy, real)
+        old, new = np.cosh(axis + before), np.cosh(axis + x)  # 1 / sin θ
+        gain = 0.5 * np.log(np.maximum(1 + (pt / energy) ** 2 * (new**2 - old**2), (pt / energy) ** 2))
+    if any(symmetry.turn == "d0" for symmetry in declared.values()):
+        d0, dz = (_impact(column, declared, name) for name in ("d0", "dz"))
+        along, across = -dz / old, d0
+        turned = {"d0": s * along + c * across, "dz": -(c * along - s * across) * new}
+        was = {"d0": d0, "dz": dz}
+    for name, symmetry in declared.items():
+        values = column[name]
+        if symmetry.turn in ("delta_eta", "delta_phi"):
+            values[...] = x if symmetry.turn == "delta_eta" else y
+        elif symmetry.turn == "energy":
+            values += gain
+        elif symmetry.form == "significance":  # over the track's own error, which stays
+            there = (values != 0) & (was[symmetry.turn] != 0)
+            factor = turned[symmetry.turn] / np.where(there, was[symmetry.turn], 1)
+            values[...] = np.where(
+                there, np.clip(values * factor, -SIGNIFICANCE_MAX, SIGNIFICANCE_MAX), values
+            )
+        else:
+            values[...] = np.tanh(turned[symmetry.turn]) if symmetry.form == "tanh" else turned[symmetry.turn]
+
+
+def jet_eta(delta_eta: Values, pt: Values, energy: Values, real: Values) -> Values:
+    """Return the η (B, 1) of the point that Δη is counted from, found from the constituents themselves.
+
+    E/pT = cosh(η₀ + Δη) = cosh η₀ cosh Δη + sinh η₀ sinh Δη for massless ones: a linear fit of cosh η₀ and sinh η₀, in
+    which the hardest constituents count most, as masses matter least there (99 % within 0.004 on jets of the demo).
+    """
+    weight = np.where(real, pt / pt.max(axis=1, keepdims=True), 0) ** 4
+    c, s = np.cosh(delta_eta), np.sinh(delta_eta)
+    r = energy / pt
+    cc, ss, cs, cr, sr = (
+        np.sum(weight * product, axis=1, keepdims=True) for product in (c * c, s * s, c * s, c * r, s * r)
+    )
+    return np.arcsinh((cc * sr - cs * cr) / np.maximum(cc * ss - cs * cs, 1e-12 * np.maximum(cc, 1e-30) ** 2))
+
+
+def _impact(column: dict[str, Values], declared: dict[str, Any], name: str) -> Values:
+    """Return d0 or dz [mm], from itself or from its tanh."""
+    for feature, symmetry in declared.items():
+        if symmetry.turn == name and symmetry.form == "value":
+            return column[feature].astype(np.float64)
+    tanh = next(f for f, s in declared.items() if s.turn == name and s.form == "tanh")
+    return np.arctanh(np.clip(column[tanh].astype(np.float64), -TANH_MAX, TANH_MAX))
+
+
+def _mirror(array: Values, stream: StreamMetadata, sign: Values) -> None:
+    for i, (feature, symmetry) in enumerate(symmetries(stream.kind, stream.features).items()):
+        # flipped jets have their heavier half on one side, mirrored or not
+        if symmetry and symmetry.mirror < 0 and not (stream.alignment == "flip" and feature == "delta_eta"):
+            array[..., i] *= sign
+
+
+def _rotate_phi(array: Values, stream: StreamMetadata, angle: Values) -> None:
+    place = {s.azimuth: i for i, s in enumerate(symmetries(stream.kind, stream.features).values()) if s}
+    for azimuth, i in place.items():
+        if azimuth == "angle":
+            array[..., i] = _wrapped(array[..., i] + angle)
+        elif azimuth.startswith("cos "):
+            j = place[f"sin {azimuth.removeprefix('cos ')}"]
+            c, s, x, y = np.cos(angle), np.sin(angle), array[..., i].copy(), array[..., j].copy()
+            array[..., i], array[..., j] = c * x - s * y, s * x + c * y
+
+
+def _spread(values: Values, dimensions: int) -> Values:
     return values.reshape((-1,) + (1,) * (dimensions - 1))
 
 
-def _rotate(column: dict[str, Any], x: str, y: str, angle: NDArray[np.float32]) -> None:
-    if x in column and y in column:
-        c, s = np.cos(angle), np.sin(angle)
-        column[x][...], column[y][...] = c * column[x] - s * column[y], s * column[x] + c * column[y]
-
-
-def _wrapped(phi: NDArray[np.float32]) -> NDArray[np.float32]:
+def _wrapped(phi: Values) -> Values:
     return np.asarray(np.pi - (np.pi - phi) % (2 * np.pi), dtype=np.float32)

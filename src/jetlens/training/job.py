@@ -22,7 +22,7 @@ from jetlens.config.training import TrainingConfig
 from jetlens.features.classes import Classes
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json, write_text
-from jetlens.training import runtime
+from jetlens.training import augmentation, runtime
 from jetlens.training.data import Dataset
 from jetlens.training.presence import constant_features
 from jetlens.training.recipe import Recipe
@@ -95,6 +95,8 @@ def train(
         )
         for role in ("training", "validation")
     }
+    if not isinstance(options, GradientBoostingOptions):
+        augmentation.check(data["training"].metadata, streams, training.augmentation)
     if classes is not None:
         classes.check(data["training"].parts)
     scales = None if normalisation is None or training.weights == "unit" else normalisation

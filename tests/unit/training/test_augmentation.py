@@ -9,16 +9,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from jetlens.config import Config
 from jetlens.config.features import ConstituentStream, FeaturesConfig, KinematicStream, ObjectStream
 from jetlens.config.load import load
+from jetlens.errors import ConfigError
 from jetlens.features import build_features
 from jetlens.features.constituents import CONSTITUENTS
 from jetlens.features.event import EVENT
-from jetlens.features.featurefile import FeatureSet
+from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
 from jetlens.features.objects import KINEMATICS, OBJECTS
 from jetlens.skim import skim_file
-from jetlens.training.augmentation import augment
+from jetlens.training.augmentation import augment, check, turn
 from jetlens.training.data import Dataset, join
 from tests.conftest import DEMO, ROOT
 
@@ -46,7 +49,9 @@ def test_invariants_stay_and_something_moves(data: Dataset, kind: str) -> None:
         a, b = columns(data, before, stream), columns(data, after, stream)
         assert np.array_equal(after[f"{stream}_mask"], before[f"{stream}_mask"])
         assert not after[stream][~after[f"{stream}_mask"]].any()
-        moving = {"delta_eta", "delta_phi", "eta", "dz", "tanh_dz", "dz_significance", "sin_phi", "cos_phi"}
+        moving = {"delta_eta", "delta_phi", "eta", "tanh_dz", "sin_phi", "cos_phi"}
+        if kind == "rotate_constituents":
+            moving |= {"tanh_d0", "log_energy", "log_energy_fraction"}
         for name in set(a) - moving:
             assert np.array_equal(a[name], b[name]), name
         if "delta_eta" in a:
@@ -77,6 +82,170 @@ def test_the_whole_event_turns_together(data: Dataset) -> None:
 def test_nothing_asked_nothing_done(data: Dataset) -> None:
     before = join(list(data.buffers())).inputs
     assert augment(before, data.metadata, [], np.random.default_rng(1)) is before
+
+
+def displaced(jet_eta: Any, eta: Any, phi: Any) -> tuple[Any, Any]:
+    """d0 and dz of straight tracks from a point 1 mm along the jet, which is at φ = 0: exact geometry."""
+    point = np.stack([1 / np.cosh(jet_eta), 0 * jet_eta, np.tanh(jet_eta)], axis=-1)
+    way = np.stack([np.cos(phi), np.sin(phi), np.sinh(eta)], axis=-1)  # per unit of transverse length
+    nearest = point - (point[..., :2] * way[..., :2]).sum(axis=-1, keepdims=True) * way
+    x, y, z = np.moveaxis(nearest, -1, 0)
+    return x * np.sin(phi) - y * np.cos(phi), z
+
+
+@pytest.mark.parametrize("form", ["{}", "tanh_{}"])
+def test_impact_parameters_and_energies_turn_as_those_of_a_turned_jet(form: str) -> None:
+    """Tracks of one displaced decay: what is turned equals what the turned directions give by exact geometry."""
+    rng = np.random.default_rng(1)
+    jet = rng.uniform(-2.4, 2.4, (500, 1))
+    place = rng.uniform(-0.02, 0.02, (2, 500, 12))
+    angle = rng.uniform(-np.pi, np.pi, (500, 1))
+    c, s = np.cos(angle), np.sin(angle)
+    turned = np.stack([c * place[0] - s * place[1], s * place[0] + c * place[1]])
+    pt = rng.uniform(1, 100, place[0].shape)
+    names = [
+        "delta_eta",
+        "delta_phi",
+        "log_pt",
+        "log_energy",
+        form.format("d0"),
+        form.format("dz"),
+        "delta_r",
+    ]
+    expected, found = (
+        np.stack(
+            [
+                x,
+                y,
+                np.log(pt),
+                np.log(np.hypot(pt * np.cosh(jet + x), 0.14)),
+                *displaced(jet, jet + x, y),
+                0 * x,
+            ],
+            axis=-1,
+        )
+        for x, y in (turned, place)
+    )
+    if form != "{}":
+        found[..., 4:6] = np.tanh(found[..., 4:6])
+    stream = StreamMetadata(kind="constituents", features=names, units=[""] * len(names))
+    turn(found, np.ones(pt.shape, bool), stream, angle)
+    if form != "{}":
+        found[..., 4:6] = np.arctanh(found[..., 4:6])
+    np.testing.assert_allclose(found[..., :3], expected[..., :3], atol=1e-12)
+    np.testing.assert_allclose(found[..., 3], expected[..., 3], atol=2e-3)
+    difference = found[..., 4:6] - expected[..., 4:6]
+    # dz is L Δη, d0 L sin θ Δφ, up to terms of second order in the distance from the axis: 0.028 at most
+    assert np.sqrt(np.mean(difference**2)) < 0.02 * np.sqrt(np.mean(expected[..., 4:6] ** 2))
+
+
+def test_significances_turn_with_the_values_over_their_own_errors() -> None:
+    rng = np.random.default_rng(1)
+    names = [
+        "delta_eta",
+        "delta_phi",
+        "log_pt",
+        "log_energy",
+        "d0",
+        "dz",
+        "d0_significance",
+        "dz_significance",
+    ]
+    values = rng.normal(0, 0.1, (50, 8, len(names)))
+    values[..., 3] = values[..., 2] + 0.5
+    error = rng.uniform(0.01, 0.02, (50, 8, 2))
+    values[..., 6:] = values[..., 4:6] / error
+    stream = StreamMetadata(kind="constituents", features=names, units=[""] * len(names))
+    before = values.copy()
+    turn(values, np.ones((50, 8), bool), stream, rng.uniform(-3, 3, (50, 1)))
+    assert np.abs(values - before)[..., 4:].min() > 0
+    np.testing.assert_allclose(values[..., 6:], np.clip(values[..., 4:6] / error, -100, 100), rtol=1e-9)
+
+
+def test_the_sign_of_d0_goes_on_telling_the_side_of_the_axis(data: Dataset) -> None:
+    """On real jets: tracks of decays lean away from the axis on the side that d0's sign tells; dz likewise."""
+    before = join(list(data.buffers())).inputs
+    after = augment(before, data.metadata, ["rotate_constituents"], np.random.default_rng(3))
+    signs = []
+    for inputs in (before, after):
+        k = columns(data, inputs, "jet1")
+        track = np.abs(k["tanh_d0"]) > 1e-3
+        signs.append(
+            [
+                np.mean(np.sign(k[a] * k[b])[track])
+                for a, b in (("tanh_d0", "delta_phi"), ("tanh_dz", "delta_eta"))
+            ]
+        )
+    (d0, dz), (turned_d0, turned_dz) = signs
+    assert d0 > 0.1
+    assert dz < -0.05
+    assert turned_d0 > 0.6 * d0
+    assert turned_dz < 0.6 * dz
+    assert np.ptp([turned_d0, -turned_dz]) < 0.1  # turned at random, both tell the same
+
+
+def test_energies_fit_the_turned_directions_of_real_jets(data: Dataset) -> None:
+    before = join(list(data.buffers())).inputs
+    after = augment(before, data.metadata, ["rotate_constituents"], np.random.default_rng(3))
+    jet = columns(data, before, "kinematics")["eta"][:, :1]
+    k, was = columns(data, after, "jet1"), columns(data, before, "jet1")
+    pt = np.exp(k["log_pt"])
+    mass = np.exp(2 * was["log_energy"]) - (pt * np.cosh(jet + was["delta_eta"])) ** 2
+    expected = 0.5 * np.log((pt * np.cosh(jet + k["delta_eta"])) ** 2 + np.maximum(mass, 0))
+    real = before["jet1_mask"]
+    difference = np.abs(k["log_energy"] - expected)[real]
+    assert np.quantile(difference, 0.99) < 3e-3  # left alone, they were off by 0.8
+    assert difference.max() < 0.05
+    np.testing.assert_allclose(
+        (k["log_energy"] - was["log_energy"])[real],
+        (k["log_energy_fraction"] - was["log_energy_fraction"])[real],
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "kind", "features", "alignment", "names"),
+    [
+        ("rotate_constituents", "constituents", ["delta_eta", "delta_phi"], "flip", "flip"),
+        ("rotate_constituents", "constituents", ["delta_eta", "delta_phi"], "rotate", "rotate"),
+        ("rotate_constituents", "constituents", ["delta_eta", "log_pt"], "none", "delta_phi"),
+        (
+            "rotate_constituents",
+            "constituents",
+            ["delta_eta", "delta_phi", "log_pt", "log_energy", "tanh_d0"],
+            "none",
+            "dz or tanh_dz",
+        ),
+        (
+            "rotate_constituents",
+            "constituents",
+            ["delta_eta", "delta_phi", "d0", "dz"],
+            "none",
+            "log_pt, log_energy",
+        ),
+        ("rotate_constituents", "constituents", ["unheard_of"], "none", "declares no symmetry"),
+        ("mirror_eta", "kinematics", ["unheard_of"], "none", "declares no symmetry"),
+        ("rotate_phi", "event", ["sin_met_phi"], "none", "cosine of met_phi"),
+    ],
+)
+def test_what_cannot_follow_is_refused(
+    augmentation: str, kind: str, features: list[str], alignment: str, names: str
+) -> None:
+    stream = StreamMetadata(kind=kind, features=features, units=[""] * len(features), alignment=alignment)
+    none = StreamMetadata(kind="event", features=[], units=[])
+    streams = {} if kind == "event" else {"s": stream}
+    metadata = FeatureMetadata.model_construct(streams=streams, event=stream if kind == "event" else none)
+    with pytest.raises(ConfigError, match=f"{augmentation}.*{names}"):
+        check(metadata, list(streams), [augmentation])
+
+
+def test_the_configuration_is_refused_at_once() -> None:
+    content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    content["features"]["streams"]["jet2"]["features"] = ["delta_eta", "delta_phi", "log_pt", "tanh_d0"]
+    with pytest.raises(
+        ValueError, match=r"rotate_constituents of '.*': in features.streams.jet2, feature 'tanh_d0'"
+    ):
+        Config.model_validate(content)
 
 
 ANGLE = 2.1
