@@ -160,7 +160,7 @@ class AnalysisObjectOptions(TokenOptions):
 
 
 class ParticleTransformerOptions(TokenOptions):
-    """ParT (arXiv:2202.03772): attention biased by pairwise features, then class attention."""
+    """ParT (arXiv:2202.03772): NormFormer blocks, attention biased by pairwise features, then class attention."""
 
     kind: Literal["particle_transformer"]
     streams: list[Name] = Field(

@@ -18,6 +18,7 @@ from jetlens.models.layers import (
     ClassToken,
     Dense,
     Dropout,
+    HeadScale,
     LayerNormalization,
     LayerScale,
     MaskedPooling,
@@ -100,18 +101,33 @@ class Embedding:
 
 
 class FeedForward:
-    """The pre-norm feed-forward half of a block: x + W₂ gelu(W₁ norm(x))."""
+    """The pre-norm feed-forward half of a block: x + W₂ gelu(W₁ norm(x)).
+
+    With ``normformer`` (arXiv:2110.09456): a norm and dropout before W₂ too, and trained factors on x in the sum.
+    """
 
     def __init__(
-        self, name: str, width: int, hidden: int, dropout: float, layer_scale: float | None = None
+        self,
+        name: str,
+        width: int,
+        hidden: int,
+        dropout: float,
+        layer_scale: float | None = None,
+        normformer: bool = False,
     ) -> None:
         """Make the layers."""
         self.name = name
         self.layers: list[keras.layers.Layer] = [
             LayerNormalization(epsilon=1e-5, name=f"{name}_feed_forward_norm"),
             Dense(hidden, activation="gelu", name=f"{name}_feed_forward_hidden"),
-            Dense(width, name=f"{name}_feed_forward"),
         ]
+        self.residual_scale = None
+        if normformer:
+            if dropout:
+                self.layers.append(Dropout(dropout, name=f"{name}_feed_forward_hidden_dropout"))
+            self.layers.append(LayerNormalization(epsilon=1e-5, name=f"{name}_feed_forward_hidden_norm"))
+            self.residual_scale = LayerScale(1.0, name=f"{name}_feed_forward_residual_scale")
+        self.layers.append(Dense(width, name=f"{name}_feed_forward"))
         if dropout:
             self.layers.append(Dropout(dropout, name=f"{name}_feed_forward_dropout"))
         if layer_scale is not None:
@@ -122,37 +138,70 @@ class FeedForward:
         y = x
         for layer in self.layers:
             y = layer(y)
+        if self.residual_scale:
+            x = self.residual_scale(x)
         return keras.layers.Add(name=f"{call_name}_feed_forward_residual")([x, y])
 
 
-class SelfAttentionBlock:
-    """Pre-norm self-attention with a key padding mask, then feed-forward."""
+def _after_attention(
+    name: str, width: int, heads: int, dropout: float, layer_scale: float | None, normformer: bool
+) -> list[keras.layers.Layer]:
+    """Layers between what attention gathers (B, T, H·d) and the residual sum (B, T, D)."""
+    layers: list[keras.layers.Layer] = [HeadScale(heads, name=f"{name}_head_scale")] if normformer else []
+    layers.append(Dense(width, name=f"{name}_projection"))
+    if normformer:
+        layers.append(LayerNormalization(epsilon=1e-5, name=f"{name}_projection_norm"))
+    if dropout:
+        layers.append(Dropout(dropout, name=f"{name}_dropout"))
+    if layer_scale is not None:
+        layers.append(LayerScale(layer_scale, name=f"{name}_scale"))
+    return layers
 
-    def __init__(self, name: str, index: int, width: int, options: BlockOptions, dropout: float) -> None:
+
+class SelfAttentionBlock:
+    """Pre-norm self-attention with a key padding mask, then feed-forward.
+
+    ``normformer``: trained factors per head and a norm after the projection (arXiv:2110.09456); see
+    :class:`FeedForward`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        width: int,
+        options: BlockOptions,
+        dropout: float,
+        normformer: bool = False,
+    ) -> None:
         """Make the layers."""
         self.index = index
         self.heads = options.heads
         inner = _inner_width(width, options)
         self.norm = LayerNormalization(epsilon=1e-5, name=f"{name}_norm_{index}")
         self.qkv = Dense(3 * inner, name=f"{name}_qkv_{index}")
-        self.projection = Dense(width, name=f"{name}_projection_{index}")
-        self.dropout = Dropout(dropout, name=f"{name}_dropout_{index}") if dropout else None
-        self.feed_forward = FeedForward(f"{name}_{index}", width, options.feed_forward, dropout)
+        self.after = _after_attention(f"{name}_{index}", width, self.heads, dropout, None, normformer)
+        self.feed_forward = FeedForward(
+            f"{name}_{index}", width, options.feed_forward, dropout, normformer=normformer
+        )
 
     def __call__(self, x: Tensor, real: Tensor, stream: str, bias: Tensor = None) -> Tensor:
         """Transform (B, T, D) with real tokens (B, T)."""
         name = f"{stream}_self_attention_{self.index}"
         core = SelfAttention(self.heads, [stream], [stream], name=name)
         arguments = (self.qkv(self.norm(x)), real) + (() if bias is None else (bias,))
-        y = self.projection(core(*arguments)[0])
-        if self.dropout:
-            y = self.dropout(y)
+        y = core(*arguments)[0]
+        for layer in self.after:
+            y = layer(y)
         x = keras.layers.Add(name=f"{name}_residual")([x, y])
         return self.feed_forward(x, f"{stream}_{self.index}")
 
 
 class CrossAttentionBlock:
-    """Pre-norm cross-attention: the query's tokens gather from the real tokens of other streams."""
+    """Pre-norm cross-attention: the query's tokens gather from the real tokens of other streams.
+
+    ``normformer``: as in :class:`SelfAttentionBlock`.
+    """
 
     def __init__(
         self,
@@ -163,6 +212,7 @@ class CrossAttentionBlock:
         *,
         name: str = "cross_attention",
         layer_scale: float | None = None,
+        normformer: bool = False,
     ) -> None:
         """Make the layers."""
         self.name = f"{name}_{index}"
@@ -172,12 +222,10 @@ class CrossAttentionBlock:
         self.norm_key = LayerNormalization(epsilon=1e-5, name=f"{self.name}_key_norm")
         self.q = Dense(inner, name=f"{self.name}_query")
         self.kv = Dense(2 * inner, name=f"{self.name}_key_value")
-        self.after = [Dense(width, name=f"{self.name}_projection")]
-        if dropout:
-            self.after.append(Dropout(dropout, name=f"{self.name}_dropout"))
-        if layer_scale is not None:
-            self.after.append(LayerScale(layer_scale, name=f"{self.name}_scale"))
-        self.feed_forward = FeedForward(self.name, width, options.feed_forward, dropout, layer_scale)
+        self.after = _after_attention(self.name, width, self.heads, dropout, layer_scale, normformer)
+        self.feed_forward = FeedForward(
+            self.name, width, options.feed_forward, dropout, layer_scale, normformer
+        )
 
     def __call__(
         self,
@@ -230,6 +278,8 @@ def class_attention(
     blocks: BlockOptions,
     *,
     layer_scale: float | None = None,
+    dropout: float | None = None,
+    normformer: bool = False,
     name: str = "class_attention",
 ) -> Tensor:
     """Gather tokens in a trained class token (arXiv:2103.17239): only the class token is updated.
@@ -241,6 +291,8 @@ def class_attention(
         options: of the variant.
         blocks: number and size of the blocks.
         layer_scale: initial LayerScale; None: no LayerScale.
+        dropout: in these blocks; None: the variant's.
+        normformer: see :class:`CrossAttentionBlock`.
         name: of the layers.
 
     Returns:
@@ -250,7 +302,13 @@ def class_attention(
     always = AlwaysReal(name=f"{name}_mask")(real)
     for index in range(blocks.layers):
         block = CrossAttentionBlock(
-            index, options.width, blocks, options.dropout, name=name, layer_scale=layer_scale
+            index,
+            options.width,
+            blocks,
+            options.dropout if dropout is None else dropout,
+            name=name,
+            layer_scale=layer_scale,
+            normformer=normformer,
         )
         keys = keras.layers.Concatenate(axis=1, name=f"{name}_{index}_keys")([token, x])
         token = block(token, keys, always, ["class"], streams, extra_keys=1)

@@ -196,6 +196,32 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
 
 
 @register
+class HeadScale(keras.layers.Layer):  # type: ignore[misc]
+    """A trained factor on each head's output, one at first (NormFormer, arXiv:2110.09456, eq. 4).
+
+    Args:
+        heads: number of heads H, side by side on the last axis.
+    """
+
+    def __init__(self, heads: int, **kwargs: Any) -> None:
+        """Take the arguments above."""
+        super().__init__(**kwargs)
+        self.heads = heads
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the factors (H,)."""
+        self.factor = self.add_weight(name="factor", shape=(self.heads,), initializer="ones")
+
+    def call(self, x: Any) -> Any:
+        """Scale (B, T, H·d)."""
+        return x * ops.repeat(self.factor, x.shape[-1] // self.heads)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "heads": self.heads}
+
+
+@register
 class MaskedPooling(keras.layers.Layer):  # type: ignore[misc]
     """Mean or maximum over real tokens, zero for an event without any; or all tokens side by side.
 

@@ -1,4 +1,11 @@
-"""Particle Transformer (arXiv:2202.03772): self-attention biased by pairwise features, then class attention."""
+"""Particle Transformer (arXiv:2202.03772): self-attention biased by pairwise features, then class attention.
+
+Blocks are NormFormer's, as there: a norm before and after attention, one before each affine map of the feed-forward
+part, trained factors on heads and on the residual; no dropout in class attention. What differs: heads are scaled before
+their projection, as NormFormer has it (ParT's code scales channels behind it); inputs are standardised by the training
+events instead of batch norm, in the embeddings too; attention weights are not dropped out; several jets share the
+weights and are told apart by a trained offset.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +31,9 @@ def build(options: ParticleTransformerOptions, metadata: FeatureMetadata) -> ker
     inputs = Inputs(metadata, options)
     embedding = Embedding("constituents", options)
     blocks = [
-        SelfAttentionBlock("constituents", i, options.width, options.encoder, options.dropout)
+        SelfAttentionBlock(
+            "constituents", i, options.width, options.encoder, options.dropout, normformer=True
+        )
         for i in range(options.encoder.layers)
     ]
     pair_bias = PairBias(options.pair_embedding, options.encoder.heads)
@@ -42,7 +51,11 @@ def build(options: ParticleTransformerOptions, metadata: FeatureMetadata) -> ker
     if len(options.streams) > 1:
         tokens = keras.layers.Concatenate(axis=1, name="tokens")(all_tokens)
         real = keras.layers.Concatenate(axis=1, name="tokens_mask")(all_real)
-    vectors = [class_attention(tokens, real, options.streams, options, options.class_attention)]
+    vectors = [
+        class_attention(
+            tokens, real, options.streams, options, options.class_attention, dropout=0.0, normformer=True
+        )
+    ]
     if options.use_event:
         vectors.append(inputs.event())
     return keras.Model(inputs.inputs, head(vectors, options), name="particle_transformer")

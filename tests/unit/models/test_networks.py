@@ -153,7 +153,7 @@ def test_residuals_start_from_what_came_in(events: FeatureSet, arrays: Any) -> N
     from jetlens.models.probe import model_inputs
 
     model = build("self_attention", events)
-    for name in ("jet1_projection_0", "jet1_0_feed_forward"):
+    for name in ("jet1_0_projection", "jet1_0_feed_forward"):
         layer = model.get_layer(name)
         layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
     inside = keras.Model(
