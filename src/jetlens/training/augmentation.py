@@ -135,7 +135,8 @@ def jet_eta(delta_eta: Values, pt: Values, energy: Values, real: Values) -> Valu
     cc, ss, cs, cr, sr = (
         np.sum(weight * product, axis=1, keepdims=True) for product in (c * c, s * s, c * s, c * r, s * r)
     )
-    return np.arcsinh((cc * sr - cs * cr) / np.maximum(cc * ss - cs * cs, 1e-12 * np.maximum(cc, 1e-30) ** 2))
+    determinant = np.maximum(cc * ss - cs * cs, 1e-12 * np.maximum(cc, 1e-30) ** 2)
+    return np.asarray(np.arcsinh((cc * sr - cs * cr) / determinant))
 
 
 def _impact(column: dict[str, Values], declared: dict[str, Any], name: str) -> Values:
