@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 LIBRARY = Path(__file__).resolve().parents[1] / "src"
 if LIBRARY.is_dir():
@@ -26,17 +26,31 @@ def stage(snakemake: Any) -> Iterator[None]:
         os.environ[name] = str(snakemake.threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MPLBACKEND", "Agg")
-    from jetlens.errors import JetlensError
-
-    terminal = os.dup(2)
+    # whoever shows the run finds the message in the log; without one, it is written to the terminal
+    terminal = None if "JETLENS_PROGRESS" in os.environ else os.dup(2)
     log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
     try:
+        from jetlens.running import parent
+
+        parent.follow()
         yield
     except BaseException as error:
-        message = f"jetlens: {error}\n" if isinstance(error, JetlensError) else traceback.format_exc()
-        for target in (log, terminal):
-            os.write(target, message.encode())
-        sys.stderr.flush()
-        os._exit(1)
+        _end(error, [log] if terminal is None else [log, terminal])
+
+
+def _end(error: BaseException, targets: list[int]) -> NoReturn:
+    """Say why, and leave at once: libraries' threads may not let go."""
+    from jetlens.errors import JetlensError
+
+    if isinstance(error, KeyboardInterrupt):  # the user knows
+        message, targets = "jetlens: was interrupted\n", targets[:1]
+    elif isinstance(error, JetlensError):
+        message = f"jetlens: {error}\n"
+    else:
+        message = traceback.format_exc()
+    sys.stderr.flush()
+    for target in targets:
+        os.write(target, message.encode())
+    os._exit(130 if isinstance(error, KeyboardInterrupt) else 1)

@@ -37,6 +37,7 @@ TOGETHER = {
     "tests/workflow/test_analysis.py": "analysis",
     "tests/workflow/test_report.py": "analysis",
     "tests/workflow/test_bad_input.py": "analysis",
+    "tests/workflow/test_running.py": "analysis",
     "tests/unit/figures/test_figures.py": "networks",
     "tests/unit/explanation/test_stage.py": "networks",
 }

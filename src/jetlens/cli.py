@@ -50,11 +50,13 @@ def check(
 ) -> None:
     """Check a configuration and its sample table without running anything."""
     from jetlens.config.load import load
+    from jetlens.config.preflight import preflight
     from jetlens.config.samples import read_samples
 
     with _for_users():
         analysis = load(config)
         samples = read_samples(analysis.samples)
+        preflight(analysis, samples)
         files = sum(len(sample.files) for sample in samples.values())
         OUT.print(
             f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files, "

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+UNFINISHED = ".unfinished-"
+"""In the name of every file that is being written."""
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -20,7 +23,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{final.stem}.", suffix=final.suffix, dir=final.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{final.stem}{UNFINISHED}", suffix=final.suffix, dir=final.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -32,6 +37,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def unfinished(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the files under a folder that were never finished: being written, or left by a process that was killed."""
+    return [path for path in Path(folder).rglob(f".*{UNFINISHED}*") if path.is_file()]
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

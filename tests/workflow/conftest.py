@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ class Workspace:
     folder: Path
     config: dict[str, Any]
     rows: list[dict[str, str]]
+    transcript: str = ""
 
     def write(self) -> None:
         """Write configuration and sample table."""
@@ -37,8 +40,8 @@ class Workspace:
             table.writeheader()
             table.writerows(self.rows)
 
-    def snakemake(self, *words: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake on the configuration as it stands; output and errors come together in ``stdout``."""
+    def command(self, *words: str) -> list[str]:
+        """Write the configuration as it stands, and return the command that runs Snakemake on it."""
         self.write()
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += [
@@ -49,14 +52,31 @@ class Workspace:
         ]
         if "--cores" not in words and "--workflow-profile" not in words:
             command += ["--cores", "2"]
+        return [*command, *words]
+
+    def snakemake(self, *words: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake; output and errors come together in ``stdout``."""
         return subprocess.run(
-            [*command, *words],
+            self.command(*words),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=timeout,
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": ""},
+        )
+
+    def start(self, *words: str, terminal: int | None = None) -> subprocess.Popen[str]:
+        """Start Snakemake in a process group of its own; its output goes to a pipe, or to a terminal."""
+        return subprocess.Popen(
+            self.command(*words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": "", "TERM": "xterm", "COLUMNS": "200"},
+            start_new_session=True,
         )
 
     def results(self, *parts: str) -> Path:
@@ -116,8 +136,14 @@ def new_workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Work
 
 @pytest.fixture(scope="session")
 def finished(new_workspace: Callable[[], Workspace]) -> Workspace:
-    """The small analysis, run to its end."""
+    """The small analysis, run to its end on a terminal, whose ``transcript`` is kept."""
     workspace = new_workspace()
-    done = workspace.snakemake()
-    assert done.returncode == 0, done.stdout
+    leader, follower = pty.openpty()
+    run = workspace.start(terminal=follower)
+    os.close(follower)
+    with contextlib.suppress(OSError):  # the terminal's other end is closed
+        while text := os.read(leader, 65536):
+            workspace.transcript += text.decode("utf-8", errors="replace")
+    os.close(leader)
+    assert run.wait() == 0, workspace.transcript
     return workspace

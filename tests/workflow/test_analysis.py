@@ -133,8 +133,9 @@ def test_a_deleted_figure_is_rebuilt_alone(finished: Workspace) -> None:
     done = finished.snakemake()
     assert done.returncode == 0, done.stdout
     assert figure.read_bytes() == content, "the same numbers must give the same file"
-    figures = {name: n for name, n in rules_to_run(done.stdout).items() if name.startswith("figure_")}
-    assert figures == {"figure_roc": 1}, done.stdout
+    assert re.search(r"  1/\d+  .*ROC", done.stdout), done.stdout
+    steps = re.findall(r"^\S+  \d+/\d+  (.*)$", done.stdout, flags=re.MULTILINE)
+    assert len(steps) <= 3, steps  # the figure, and what shows or lists it
 
 
 def test_a_changed_training_setting_keeps_skims_and_features(finished: Workspace) -> None:

@@ -26,6 +26,9 @@ def refuses(workspace: Workspace, target: str, *expected: str) -> str:
     for words in expected:
         assert words in done.stdout
     assert "Traceback" not in done.stdout
+    message, log = [line for line in done.stdout.splitlines() if line.strip()][-2:]
+    assert message.startswith("jetlens: "), done.stdout
+    assert "; log: results/" in log, done.stdout
     assert not workspace.results(target).exists()
     leftovers = [
         p for p in workspace.folder.rglob("*") if p.suffix in (".parquet", ".npz") and p.name.startswith(".")

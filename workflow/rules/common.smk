@@ -1,34 +1,28 @@
 import dataclasses
 import re
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-# the library need not be installed: it lies beside the workflow
-WORKFLOW = Path(str(workflow.current_basedir)).parent
-LIBRARY = WORKFLOW.parent / "src"
-if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
-    sys.path.insert(0, str(LIBRARY))
 
 from jetlens.config.models import stream_names
 from jetlens.config.load import validate as validate_config
+from jetlens.config.preflight import preflight
 from jetlens.config.samples import is_url, read_samples
-from jetlens.errors import JetlensError
 from jetlens.features.classes import Classes, class_of
 from jetlens.figures.table import targets as figure_targets
 
-try:
-    analysis = validate_config(config, workflow.configfiles)
-    table = read_samples(analysis.samples)
-except JetlensError as error:
-    raise WorkflowError(str(error)) from None
+analysis = checked(validate_config, config, workflow.configfiles)
+table = checked(read_samples, analysis.samples)
+if workflow.is_main_process:
+    # steps in conda environments or containers have back ends of their own
+    checked(
+        preflight, analysis, table, not workflow.deployment_settings.deployment_method
+    )
 
 # what is trained on and evaluated, and what is only scored by what was trained
 samples = {name: row for name, row in table.items() if row.role != "application"}
 applications = {name: row for name, row in table.items() if row.role == "application"}
 
 RESULTS = f"results/{analysis.analysis}"
+if cleared := recover(workflow, OWN, RESULTS):
+    say(cleared)
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 CLASSES = f"{RESULTS}/features/classes.json"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from jetlens.config.base import Name, Positive, PositiveInt, Section
+from jetlens.config.base import Name, Positive, PositiveInt, Section, Seed
 from jetlens.config.quantities import parse_quantity
 from jetlens.errors import ConfigError
 
@@ -18,8 +18,10 @@ class EvaluationConfig(Section):
     weights: Literal["unit", "physics"] = Field(
         "unit", description="unit: every test event counts the same; physics: by its σ·L weight"
     )
-    bootstrap: PositiveInt = Field(400, description="bootstrap replicas for intervals and comparisons")
-    seed: int = Field(1, ge=0, description="seed of the bootstrap")
+    bootstrap: PositiveInt = Field(
+        400, le=100_000, description="bootstrap replicas for intervals and comparisons"
+    )
+    seed: Seed = Field(1, description="seed of the bootstrap")
     background_uncertainty: float = Field(
         0.1, ge=0, description="relative uncertainty of the background in the significance scan"
     )
@@ -30,14 +32,16 @@ class ExplanationConfig(Section):
 
     variants: list[Name] = Field(description="variants to explain; they must have token streams")
     events: PositiveInt = Field(400, description="most test events per class in class averages")
-    single_events: int = Field(3, ge=0, description="events per class whose own maps are kept")
-    bins: PositiveInt = Field(24, description="bins of a map along Δη and along Δφ")
-    half_width: Positive = Field(0.8, description="maps reach from −half_width to half_width")
+    single_events: int = Field(3, ge=0, le=100, description="events per class whose own maps are kept")
+    bins: PositiveInt = Field(24, le=500, description="bins of a map along Δη and along Δφ")
+    half_width: Positive = Field(0.8, le=10, description="maps reach from −half_width to half_width")
     faithfulness_events: PositiveInt = Field(
         100, description="most signal events in deletion and insertion curves"
     )
-    steps: int = Field(6, ge=2, description="points of those curves between all and no constituents")
-    seed: int = Field(1, ge=0, description="seed of random orders and of the randomised weights")
+    steps: int = Field(
+        6, ge=2, le=1_000, description="points of those curves between all and no constituents"
+    )
+    seed: Seed = Field(1, description="seed of random orders and of the randomised weights")
 
 
 class Histogram(Section):
@@ -48,7 +52,7 @@ class Histogram(Section):
     )
     label: str = Field(description="axis label, matplotlib's mathtext allowed")
     unit: str = Field("", description="unit, empty for pure numbers")
-    bins: PositiveInt = Field(30, description="number of bins")
+    bins: PositiveInt = Field(30, le=1_000, description="number of bins")
     min: float = Field(description="lower edge of the first bin")
     max: float = Field(description="upper edge of the last bin, which also holds what lies above")
     log: bool = Field(True, description="logarithmic axis of events")
@@ -74,11 +78,13 @@ class FiguresConfig(Section):
     """How figures look; changing this reruns figures only."""
 
     label: str = Field("Delphes simulation", description="text at the upper left of every figure")
-    energy_tev: Positive = Field(14, description="centre-of-mass energy, text at the upper right [TeV]")
+    energy_tev: Positive = Field(
+        14, le=1_000, description="centre-of-mass energy, text at the upper right [TeV]"
+    )
     formats: list[Literal["pdf", "png"]] = Field(
         default=["pdf", "png"], min_length=1, description="files written per figure"
     )
-    dpi: PositiveInt = Field(160, description="resolution of the PNG files")
+    dpi: PositiveInt = Field(160, le=2_400, description="resolution of the PNG files")
     kinematics: dict[Name, Histogram] = Field(
         default_factory=dict, description="distributions after selection, by the name of their file"
     )

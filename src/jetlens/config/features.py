@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jetlens.config.base import Name, PositiveInt, Section
+from jetlens.config.base import Name, PositiveInt, Section, Seed
 from jetlens.config.quantities import COLLECTIONS, parse_objects
 from jetlens.errors import ConfigError, did_you_mean
 
@@ -40,8 +40,8 @@ class ConstituentStream(Section):
     """The constituents of one jet, leading in pT first: (N, max_tokens, F)."""
 
     kind: Literal["constituents"]
-    jet: int = Field(0, ge=0, description="which fat jet, 0 is the leading one")
-    max_tokens: PositiveInt = Field(50, description="constituents kept per jet")
+    jet: int = Field(0, ge=0, le=99, description="which fat jet, 0 is the leading one")
+    max_tokens: PositiveInt = Field(50, le=5_000, description="constituents kept per jet")
     features: list[Name] = Field(min_length=1, description="names from jetlens.features.constituents")
     alignment: Literal["none", "centre", "rotate", "flip"] = Field(
         "none",
@@ -84,7 +84,7 @@ class ObjectStream(Section):
     """Jets and leptons of an event as one set, one token each: (N, sum of max_objects, F)."""
 
     kind: Literal["objects"]
-    max_objects: dict[str, PositiveInt] = Field(
+    max_objects: dict[str, Annotated[int, Field(gt=0, le=1_000)]] = Field(
         min_length=1, description="how many of each collection, e.g. {jets: 10, electrons: 2, muons: 2}"
     )
     features: list[Name] = Field(min_length=1, description="names from jetlens.features.objects")
@@ -116,7 +116,7 @@ class SplitConfig(Section):
     folds: int = Field(10, ge=3, le=255, description="number of folds")
     test: list[int] = Field(default=[0, 1], min_length=1, description="folds no training ever sees")
     validation: list[int] = Field(default=[2], min_length=1, description="folds for early stopping")
-    seed: int = Field(1, ge=0, description="seed of the hash")
+    seed: Seed = Field(1, description="seed of the hash")
 
     @model_validator(mode="after")
     def _disjoint(self) -> SplitConfig:

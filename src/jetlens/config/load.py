@@ -22,13 +22,60 @@ def load(path: str | os.PathLike[str]) -> Config:
     Raises:
         ConfigError: with one line per problem, if the file cannot be read or is not valid.
     """
+    return validate(read_yaml(path), [path])
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read one YAML file of keys and values, without checking what they are.
+
+    Raises:
+        ConfigError: naming file and line, if it is no YAML, or a key stands there twice.
+    """
+    node = _compose(path)
+    check_once(node, path)
+    content = yaml.safe_load(read_text(path))
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else "a list" if isinstance(content, list) else f"'{content}'"
+        raise ConfigError(f"{path}: expected keys and values, found {found[:60]}")
+    return content
+
+
+def _compose(path: str | os.PathLike[str]) -> yaml.Node | None:
     try:
-        content = yaml.safe_load(read_text(path))
+        return yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = " ".join(filter(None, (error.context, error.problem)))
+        hint = "; indent with spaces, not tabs" if "'\\t'" in problem else ""
+        raise ConfigError(f"{path}{line}: is not valid YAML: {problem}{hint}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {type(content).__name__}")
-    return validate(content, [path])
+
+
+def check_once(node: yaml.Node | None, path: str | os.PathLike[str]) -> None:
+    """Refuse a key that stands twice in one place: YAML would take the last one in silence.
+
+    Raises:
+        ConfigError: naming both lines.
+    """
+    pending = [(node, "")]
+    while pending:
+        node, where = pending.pop()
+        if isinstance(node, yaml.SequenceNode):
+            pending += [(item, f"{where}[{n}]") for n, item in enumerate(node.value)]
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            full = f"{where}.{name}" if where else name
+            if name in lines and name != "<<":
+                raise ConfigError(
+                    f"{path}, line {line}: key '{full}' is there twice, first in line {lines[name]}; keep one"
+                )
+            lines[name] = line
+            pending.append((value, full))
 
 
 def validate(content: dict[str, Any], sources: Sequence[str | os.PathLike[str]] = ()) -> Config:
@@ -41,6 +88,8 @@ def validate(content: dict[str, Any], sources: Sequence[str | os.PathLike[str]] 
     Raises:
         ConfigError: with one line per problem.
     """
+    for source in sources:
+        read_yaml(source)
     try:
         return Config.model_validate(content)
     except ValidationError as error:
@@ -54,7 +103,7 @@ def _explain(
     location = _without_tags(tuple(problem["loc"]), content)
     key = _dotted(location)
     where = _where(location, sources)
-    found = f", found {problem['input']!r}" if not isinstance(problem["input"], dict | list) else ""
+    found = _found(problem["input"])
     if problem["type"] == "extra_forbidden":
         return (
             f"{where}: unknown key '{key}'{did_you_mean(str(location[-1]), _siblings(tuple(problem['loc'])))}"
@@ -67,7 +116,17 @@ def _explain(
         allowed = [word.strip().strip("'") for word in problem["ctx"]["expected_tags"].split(",")]
         tag = str(problem["ctx"]["tag"])
         return f"{where}: {key}: unknown kind '{tag}'{did_you_mean(tag, allowed)}"
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{where}: {key}: expected keys and values{found or ', found a list'}"
+    if problem["type"] == "union_tag_not_found":
+        return f"{where}: {key}: key 'kind' is missing; see config/README.md for the kinds there are"
     return f"{where}: {key}: {problem['msg'][0].lower()}{problem['msg'][1:]}{found}"
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return ""
+    return ", found nothing" if value is None else f", found {value!r}"
 
 
 def _dotted(location: Location) -> str:

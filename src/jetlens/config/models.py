@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jetlens.config.base import Name, Positive, PositiveInt, Section
+from jetlens.config.base import Name, Positive, PositiveInt, Section, Units
 from jetlens.config.training import LoopOverrides, NonNegative, Share
 
 Pooling = Literal["mean", "max", "attention", "class_attention", "flatten"]
@@ -15,21 +15,24 @@ Pooling = Literal["mean", "max", "attention", "class_attention", "flatten"]
 class BlockOptions(Section):
     """A stack of pre-norm transformer blocks."""
 
-    layers: int = Field(1, ge=0, description="number of blocks; 0: none, the embedding goes on as it is")
-    heads: PositiveInt = Field(4, description="attention heads")
-    head_width: PositiveInt | None = Field(None, description="width of a head; null: width / heads")
-    feed_forward: PositiveInt = Field(128, description="hidden units of the feed-forward part")
+    layers: int = Field(
+        1, ge=0, le=200, description="number of blocks; 0: none, the embedding goes on as it is"
+    )
+    heads: Units = Field(4, description="attention heads")
+    head_width: Units | None = Field(None, description="width of a head; null: width / heads")
+    feed_forward: Units = Field(128, description="hidden units of the feed-forward part")
 
 
 class HeadOptions(Section):
     """What all networks share: how inputs are scaled, the classifier head, and own training settings."""
 
-    head: list[PositiveInt] = Field(default=[64], description="hidden layers of the classifier head")
+    head: list[Units] = Field(default=[64], description="hidden layers of the classifier head")
     dropout: Share = Field(0.1, description="share of units dropped in training, in blocks and head")
     use_event: bool = Field(False, description="join the event vector before the head")
     bins: int = Field(
         0,
         ge=0,
+        le=1_000,
         description="ramps that high-level features (kinematic tokens, event vector) are split into; 0: none",
     )
     clip: Positive = Field(
@@ -43,10 +46,8 @@ class HeadOptions(Section):
 class TokenOptions(HeadOptions):
     """What all networks on tokens share."""
 
-    width: PositiveInt = Field(64, description="width D of a token")
-    embedding: list[PositiveInt] = Field(
-        default=[64], description="hidden layers of the token embedding, before D"
-    )
+    width: Units = Field(64, description="width D of a token")
+    embedding: list[Units] = Field(default=[64], description="hidden layers of the token embedding, before D")
 
 
 class PooledOptions(TokenOptions):
@@ -57,7 +58,7 @@ class PooledOptions(TokenOptions):
         description="how tokens become one vector, padding left out; class_attention: a trained class token; flatten: "
         "kinematic tokens side by side, sets averaged",
     )
-    pair_embedding: list[PositiveInt] | None = Field(
+    pair_embedding: list[Units] | None = Field(
         None,
         description="bias the self-attention of constituents by pairwise features, as in ParT: hidden layers of the "
         "pair embedding; null: no bias",
@@ -169,9 +170,7 @@ class ParticleTransformerOptions(TokenOptions):
     encoder: BlockOptions = Field(
         default_factory=lambda: BlockOptions(layers=8, heads=8), description="particle-attention blocks"
     )
-    pair_embedding: list[PositiveInt] = Field(
-        default=[64, 64], description="hidden layers of the pair embedding"
-    )
+    pair_embedding: list[Units] = Field(default=[64, 64], description="hidden layers of the pair embedding")
     class_attention: BlockOptions = Field(
         default_factory=lambda: BlockOptions(layers=2, heads=8), description="class-attention blocks"
     )
@@ -185,9 +184,11 @@ class GradientBoostingOptions(Section):
         min_length=1, description="streams whose tokens are laid side by side as columns"
     )
     use_event: bool = Field(True, description="add the event vector's columns")
-    iterations: PositiveInt = Field(300, description="most trees; early stopping on the validation folds")
+    iterations: PositiveInt = Field(
+        300, le=100_000, description="most trees; early stopping on the validation folds"
+    )
     learning_rate: Positive = Field(0.05, description="shrinkage of each tree")
-    leaves: int = Field(15, ge=2, description="most leaves of a tree")
+    leaves: int = Field(15, ge=2, le=100_000, description="most leaves of a tree")
     min_leaf: PositiveInt = Field(20, description="fewest events in a leaf")
     column_share: float = Field(
         1.0, gt=0, le=1, description="share of columns, drawn at random, tried at each split"

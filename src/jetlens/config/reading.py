@@ -66,7 +66,9 @@ class ReadingConfig(Section):
         min_length=1,
         description="branches the fat jets' constituents are looked up in; null: found from the file",
     )
-    leading_jets: int = Field(2, ge=0, description="constituents are resolved for this many leading fat jets")
+    leading_jets: int = Field(
+        2, ge=0, le=100, description="constituents are resolved for this many leading fat jets"
+    )
     memory_gb: Positive = Field(1.0, description="memory budget of one reading job; sets the size of a chunk")
     impact_parameters: ImpactParameterConfig = Field(
         default_factory=ImpactParameterConfig, description="d0 and dz of tracks"

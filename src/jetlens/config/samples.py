@@ -95,13 +95,30 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
+    _check_processes(samples, path)
     for role in TRAINED:
         if role not in {sample.role for sample in samples.values()}:
             raise ConfigError(f"{path}: no sample has role '{role}'; classifiers need signal and background")
     return samples
 
 
+def _check_processes(samples: dict[str, Sample], path: str | os.PathLike[str]) -> None:
+    """Refuse a process that is both signal and background: its events would be told from themselves."""
+    first: dict[str, Sample] = {}
+    for sample in samples.values():
+        other = first.setdefault(sample.process, sample) if sample.role in TRAINED else sample
+        if other.role != sample.role:
+            raise ConfigError(
+                f"{path}: process '{sample.process}' is {other.role} in sample '{other.name}' and {sample.role} in "
+                f"'{sample.name}'; samples of one process are one class, name them apart"
+            )
+
+
 def _check_header(header: list[str], where: str) -> None:
+    if len(header) == 1 and all(word in header[0] for word in REQUIRED):
+        raise ConfigError(
+            f"{where}: no tab found between the columns; separate them by tabs, not by {_gap(header[0])}"
+        )
     for word in header:
         if word not in REQUIRED + OPTIONAL:
             raise ConfigError(f"{where}: unknown column '{word}'{did_you_mean(word, REQUIRED + OPTIONAL)}")
@@ -115,6 +132,10 @@ def _check_header(header: list[str], where: str) -> None:
 
 def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, str]]) -> Sample:
     values = [value.strip() for value in next(csv.reader([text], delimiter="\t"))]
+    if "\t" not in text:
+        raise ConfigError(
+            f"{where}: no tab found between the columns; separate them by tabs, not by {_gap(text)}"
+        )
     if len(values) > len(header):
         raise ConfigError(
             f"{where}: {len(values)} columns found, {len(header)} expected (columns are separated by tabs)"
@@ -140,6 +161,12 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         events=_number(row, "events", where),
         mass_gev=_number(row, "mass_GeV", where),
     )
+
+
+def _gap(text: str) -> str:
+    """What seems to separate the columns of a line without tabs."""
+    signs = {";": "semicolons", " ": "spaces", ",": "commas"}
+    return next((name for sign, name in signs.items() if sign in text), "other signs")
 
 
 def _number(row: dict[str, str], column: str, where: str) -> float | None:
@@ -182,6 +209,7 @@ def _look_up(entry: str, where: str) -> list[str]:
         )
     if is_url(entry):
         return [entry]
+    entry = os.path.expanduser(entry)
     pattern = glob.has_magic(entry) and not Path(entry).exists()
     found = sorted(glob.glob(entry, recursive=True)) if pattern else [entry]
     if not found:
@@ -197,6 +225,8 @@ def _check_file(file: str, what: str) -> None:
     path = Path(file)
     if path.is_dir():
         raise ConfigError(f"{what} is a folder; give files, e.g. {file.rstrip('/')}/*.root")
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(f"{what} is a link to '{path.readlink()}', which does not exist")
     if not path.is_file():
         nearby = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
         hint = did_you_mean(file, nearby) if nearby else ""

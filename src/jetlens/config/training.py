@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jetlens.config.base import Name, Positive, PositiveInt, Section
+from jetlens.config.base import Name, Positive, PositiveInt, Section, Seed
 
 Augmentation = Literal["rotate_constituents", "mirror_eta", "rotate_phi"]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -16,12 +16,12 @@ NonNegative = Annotated[float, Field(ge=0)]
 class LoopOverrides(Section):
     """Keys of ``training`` that one variant sets differently; null means: as in ``training``."""
 
-    epochs: PositiveInt | None = Field(None, description="most passes over the training events")
+    epochs: PositiveInt | None = Field(None, le=100_000, description="most passes over the training events")
     patience: PositiveInt | None = Field(
         None, description="epochs without a better validation loss before stopping"
     )
     batch_size: PositiveInt | None = Field(None, description="events per gradient step")
-    learning_rate: Positive | None = Field(None, description="peak learning rate of AdamW")
+    learning_rate: Positive | None = Field(None, le=10, description="peak learning rate of AdamW")
     warmup_epochs: NonNegative | None = Field(None, description="epochs of linear warm-up")
     weight_decay: NonNegative | None = Field(None, description="decoupled weight decay of AdamW")
     gradient_clip: Positive | None = Field(None, description="largest global gradient norm")
@@ -36,9 +36,7 @@ class TrainingConfig(Section):
     """How the variants are trained; ``training`` inside a variant's own section overrides single keys."""
 
     variants: list[Name] = Field(min_length=1, description="which entries of 'models' to train")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(
-        default=[1, 2], min_length=1, description="one training per variant and seed"
-    )
+    seeds: list[Seed] = Field(default=[1, 2], min_length=1, description="one training per variant and seed")
     k_fold: PositiveInt = Field(
         1,
         description="trainings per variant and seed, each with the test and validation folds of features.split moved "
@@ -50,10 +48,10 @@ class TrainingConfig(Section):
         description="weights within a class, unit: all events alike; physics: by σ·L weight. "
         "In both cases the two classes then sum to the same",
     )
-    epochs: PositiveInt = Field(30, description="most passes over the training events")
+    epochs: PositiveInt = Field(30, le=100_000, description="most passes over the training events")
     patience: PositiveInt = Field(8, description="epochs without a better validation loss before stopping")
     batch_size: PositiveInt = Field(128, description="events per gradient step")
-    learning_rate: Positive = Field(1e-3, description="peak learning rate of AdamW")
+    learning_rate: Positive = Field(1e-3, le=10, description="peak learning rate of AdamW")
     warmup_epochs: NonNegative = Field(1.0, description="epochs of linear warm-up; a cosine to zero follows")
     weight_decay: NonNegative = Field(
         0.01, description="decoupled weight decay of AdamW; biases and norms are exempt"

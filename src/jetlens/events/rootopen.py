@@ -43,13 +43,27 @@ def clear_errors(path: str, doing: str) -> Iterator[None]:
         raise FileError(f"{path}: does not exist") from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
+    except ImportError as error:
+        raise FileError(f"{path}: {_plugin(path, str(error))}") from error
     except BaseException as error:  # uproot raises many kinds; PyO3's PanicException is no Exception
         reason = next(
             (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
         )
+        if "://" in path and (isinstance(error, OSError) or "Protocol not known" in reason):
+            raise FileError(
+                f"{path}: {doing} failed: {reason[:160]}; is the address right, and the server reachable from here?"
+            ) from error
         raise DamagedFileError(
             f"{path}: {doing} failed, the file is damaged or incomplete: {reason[:160]}"
         ) from error
+
+
+def _plugin(path: str, message: str) -> str:
+    """Say what a URL needs that is not installed."""
+    protocol = path.partition("://")[0]
+    if protocol in ("root", "xroot", "roots"):
+        return "root:// files need XRootD, which is not installed; install it: pip install 'jetlens[xrootd]'"
+    return f"cannot be opened, something is not installed: {message.splitlines()[0][:160]}"
 
 
 def source_options(path: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from jetlens.running.progress import Publisher
 from jetlens.training.tensorboard import TensorBoardLog
 
 
@@ -28,6 +29,8 @@ class Reporter:
         self.log = log
         self.started = time.perf_counter()
         self.first: int | None = None
+        self.last = ""
+        self.publisher = Publisher()
         self.bar: Progress | None = None
         console = Console(stderr=True)
         if console.is_terminal:
@@ -47,11 +50,15 @@ class Reporter:
         """Stop the bar, close the log."""
         if self.bar:
             self.bar.stop()
+        self.publisher.close()
         if self.log:
             self.log.close()
 
     def batch(self, epoch: int, number: int, batches: int, loss: float) -> None:
         """Show the progress within an epoch."""
+        self.publisher.say(
+            self.last or f"{self.title}: epoch {epoch}, batch {number}/{batches}  loss {loss:.4f}"
+        )
         if self.bar:
             self.bar.update(self.task, completed=epoch - 1 + number / batches, text=f"loss {loss:.4f}")
 
@@ -68,6 +75,8 @@ class Reporter:
             f"{record['validation_loss']:.4f}  AUC {record['validation_auc']:.4f}  "
             f"{record['events_per_second']:.0f} events/s  at most {per_epoch * (epochs - done):.0f} s left"
         )
+        self.last = line
+        self.publisher.say(line)
         if self.bar:
             self.bar.console.print(line)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -63,7 +64,7 @@ def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
         (
             "luminosity_fb: 3000",
             "luminosity_fb:",
-            "luminosity_fb: input should be a valid number, found None",
+            "luminosity_fb: input should be a valid number, found nothing",
         ),
         (
             "kind: constituents",
@@ -93,6 +94,53 @@ def test_wrong_values(tmp_path: Path, old: str, new: str, expected: str) -> None
     assert "mine.yaml" in text
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("max_objects: {jets: 10,", "max_objects: {jets: 100000000,", "max_objects.jets"),
+        ("max_objects: {jets: 10,", "max_objects: {jets: 1e8,", "max_objects.jets"),
+        ("max_tokens: 50", "max_tokens: 1000000", "jet1.max_tokens"),
+        ("unit: GeV, bins: 20, min: 300", "unit: GeV, bins: 1000000, min: 300", "kinematics.pt_j1.bins"),
+        ("bins: 20                     # cells", "bins: 1000000 # cells", "explanation.bins"),
+        ("width: 32 ", "width: 1000000 ", "self_attention.width"),
+        ("head: [64] ", "head: [64000000] ", "self_attention.head[0]"),
+        ("heads: 2, feed_forward: 64}", "heads: 2, feed_forward: 10000000}", "encoder.feed_forward"),
+        ("energy_tev: 14 ", "energy_tev: 14000 ", "figures.energy_tev"),
+        ("dpi: 160", "dpi: 160000", "figures.dpi"),
+        ("seeds: [1, 2]", "seeds: [1, 99999999999]", "training.seeds[1]"),
+        ("learning_rate: 0.002 ", "learning_rate: 2000 ", "training.learning_rate"),
+    ],
+)
+def test_absurd_sizes(tmp_path: Path, old: str, new: str, key: str) -> None:
+    text = message(tmp_path, old, new)
+    lines = text.splitlines()  # an anchor is used in several places: each is named
+    assert any(f"{key}: input should be " in line and ", found " in line for line in lines), text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda c: c.update(skim=None), "skim: expected keys and values, found nothing"),
+        (lambda c: c.update(skim=[]), "skim: expected keys and values, found a list"),
+        (lambda c: c.update(training="fast"), "training: expected keys and values, found 'fast'"),
+        (lambda c: c["models"].update(mine={"width": 3}), "models.mine: key 'kind' is missing"),
+    ],
+)
+def test_sections_that_are_none(change: Any, expected: str) -> None:
+    content = yaml.safe_load(DEMO)
+    change(content)
+    with pytest.raises(ConfigError) as caught:
+        validate(content)
+    assert expected in str(caught.value)
+    assert "None" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+    path = tmp_path / "windows.yaml"
+    path.write_text(DEMO, encoding="utf-8-sig")
+    assert load(path).analysis == "demo"
+
+
 def test_an_unknown_variant_is_an_error(tmp_path: Path) -> None:
     first = load(ROOT / "config" / "config.yaml").training.variants[0]
     text = message(tmp_path, f"variants: [{first}", f"variants: [{first}x")
@@ -107,9 +155,19 @@ def test_a_variant_with_an_unknown_stream_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("- a\n- b\n", "expected keys and values, found list"),
-        ("a: [1,\n", "is not valid YAML"),
-        ("", "found NoneType"),
+        ("- a\n- b\n", "expected keys and values, found a list"),
+        ("a: [1,\n", r"broken\.yaml, line 2, column 1: is not valid YAML"),
+        (
+            "a:\n\tb: 1\n",
+            r"broken\.yaml, line 2, column 1: is not valid YAML: .*; indent with spaces, not tabs",
+        ),
+        ("", "expected keys and values, found nothing"),
+        (
+            "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n",
+            r"broken\.yaml, line 5: key 'b\.c' is there twice, first in line 3",
+        ),
+        ("a: 1\nb: [{c: 1, c: 2}]\na: 2\n", r"line 3: key 'a' is there twice, first in line 1"),
+        ("b: [{c: 1, c: 2}]\n", r"line 1: key 'b\[0\]\.c' is there twice"),
     ],
 )
 def test_files_that_are_no_configuration(tmp_path: Path, content: str, expected: str) -> None:

@@ -87,7 +87,7 @@ def test_all_problems_are_told_at_once(table) -> None:  # type: ignore[no-untype
     [
         (HEADER.replace("role", "roll"), "unknown column 'roll'; did you mean 'role'?"),
         (HEADER.replace("role\t", ""), "column 'role' is missing"),
-        (HEADER.replace("\t", " "), "unknown column"),
+        (HEADER.replace("\t", " "), "no tab found"),
         (HEADER.replace("events", "role"), "column 'role' is there twice"),
     ],
 )
@@ -185,3 +185,55 @@ def test_an_empty_list(table) -> None:  # type: ignore[no-untyped-def]
     Path("list.txt").write_text("# nothing\n")
     with pytest.raises(ConfigError, match=r"line 3: '@list\.txt' names no file"):
         read_samples(table("s\tp\tsignal\t@list.txt\t1"))
+
+
+def test_a_process_is_one_class(table) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(
+        ConfigError, match=r"process 'p' is signal in sample 's' and background in 'b'.*apart"
+    ):
+        read_samples(table("s\tp\tsignal\ta.root\t1", "b\tp\tbackground\tb.root\t1"))
+
+
+def test_an_application_may_be_of_a_known_process(table) -> None:  # type: ignore[no-untyped-def]
+    samples = read_samples(
+        table("s\tp\tsignal\ta.root\t1", BACKGROUND, "d\tp\tapplication\trun_01/events.root\t")
+    )
+    assert samples["d"].process == "p"
+
+
+def test_a_byte_order_mark(table) -> None:  # type: ignore[no-untyped-def]
+    path = table("s\tp\tsignal\ta.root\t1", BACKGROUND)
+    path.write_text(path.read_text(encoding="utf-8").removeprefix("# a comment\n"), encoding="utf-8-sig")
+    assert set(read_samples(path)) == {"s", "other"}
+
+
+@pytest.mark.parametrize(("sign", "name"), [(" ", "spaces"), (",", "commas"), (";", "semicolons")])
+def test_columns_that_no_tab_separates(table, sign: str, name: str) -> None:  # type: ignore[no-untyped-def]
+    path = table("s\tp\tsignal\ta.root\t1", header=HEADER.replace("\t", sign))
+    with pytest.raises(ConfigError, match=rf"line 2: no tab found between the columns; .* not by {name}"):
+        read_samples(path)
+    path = table("s\tp\tsignal\ta.root\t1".replace("\t", sign), BACKGROUND)
+    with pytest.raises(ConfigError, match=rf"line 3: no tab found between the columns; .* not by {name}"):
+        read_samples(path)
+
+
+def test_a_broken_link(table) -> None:  # type: ignore[no-untyped-def]
+    Path("link.root").symlink_to("gone.root")
+    with pytest.raises(
+        ConfigError, match=r"file 'link\.root' is a link to 'gone\.root', which does not exist"
+    ):
+        read_samples(table("s\tp\tsignal\tlink.root\t1", BACKGROUND))
+    with pytest.raises(
+        ConfigError, match=r"link\.root', which is a link to 'gone\.root', which does not exist"
+    ):
+        read_samples(table("s\tp\tsignal\tl*.root\t1", BACKGROUND))
+
+
+def test_a_home_folder(table, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    Path("list.txt").write_text("~/run_02/events.root\n", encoding="utf-8")
+    path = table("s\tp\tsignal\t~/a.root,~/run_0[1]/*.root,@~/list.txt\t1", BACKGROUND)
+    files = read_samples("~/" + path.name)["s"].files
+    assert sorted(files.values()) == [
+        str(Path.cwd() / f) for f in ("a.root", "run_01/events.root", "run_02/events.root")
+    ]

@@ -1,0 +1,69 @@
+"""What a configuration needs of this machine and of the drawing library: looked for before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+
+from jetlens.config import Config
+from jetlens.config.samples import Sample
+from jetlens.errors import ConfigError
+
+
+def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = True) -> None:
+    """Refuse what would end a run late: a back end that is not installed, text that cannot be drawn.
+
+    Args:
+        config: the configuration.
+        samples: the sample table.
+        backend: whether the steps run in this environment, so that the back end must be in it.
+
+    Raises:
+        ConfigError: with one line per problem.
+    """
+    problems = [problem for key, text in _drawn(config, samples) if (problem := _undrawable(key, text))]
+    if backend and (problem := _not_installed(config)):
+        problems.append(problem)
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _not_installed(config: Config) -> str | None:
+    networks = [name for name in config.training.variants if config.models[name].kind != "gradient_boosting"]
+    name = config.training.backend
+    if not networks or find_spec(name) is not None:
+        return None
+    return (
+        f"training.backend: '{name}' is not installed here, and '{networks[0]}' is trained with it; install it "
+        f"(pip install 'jetlens[{name}]') or choose another"
+        if name != "tensorflow"
+        else f"training.backend: 'tensorflow' is not installed here, and '{networks[0]}' is trained with it"
+    )
+
+
+def _drawn(config: Config, samples: Mapping[str, Sample]) -> Iterator[tuple[str, str]]:
+    """Every text of the user's that stands in a figure, and the key it comes from."""
+    yield "figures.label", config.figures.label
+    for name, histogram in config.figures.kinematics.items():
+        yield f"figures.kinematics.{name}.label", histogram.label
+        yield f"figures.kinematics.{name}.unit", histogram.unit
+    for number, cut in enumerate(config.skim.cuts):
+        yield f"skim.cuts[{number}].name", cut.name
+    for sample in samples.values():
+        yield f"{config.samples}: process of sample '{sample.name}'", sample.process
+
+
+def _undrawable(key: str, text: str) -> str | None:
+    if "$" not in text:
+        return None
+    from matplotlib.cbook import is_math_text  # here: its import takes a while, and most texts are plain
+    from matplotlib.mathtext import MathTextParser
+
+    if not is_math_text(text):
+        return f"{key}: '{text}' has a $ without its partner; close the formula, or write \\$ for a dollar"
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError as error:
+        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), "")
+        return f"{key}: matplotlib cannot draw '{text}': {reason.strip()}"
+    return None

@@ -1,0 +1,74 @@
+"""What would end a run late is refused before it starts."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from jetlens.config.load import validate
+from jetlens.config.preflight import preflight
+from jetlens.config.samples import Sample
+from jetlens.errors import ConfigError
+from tests.conftest import ROOT
+
+SAMPLE = Sample("s", "tt̄", "signal", {"a": "a.root"}, 1.0)
+
+
+def changed(change: Any = None) -> Any:
+    content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    if change:
+        change(content)
+    return validate(content)
+
+
+def test_the_demo_passes() -> None:
+    preflight(changed(), {"s": SAMPLE})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda c: c["figures"]["kinematics"]["met"].update(label="$E_T^{miss$"),
+            "figures.kinematics.met.label: matplotlib cannot draw '$E_T^{miss$'",
+        ),
+        (
+            lambda c: c["figures"]["kinematics"]["met"].update(label="$\\nosuchsymbol$"),
+            "figures.kinematics.met.label: matplotlib cannot draw",
+        ),
+        (lambda c: c["figures"].update(label="$\\sqrt{s}"), "figures.label: '$\\sqrt{s}' has a $ without"),
+        (lambda c: c["skim"]["cuts"][0].update(name="$\\geq$ 2 $\\frac{$"), "skim.cuts[0].name: matplotlib"),
+    ],
+)
+def test_text_that_cannot_be_drawn(change: Any, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        preflight(changed(change), {"s": SAMPLE})
+    assert expected in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_process_that_cannot_be_drawn() -> None:
+    with pytest.raises(ConfigError, match=r"process of sample 's': matplotlib cannot draw"):
+        preflight(changed(), {"s": replace(SAMPLE, process="$t\\bar{t$")})
+
+
+def test_a_back_end_that_is_not_installed() -> None:
+    if importlib.util.find_spec("torch") is not None:
+        pytest.skip("every back end is installed here")
+    config = changed(lambda c: c["training"].update(backend="torch"))
+    with pytest.raises(
+        ConfigError, match=r"training\.backend: 'torch' is not installed here, and 'self_att.*pip"
+    ):
+        preflight(config, {"s": SAMPLE})
+    preflight(config, {"s": SAMPLE}, False)
+    trees = changed(
+        lambda c: (
+            c["training"].update(backend="torch", variants=["gradient_boosting"]),
+            c["explanation"].update(variants=[]),
+        )
+    )
+    preflight(trees, {"s": SAMPLE})
