@@ -19,6 +19,11 @@ def qcd_jj(workspace: Workspace) -> dict[str, str]:
     return next(row for row in workspace.rows if row["sample"] == "qcd_jj")
 
 
+def line_of(workspace: Workspace) -> int:
+    """The line of that sample in the table, under the header."""
+    return 2 + workspace.rows.index(qcd_jj(workspace))
+
+
 def refuses(workspace: Workspace, target: str, *expected: str) -> str:
     """Run for one target and check the message, that there is no traceback, and that the target is not there."""
     done = workspace.snakemake(workspace.results(target).relative_to(workspace.folder).as_posix())
@@ -109,7 +114,8 @@ def test_a_wrong_sample_table(new_workspace: Callable[[], Workspace]) -> None:
     qcd_jj(workspace)["cross_section_pb"] = "-10556"
     done = workspace.snakemake("--dry-run")
     assert done.returncode != 0
-    assert "samples.tsv, line 4: cross_section_pb must be a positive number, found -10556" in done.stdout
+    where = f"samples.tsv, line {line_of(workspace)}"
+    assert f"{where}: cross_section_pb must be a positive number, found -10556" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -148,5 +154,5 @@ def test_a_missing_file(new_workspace: Callable[[], Workspace], tmp_path: Path) 
     qcd_jj(workspace)["files"] = str(tmp_path / "none.root")
     done = workspace.snakemake("--dry-run")
     assert done.returncode != 0
-    assert "samples.tsv, line 4: file" in done.stdout
+    assert f"samples.tsv, line {line_of(workspace)}: file" in done.stdout
     assert "none.root' does not exist" in done.stdout

@@ -75,7 +75,7 @@ class Record:
             return False
         try:
             # process ids are used again: a process that started at another time is not the one
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 2.0
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 2.0)
         except psutil.Error:
             return False
 
