@@ -42,7 +42,7 @@ def open_events(path: str, config: ReadingConfig, sample: str = "") -> EventRead
     from jetlens.events.rootfile import RootTree
 
     allowed = {"delphes": delphes.TREES, "nanoaod": nanoaod.TREES, "auto": (*delphes.TREES, *nanoaod.TREES)}
-    tree = RootTree(path, config.tree, allowed[config.format])
+    tree = RootTree.open(path, config.tree, allowed[config.format])
     try:
         reader = read_tree(tree, config)
         reader.sample = sample

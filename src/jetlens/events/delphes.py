@@ -47,7 +47,7 @@ from jetlens.events.reader import (
     type_of_branch,
     types_of_particles,
 )
-from jetlens.events.references import ID_BITS, UNMATCHED, parse_reference_arrays, resolve
+from jetlens.events.references import ID_BITS, UNMATCHED, Candidates, parse_reference_arrays, resolve
 from jetlens.events.rootfile import RootTree
 
 TREES = ("Delphes",)
@@ -320,7 +320,9 @@ class DelphesReader(EventReader):
         events = np.repeat(np.arange(stop - start), counts)[rows]
         branches = self._constituent_branches()
         candidates = [self._candidates(branch, start, stop) for branch in branches]
-        resolved = resolve(np.repeat(events, number), ids, candidates)
+        resolved = resolve(
+            np.repeat(events, number), ids, [Candidates(c.offsets, c["id"]) for c in candidates]
+        )
         found = resolved.rows != UNMATCHED
         matched = int(np.count_nonzero(found))
         self.report_unmatched(len(ids), matched, branches)
@@ -453,7 +455,7 @@ class DelphesReader(EventReader):
             for branch in group if len(ids) else ():
                 own = self._tree.counts(branch, start, stop)
                 columns = self._tree.columns([f"{branch}.fUniqueID"], own, start, stop)
-                candidates = Jagged(offsets_from_counts(own), {"id": columns[f"{branch}.fUniqueID"]})
+                candidates = Candidates(offsets_from_counts(own), columns[f"{branch}.fUniqueID"])
                 missed = resolve(events, ids, [candidates]).rows == UNMATCHED
                 if not missed.all():
                     found += [group] if group not in found else []

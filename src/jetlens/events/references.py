@@ -8,14 +8,14 @@ unique within an event only, and small: so they are looked up in a table, not by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import DamagedFileError
-from jetlens.events.jagged import Index, Jagged, ranges
+from jetlens.events.arrays import Column, Index, ranges
 
 ID_BITS = np.uint32(0xFFFFFF)
 UNMATCHED = -1
@@ -37,6 +37,31 @@ class Resolved:
 
     rows: Index
     duplicates: int
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Objects of one branch that references may point to.
+
+    Attributes:
+        offsets: int64 (N + 1,), per event.
+        ids: uint32 (offsets[-1],).
+        columns: whatever else was read of them.
+    """
+
+    offsets: Index
+    ids: NDArray[np.uint32]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Index:
+        """Objects per event."""
+        return np.diff(self.offsets)
+
+    @property
+    def events(self) -> Index:
+        """The event of each object."""
+        return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
 
 
 def parse_reference_arrays(
@@ -97,9 +122,7 @@ def _big_endian(data: NDArray[np.uint8], at: Index, size: int) -> Index:
     return value
 
 
-def resolve(
-    events: Index, ids: NDArray[np.uint32], candidates: Sequence[Jagged], id_column: str = "id"
-) -> Resolved:
+def resolve(events: Index, ids: NDArray[np.uint32], candidates: Sequence[Candidates]) -> Resolved:
     """Match references with the objects of their own event by id.
 
     Where two candidates of one event share an id, the first one counts (branches in the order given, then file order).
@@ -107,27 +130,26 @@ def resolve(
     Args:
         events: event of each reference, int64 (R,).
         ids: ids of the references, uint32 (R,); bits above the low 24 are ignored.
-        candidates: collections over the same N events, each with a uint32 column of ids.
-        id_column: name of that column.
+        candidates: objects of the same N events, one per branch.
 
     Returns:
         rows into the candidates joined one collection after the other.
     """
-    total = sum(len(c[id_column]) for c in candidates)
+    total = sum(len(c.ids) for c in candidates)
     wanted = (ids & ID_BITS).astype(np.int64)
     if total == 0 or len(wanted) == 0:
         return Resolved(np.full(len(wanted), UNMATCHED, dtype=np.int64), 0)
-    low, high = _id_range(candidates, id_column)
+    low, high = _id_range(candidates)
     spans = np.maximum(high - low + 1, 0)
     size = int(spans.sum())
     if size > TABLE_SLOTS * total or size >= 1 << 31:
-        return _resolve_sorted(events, wanted, candidates, id_column)
+        return _resolve_sorted(events, wanted, candidates)
     base = np.cumsum(spans) - spans - low
     small = base.astype(np.int32)
     table = np.full(size, UNMATCHED, dtype=np.int32)
     end = total
     for collection in reversed(candidates):  # of equal slots the last one written stays: the first candidate
-        keys = (collection[id_column] & ID_BITS).view(np.int32) + np.repeat(small, collection.counts)
+        keys = (collection.ids & ID_BITS).view(np.int32) + np.repeat(small, collection.counts)
         begin = end - len(keys)
         table[keys[::-1]] = np.arange(end - 1, begin - 1, -1, dtype=np.int32)
         end = begin
@@ -137,24 +159,24 @@ def resolve(
     return Resolved(rows, total - int(np.count_nonzero(table != UNMATCHED)))
 
 
-def _id_range(candidates: Sequence[Jagged], id_column: str) -> tuple[Index, Index]:
+def _id_range(candidates: Sequence[Candidates]) -> tuple[Index, Index]:
     """Smallest and largest id of each event over all collections; an empty event has high < low."""
-    number = len(candidates[0])
+    number = len(candidates[0].offsets) - 1
     low = np.full(number, np.int64(ID_BITS) + 1)
     high = np.full(number, -1, dtype=np.int64)
     for collection in candidates:
         filled = collection.counts > 0
         if filled.any():
             begin = collection.offsets[:-1][filled]
-            values = (collection[id_column] & ID_BITS).astype(np.int64)
+            values = (collection.ids & ID_BITS).astype(np.int64)
             low[filled] = np.minimum(low[filled], np.minimum.reduceat(values, begin))
             high[filled] = np.maximum(high[filled], np.maximum.reduceat(values, begin))
     return low, high
 
 
-def _resolve_sorted(events: Index, wanted: Index, candidates: Sequence[Jagged], id_column: str) -> Resolved:
+def _resolve_sorted(events: Index, wanted: Index, candidates: Sequence[Candidates]) -> Resolved:
     """The same by sort and search, for files whose ids are spread too wide for a table."""
-    keys = np.concatenate([c[id_column] & ID_BITS for c in candidates]).astype(np.int64)
+    keys = np.concatenate([c.ids & ID_BITS for c in candidates]).astype(np.int64)
     owners = np.concatenate([c.events for c in candidates])
     combined = (owners << 24) | keys
     order = np.argsort(combined, kind="stable")

@@ -21,13 +21,12 @@ from uproot.models.TBasket import Model_TBasket
 from uproot.source.cursor import Cursor
 
 from jetlens.errors import DamagedFileError, FileError, did_you_mean
-from jetlens.events.jagged import Column, Index, offsets_from_counts
+from jetlens.events.arrays import Column, Index, offsets_from_counts
 from jetlens.events.rootopen import (
     by_name,
-    check_local,
     choose_tree,
     clear_errors,
-    source_options,
+    open_root,
     stored_type,
 )
 
@@ -50,41 +49,49 @@ class RootTree:
         entries: number of events.
     """
 
-    def __init__(self, path: str, tree: str | None, allowed: Sequence[str]) -> None:
+    def __init__(self, path: str, file: Any, name: str) -> None:
+        """Take over an open file.
+
+        Args:
+            path: what was opened, a path or a URL.
+            file: opened by :func:`jetlens.events.rootopen.open_root`; closed by :meth:`close`.
+            name: name of the tree. Of several cycles the highest is taken.
+
+        Raises:
+            FileError: if the tree cannot be read.
+        """
+        self.path, self.name, self.file = path, name, file
+        with clear_errors(path, f"reading the tree '{self.name}'"):
+            self._tree = file[self.name]
+            self.entries = int(self._tree.num_entries)
+            self._branches = by_name(self._tree)
+            self._check_entries()
+        self._local = None if "://" in path else open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
+        self._kept: dict[str, tuple[int, Any]] = {}
+        self._dtypes: dict[str, np.dtype[Any]] = {}
+
+    @classmethod
+    def open(cls, path: str, tree: str | None, allowed: Sequence[str]) -> RootTree:
         """Open ``path`` and find the tree.
 
         Args:
             path: a ROOT file, local or a URL that fsspec knows.
             tree: the tree's name; None for the first of ``allowed`` that is there.
-            allowed: names a tree may have, best first. Of several cycles the highest is taken.
+            allowed: names a tree may have, best first.
 
         Raises:
             FileError: if the file cannot be read or has no such tree.
         """
-        self.path = path
-        check_local(path)
-        with clear_errors(path, "opening"):
-            self._file = uproot.open(
-                {path: None}, object_cache=None, array_cache=None, **source_options(path)
-            )
+        file, classes = open_root(path)
         with contextlib.ExitStack() as stack:
-            stack.callback(self._file.close)
-            with clear_errors(path, "reading the table of contents"):
-                classes = self._file.classnames(cycle=False, recursive=False)
-            self.name = choose_tree(path, classes, tree, allowed)
-            with clear_errors(path, f"reading the tree '{self.name}'"):
-                self._tree = self._file[self.name]
-                self.entries = int(self._tree.num_entries)
-                self._branches = by_name(self._tree)
-                self._check_entries()
+            stack.callback(file.close)
+            opened = cls(path, file, choose_tree(path, classes, tree, allowed))
             stack.pop_all()
-        self._local = None if "://" in path else open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
-        self._kept: dict[str, tuple[int, Any]] = {}
-        self._dtypes: dict[str, np.dtype[Any]] = {}
+        return opened
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self.file.close()
         if self._local is not None:
             self._local.close()
 
@@ -111,6 +118,21 @@ class RootTree:
             raise FileError(
                 f"{self.path}: tree '{self.name}' has no branch '{leaf}', needed for {what}{hint}"
             )
+
+    def is_plain(self, leaf: str) -> bool:
+        """Tell whether a leaf is plain numbers, which :meth:`columns` reads."""
+        try:
+            self._dtype(leaf)
+        except DamagedFileError:
+            raise
+        except FileError:
+            return False
+        return True
+
+    def counter_of(self, leaf: str) -> str | None:
+        """Name of the branch that counts the objects of a leaf, None if it has none."""
+        counter = self._branches[leaf].count_branch
+        return counter.name if counter is not None and counter.name in self._branches else None
 
     def bytes_per_event(self, leaves: Sequence[str]) -> float:
         """Mean uncompressed size of these leaves in one event."""
@@ -242,7 +264,7 @@ class RootTree:
 
     def _bytes(self, pieces: list[tuple[int, int]]) -> list[Any]:
         """Stored bytes between pairs of positions: from a local file directly, from elsewhere all in one request."""
-        source = self._file.file.source
+        source = self.file.file.source
         if self._local is None:
             notifications: queue.Queue[Any] = queue.Queue()
             return list(source.chunks(pieces, notifications))

@@ -25,6 +25,7 @@ _STREAMER_TYPES = {
     13: ">u4",
     16: ">i8",
 }
+_TREES, _TUPLE = ("TTree", "TNtuple", "TNtupleD", "TChain"), "ROOT::RNTuple"
 _STREAMER_TYPES |= {17: ">u8", 18: "?"}
 
 
@@ -121,17 +122,37 @@ def check_local(path: str) -> None:
         raise DamagedFileError(f"{path}: is truncated: {size} of {end} bytes are there; copy it again")
 
 
+def open_root(path: str) -> tuple[Any, dict[str, str]]:
+    """Open a ROOT file; returns it, and the classes of what it holds by name.
+
+    Raises:
+        FileError: if it cannot be read.
+    """
+    check_local(path)
+    with clear_errors(path, "opening"):
+        file = uproot.open({path: None}, object_cache=None, array_cache=None, **source_options(path))
+    with contextlib.ExitStack() as stack:
+        stack.callback(file.close)
+        with clear_errors(path, "reading the table of contents"):
+            classes = dict(file.classnames(cycle=False, recursive=False))
+        stack.pop_all()
+    return file, classes
+
+
 def choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: Sequence[str]) -> str:
-    """Return the name of the tree to read: ``tree`` if given, else the first of ``allowed`` that is there.
+    """Return the name of the tree or RNTuple to read.
+
+    Args:
+        path: the file, for messages.
+        classes: of what the file holds, by name.
+        tree: name asked for; None for the first of ``allowed`` that is there.
+        allowed: names it may have, best first; empty for the only one there is.
 
     Raises:
         FileError: listing the trees that are there instead.
     """
-    trees = [name for name, kind in classes.items() if kind in ("TTree", "TNtuple", "TChain")]
+    trees = [name for name, kind in classes.items() if kind in (*_TREES, _TUPLE)]
     found = f"it holds: {', '.join(trees)}" if trees else "it holds no tree at all"
-    tuples = [name for name, kind in classes.items() if kind == "ROOT::RNTuple"]
-    if tuples:
-        found += f" (but an RNTuple, '{tuples[0]}', which is not read: convert it to a TTree)"
     if tree is not None:
         if tree not in trees:
             raise FileError(f"{path}: has no tree '{tree}' (reading.tree); {found}")
@@ -139,9 +160,10 @@ def choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: S
     for name in allowed:
         if name in trees:
             return name
-    raise FileError(
-        f"{path}: has no tree named {' or '.join(allowed)}; {found}; set reading.tree if it has another name"
-    )
+    if not allowed and len(trees) == 1:
+        return trees[0]
+    wanted = f"no tree named {' or '.join(allowed)}" if allowed else "not exactly one tree"
+    raise FileError(f"{path}: has {wanted}; {found}; set reading.tree if it has another name")
 
 
 def by_name(tree: Any) -> dict[str, Any]:

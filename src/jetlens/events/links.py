@@ -1,0 +1,386 @@
+"""Constituents: from references, index lists, parallel or nested lists and slots to one list per jet."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jetlens.errors import DamagedFileError, FileError, JetlensWarning
+from jetlens.events.arrays import (
+    Column,
+    Index,
+    by_falling_pt,
+    lists,
+    offsets_from_counts,
+    ranges,
+    record,
+)
+from jetlens.events.columns import (
+    Resolved,
+    filled_text,
+    make,
+    plain_names,
+    read_padded,
+    resolve_field,
+    with_momentum,
+)
+from jetlens.events.references import UNMATCHED, Candidates, resolve
+from jetlens.events.schema import TYPES, Collection, Constituents
+from jetlens.events.sources import Source
+
+_PROBE_EVENTS = 200
+
+
+@dataclass(frozen=True)
+class Found:
+    """Constituents of some jets.
+
+    Attributes:
+        offsets: int64 (K + 1,), per jet.
+        columns: joined, falling in pT within a jet.
+        references: how many constituents the file says these jets have.
+        matched: how many of them were found.
+    """
+
+    offsets: Index
+    columns: dict[str, Column]
+    references: int
+    matched: int
+
+    def layout(self) -> Any:
+        """One list of four-momenta per jet."""
+        return lists(self.offsets, record(self.columns, int(self.offsets[-1]), "Momentum4D"))
+
+
+class Link:
+    """How to find the constituents of one collection of a file; the ways differ in :meth:`find`.
+
+    Attributes:
+        assumed: what was assumed, by topic; filled on the way for references, whose branches are found by looking.
+    """
+
+    def __init__(
+        self, source: Source, name: str, collection: Collection, branch: str, wanted: Sequence[str] | None
+    ) -> None:
+        """Look for what the schema names.
+
+        Args:
+            source: the file.
+            name: the collection's name.
+            collection: what the schema says of it.
+            branch: its branch in this file.
+            wanted: fields asked for; None for all. Momenta are always among them.
+
+        Raises:
+            FileError: if a column that is needed is not there.
+        """
+        assert collection.constituents is not None
+        self.source, self.name, self.collection, self.branch = source, name, collection, branch
+        self.spec: Constituents = collection.constituents
+        momentum = ("pt", "eta", "rapidity", "phi", "mass", "energy", "px", "py", "pz")
+        self.fields = {
+            key: value
+            for key, value in self.spec.fields.items()
+            if wanted is None or key in wanted or key in momentum
+        }
+        self.assumed: dict[str, str] = {}
+        self.filled: dict[str, str] = {}
+
+    def resolved(self, branch: str) -> list[Resolved]:
+        """Where the fields come from, for constituents in ``branch``."""
+        what = f"the constituents of {self.name}"
+        found = [resolve_field(self.source, k, v, branch, what) for k, v in self.fields.items()]
+        for field in found:
+            self._note(field)
+        return found
+
+    def _note(self, field: Resolved) -> None:
+        text = filled_text(field)
+        if text is not None:
+            self.assumed[f"constituents.{field.name}"] = text
+            self.filled[f"{self.name}.constituents.{field.name}"] = text
+
+    def columns(self) -> list[str]:
+        """Columns that are read."""
+        return []
+
+    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+        """Find the constituents of jets.
+
+        Args:
+            rows: flat indices of the jets among all of these entries, (K,).
+            counts: jets per entry, (stop − start,).
+            start, stop: entries.
+
+        Raises:
+            FileError: if the file does not hold what it should.
+        """
+        raise NotImplementedError
+
+    def _gather(
+        self, pool: dict[str, Column], chosen: Index, owner: Index, jets: int, references: int
+    ) -> Found:
+        """Take constituents out of joined columns and order them by jet and falling pT."""
+        columns = {name: values[chosen] for name, values in pool.items()}
+        columns = with_momentum(columns)
+        order, offsets = by_falling_pt(owner, columns["pt"], jets)
+        return Found(
+            offsets, {name: values[order] for name, values in columns.items()}, references, len(chosen)
+        )
+
+
+class ListLink(Link):
+    """One jet per entry with lists or slots of constituents, or lists of lists."""
+
+    def __init__(self, *args: Any) -> None:
+        """See :class:`Link`."""
+        super().__init__(*args)
+        self._fields = self.resolved(self.branch)
+
+    def columns(self) -> list[str]:
+        """Columns that are read."""
+        return plain_names(self._fields)
+
+    def read(self, start: int, stop: int) -> tuple[Index, Index | None, dict[str, Column]]:
+        """Offsets (of jets, if one entry has several, and of constituents), and the constituents' columns."""
+        names, outer = plain_names(self._fields), None
+        if self.spec.link == "padded":
+            present = str(self.spec.present).replace("{}", self.branch)
+            inner, raw = read_padded(self.source, names, present, self.spec.slots, start, stop)
+        elif self.spec.link == "nested":
+            outer, inner, raw = self.source.nested(names, start, stop)
+        else:
+            inner, raw = self.source.lists(names, start, stop)
+        return inner, outer, make(self.source.path, self._fields, raw, int(inner[-1]))
+
+    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+        """Take the lists of the jets wanted."""
+        inner, outer, pool = self.read(start, stop)
+        expected = offsets_from_counts(counts)
+        if len(inner) - 1 != expected[-1] or (outer is not None and not np.array_equal(outer, expected)):
+            raise self.source.mismatch(
+                self.columns()[0], f"lists for {len(inner) - 1} jets, there are {expected[-1]}"
+            )
+        number = np.diff(inner)[rows]
+        chosen = ranges(inner[:-1][rows], number)
+        return self._gather(pool, chosen, np.repeat(np.arange(len(rows)), number), len(rows), len(chosen))
+
+
+class IndexLink(Link):
+    """A table with the index of the jet and of the candidate, as NanoAOD has it."""
+
+    def __init__(self, *args: Any) -> None:
+        """See :class:`Link`."""
+        super().__init__(*args)
+        self._jet, self._candidate, self._counter, branch = self._find_table()
+        self._branch = branch
+        self._fields = self.resolved(branch)
+        self.assumed["constituents"] = branch
+
+    def _find_table(self) -> tuple[str, str | None, str, str]:
+        tried = []
+        counter = self.collection.counter or "n{}"
+        for table in self.spec.tables:
+            named = {key: value.replace("{}", self.branch) for key, value in table.items()}
+            tried.append(named.get("candidate", named["jet"]))
+            if named["jet"] in self.source and (tried[-1] in self.source):
+                own = counter.replace("{}", named["table"])
+                return named["jet"], named.get("candidate"), own, named.get("branch", named["table"])
+        raise FileError(
+            f"{self.source.path}: has no '{tried[0]}': the file holds no constituents of '{self.branch}'; "
+            "use a file with them, or set reading.leading_jets: 0"
+        )
+
+    def columns(self) -> list[str]:
+        """Columns that are read."""
+        index = [self._jet] if self._candidate is None else [self._jet, self._candidate]
+        return [*index, *plain_names(self._fields)]
+
+    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+        """Follow the indices."""
+        source, names = self.source, plain_names(self._fields)
+        index = [self._jet] if self._candidate is None else [self._jet, self._candidate]
+        links, table = source.lists(index, start, stop, self._counter)
+        events = np.repeat(np.arange(stop - start), np.diff(links))
+        jet = table[self._jet].astype(np.int64)
+        if self._candidate is None:
+            offsets, raw = links, source.lists(names, start, stop, self._counter)[1]
+            candidate = np.arange(len(jet)) - links[events]
+        else:
+            own = (self.collection.counter or "n{}").replace("{}", self._branch)
+            offsets, raw = source.lists(names, start, stop, own)
+            candidate = table[self._candidate].astype(np.int64)
+        pool = make(source.path, self._fields, raw, int(offsets[-1]))
+        known = (jet >= 0) & (jet < counts[events])
+        position = np.full(int(counts.sum()) + 1, -1)
+        position[rows] = np.arange(len(rows))
+        first = offsets_from_counts(counts)[events]
+        owner = np.where(known, position[np.where(known, first + jet, -1)], -1)
+        wanted = owner >= 0
+        found = wanted & (candidate >= 0) & (candidate < np.diff(offsets)[events])
+        order = np.argsort(owner[found], kind="stable")
+        chosen = (offsets[events] + candidate)[found][order]
+        return self._gather(pool, chosen, owner[found][order], len(rows), int(wanted.sum()))
+
+
+class ReferenceLink(Link):
+    """References to objects of other branches by unique id, as Delphes has it."""
+
+    branches: list[str] | None = None
+
+    def __init__(self, *args: Any, branches: Sequence[str] | None = None) -> None:
+        """See :class:`Link`; ``branches`` are those that hold the constituents, None: found by looking."""
+        super().__init__(*args)
+        leaf = self.spec.references.replace("{}", self.branch)
+        self._leaf = self.source.require([leaf], f"the constituents of {self.name}")
+        self._exclusive = branches is None
+        self._by_branch: dict[str, list[Resolved]] = {}
+        if branches is not None:
+            for branch in branches:
+                self.source.require([self._id(branch)], "constituents (reading.constituents)")
+            self._take(list(branches))
+
+    def _id(self, branch: str) -> str:
+        return self.spec.id.replace("{}", branch)
+
+    def _counter(self, branch: str) -> str:
+        return (self.collection.counter or "{}").replace("{}", branch)
+
+    def _take(self, branches: list[str]) -> None:
+        """Settle on the branches, and record where constituents come from, and what those that may be charged lack."""
+        self.branches = branches
+        self._by_branch = {branch: self.resolved(branch) for branch in branches}
+        self.assumed = {"constituents": ", ".join(branches)}
+        charged = [branch for branch in branches if self._kind(branch) in (None, TYPES["track"])]
+        self.filled = {}
+        for branch in charged:
+            for field in self._by_branch[branch]:
+                self._note(field)
+        if not charged:
+            for name, field in self.fields.items():
+                if field.fill is not None and name not in ("mass", "type"):
+                    text = f"{field.fill:g}, as no branch of constituents holds tracks"
+                    self.assumed[f"constituents.{name}"] = text
+                    self.filled[f"{self.name}.constituents.{name}"] = text
+
+    def _kind(self, branch: str) -> int | None:
+        """Type of all objects of a branch; None where it depends on the object."""
+        words = self.spec.type_by_branch.items()
+        return next((TYPES[kind] for word, kind in words if word in branch), None)
+
+    def columns(self) -> list[str]:
+        """Columns that are read; looks for the branches if need be."""
+        names = [self._leaf]
+        for branch in self.settled():
+            names += [self._id(branch), *plain_names(self._wanted(branch))]
+        return names
+
+    def _wanted(self, branch: str) -> list[Resolved]:
+        """Fields to read; the type is not, where it follows from the branch."""
+        known = self._kind(branch) is not None
+        return [field for field in self._by_branch[branch] if not (known and field.name == "type")]
+
+    def settled(self) -> list[str]:
+        """Branches that the references point to, found by looking at the first entries that have any.
+
+        A group of branches is taken whole: the first jets may happen to lack, say, neutral hadrons.
+        """
+        if self.branches is None:
+            self._take(self._find_branches())
+        assert self.branches is not None
+        return self.branches
+
+    def _find_branches(self) -> list[str]:
+        source = self.source
+        first = [group for prefix, group in self.spec.by_jet.items() if self.branch.startswith(prefix)]
+        groups = [tuple(b for b in group if self._id(b) in source) for group in (*first, *self.spec.groups)]
+        groups = list(dict.fromkeys(group for group in groups if group))
+        for start in range(0, source.entries, _PROBE_EVENTS):
+            found = self._probe(groups, start, min(start + _PROBE_EVENTS, source.entries))
+            if found:
+                return list(dict.fromkeys(branch for group in found for branch in group))
+        return list(groups[0]) if groups else []
+
+    def _probe(self, groups: list[tuple[str, ...]], start: int, stop: int) -> list[tuple[str, ...]]:
+        """Groups of branches, any of which holds an object that is referred to in these entries."""
+        offsets, _ = self.source.lists([], start, stop, self._counter(self.branch))
+        counts = np.diff(offsets)
+        number, ids = self.source.references(self._leaf, counts, np.arange(offsets[-1]), start, stop)
+        events = np.repeat(np.repeat(np.arange(stop - start), counts), number)
+        found: list[tuple[str, ...]] = []
+        for group in groups:
+            for branch in group if len(ids) else ():
+                missed = resolve(events, ids, [self._candidates(branch, start, stop)]).rows == UNMATCHED
+                if not missed.all():
+                    found += [group] if group not in found else []
+                    events, ids = events[missed], ids[missed]
+        return found
+
+    def _candidates(self, branch: str, start: int, stop: int, names: Sequence[str] = ()) -> Candidates:
+        key = self._id(branch)
+        offsets, raw = self.source.lists([key, *names], start, stop, self._counter(branch))
+        return Candidates(offsets, raw[key], raw)
+
+    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+        """Look the references up among the objects of their own entry."""
+        number, ids = self.source.references(self._leaf, counts, rows, start, stop)
+        events = np.repeat(np.repeat(np.arange(stop - start), counts)[rows], number)
+        branches = self.settled()
+        candidates = [self._candidates(b, start, stop, plain_names(self._wanted(b))) for b in branches]
+        pools = [self._pool(b, c) for b, c in zip(branches, candidates, strict=True)]
+        resolved = resolve(events, ids, candidates)
+        if resolved.duplicates and self._exclusive:
+            raise DamagedFileError(
+                f"{self.source.path}: {resolved.duplicates} objects of {', '.join(branches)} share their id with "
+                "another one of the same event; the file is damaged"
+            )
+        found = resolved.rows != UNMATCHED
+        owner = np.repeat(np.arange(len(rows)), number)[found]
+        pool = {name: np.concatenate([pool[name] for pool in pools]) for name in self.fields} if pools else {}
+        if not pools:
+            pool = {name: np.zeros(0) for name in self.fields}
+        return self._gather(pool, resolved.rows[found], owner, len(rows), len(ids))
+
+    def _pool(self, branch: str, candidates: Candidates) -> dict[str, Column]:
+        length = int(candidates.offsets[-1])
+        pool = make(self.source.path, self._wanted(branch), candidates.columns, length)
+        if "type" in self.fields and "type" not in pool:
+            pool["type"] = np.full(length, self._kind(branch), dtype=np.uint8)
+        return pool
+
+
+def make_link(
+    source: Source,
+    name: str,
+    collection: Collection,
+    branch: str,
+    wanted: Sequence[str] | None,
+    branches: Sequence[str] | None = None,
+) -> Link:
+    """Return the way to the constituents that the schema names; see :class:`Link`."""
+    assert collection.constituents is not None
+    kind = collection.constituents.link
+    if kind == "references":
+        return ReferenceLink(source, name, collection, branch, wanted, branches=branches)
+    return (IndexLink if kind == "indices" else ListLink)(source, name, collection, branch, wanted)
+
+
+def report_unmatched(path: str, found: Found, branches: str, unmatched: str) -> None:
+    """Fail or warn, as ``unmatched`` says, if constituents were not found.
+
+    Raises:
+        FileError: if it says ``fail``.
+    """
+    if found.matched == found.references:
+        return
+    text = (
+        f"{path}: {found.references - found.matched} of {found.references} constituent references match no object in "
+        f"{branches}; name the right branches in reading.constituents, or set reading.unmatched: warn"
+    )
+    if unmatched == "fail":
+        raise FileError(text)
+    warnings.warn(text, JetlensWarning, stacklevel=2)

@@ -1,0 +1,245 @@
+"""One collection of a file: its fields, in order of falling pT, and the way to its constituents."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from jetlens.errors import FileError, did_you_mean
+from jetlens.events.arrays import Column, Index, falling, lists, offsets_from_counts, record
+from jetlens.events.columns import (
+    Resolved,
+    filled_text,
+    make,
+    names_for,
+    plain_names,
+    read_padded,
+    resolve_field,
+    with_momentum,
+)
+from jetlens.events.links import Link, ListLink, make_link
+from jetlens.events.schema import Collection
+from jetlens.events.selection import Wanted, with_others
+from jetlens.events.sources import Source
+from jetlens.events.standard import COORDINATES, MOMENTA
+
+if TYPE_CHECKING:
+    from jetlens.events.eventfile import ReadOptions
+
+
+class Objects:
+    """How to read one collection.
+
+    Attributes:
+        name: of the collection.
+        link: the way to its constituents, or None.
+        assumed, filled: what was assumed, and which columns the file lacks.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        name: str,
+        collection: Collection,
+        branch: str,
+        fields: list[Resolved],
+        link: Link | None,
+    ) -> None:
+        """Use :func:`find_objects`."""
+        self.source, self.name, self.collection, self.branch = source, name, collection, branch
+        self.link = link
+        self._fields = fields
+        self._vectors = [f for f in fields if isinstance(f.field.take, str) and not f.constant]
+        counter = (collection.counter or "").replace("{}", branch)
+        self._counter = counter if counter in source else None
+        self.assumed: dict[str, str] = {}
+        self.filled: dict[str, str] = {}
+        for field in fields:
+            if (text := filled_text(field)) is not None:
+                self.assumed[f"{name}.{field.name}"] = self.filled[f"{name}.{field.name}"] = text
+        if link is not None:
+            self.assumed |= link.assumed
+            self.filled |= link.filled
+
+    def columns(self) -> list[str]:
+        """Columns that are read."""
+        names = [*plain_names(self._fields), *(str(f.columns[0]) for f in self._vectors)]
+        if self.link is not None:
+            names += self.link.columns()
+            self.assumed |= self.link.assumed
+            self.filled |= self.link.filled
+        return names
+
+    def read(self, start: int, stop: int) -> tuple[Any, Index]:
+        """Read the objects of some entries.
+
+        Returns:
+            the layout of lists of records, falling in pT, with ``row`` where constituents may be asked for; and the
+            number of objects per entry before any are left out.
+        """
+        offsets, raw = self._raw(start, stop)
+        length = int(offsets[-1])
+        columns = make(self.source.path, self._fields, raw, length)
+        if self.collection.from_constituents:
+            columns |= self._sums(start, stop)
+        if self.collection.momentum:
+            columns = with_momentum(columns)
+        if self.link is not None:
+            columns["row"] = np.arange(length)
+        counts = np.diff(offsets)
+        offsets, columns = self._ordered(offsets, columns)
+        behaviour = "Momentum4D" if self.collection.momentum else None
+        return lists(offsets, record(columns, int(offsets[-1]), behaviour)), counts
+
+    def _raw(self, start: int, stop: int) -> tuple[Index, dict[str, Column]]:
+        names, collection, source = plain_names(self._fields), self.collection, self.source
+        if collection.layout == "entry":
+            raw = source.numbers(names, start, stop)
+            return np.arange(stop - start + 1, dtype=np.int64), raw
+        if collection.layout == "padded":
+            present = str(collection.present).replace("{}", self.branch)
+            return read_padded(source, names, present, collection.slots, start, stop)
+        offsets, raw = source.lists(names, start, stop, self._counter)
+        for field in self._vectors:
+            name = str(field.columns[0])
+            own, four = source.vectors(name, start, stop, self._counter)
+            source.same_lengths(offsets, own, name)
+            raw[name] = _number_of(four, str(field.field.take))
+        return offsets, raw
+
+    def _sums(self, start: int, stop: int) -> dict[str, Column]:
+        """Momenta of jets that the file does not hold: sums over their constituents."""
+        assert isinstance(self.link, ListLink)
+        offsets, _, pool = self.link.read(start, stop)
+        parts = ak.Array(lists(offsets, record(with_momentum(pool), int(offsets[-1]), "Momentum4D")))
+        total = ak.sum(parts, axis=1)
+        found = {name: ak.to_numpy(getattr(total, name)) for name in MOMENTA}
+        return found | {"eta": np.nan_to_num(found["eta"]), "mass": np.maximum(found["mass"], 0.0)}
+
+    def _ordered(self, offsets: Index, columns: dict[str, Column]) -> tuple[Index, dict[str, Column]]:
+        if self.collection.select is not None:
+            kept = columns[self.collection.select].astype(bool)
+            columns = {name: values[kept] for name, values in columns.items()}
+            offsets = np.concatenate([[0], np.cumsum(kept)])[offsets]
+        if self.collection.momentum and (order := falling(columns["pt"], offsets)) is not None:
+            columns = {name: values[order] for name, values in columns.items()}
+        return offsets, columns
+
+
+class Empty(Objects):
+    """A collection that the file does not have: no objects, with all the fields that they would have."""
+
+    def __init__(self, source: Source, name: str, collection: Collection, why: str, row: bool) -> None:
+        """Remember why it is empty."""
+        fields = [Resolved(key, value) for key, value in collection.fields.items()]
+        super().__init__(source, name, collection, "", fields, None)
+        self._row = row
+        self.assumed = {name: f"empty, as {why} is missing"}
+        self.filled = {f"{name}.{key}": self.assumed[name] for key in collection.stored}
+
+    def columns(self) -> list[str]:
+        """Nothing is read."""
+        return []
+
+    def read(self, start: int, stop: int) -> tuple[Any, Index]:
+        """No objects."""
+        counts = np.zeros(stop - start, dtype=np.int64)
+        columns = make(self.source.path, self._fields, {}, 0)
+        if self.collection.momentum:
+            columns = with_momentum({name: np.zeros(0) for name in MOMENTA} | _without(columns))
+        if self._row:
+            inner = self.collection.stored_constituents
+            empty = {k: np.zeros(0, dtype=float if k in MOMENTA else f.dtype) for k, f in inner.items()}
+            columns["constituents"] = lists(np.zeros(1, dtype=np.int64), record(empty, 0, "Momentum4D"))
+        content = record(columns, 0, "Momentum4D" if self.collection.momentum else None)
+        return lists(offsets_from_counts(counts), content), counts
+
+
+def _without(columns: dict[str, Column]) -> dict[str, Column]:
+    return {name: values for name, values in columns.items() if name not in COORDINATES}
+
+
+def _number_of(four: Any, what: str) -> Column:
+    """Mass (0 where rounding makes m² negative) or transverse size of stored vectors (n, 4) px, py, pz, E."""
+    with np.errstate(over="ignore", invalid="ignore"):  # of damaged files; the check after tells the user
+        if what == "pt":
+            return np.hypot(four[:, 0], four[:, 1])
+        square = four[:, 3] ** 2 - (four[:, :3] ** 2).sum(axis=1)
+        return np.asarray(np.sqrt(np.maximum(square, 0)))
+
+
+def find_objects(
+    source: Source, name: str, collection: Collection, wanted: Wanted, options: ReadOptions
+) -> Objects:
+    """Find out how to read a collection of a file.
+
+    Args:
+        source: the file.
+        name: the collection's name.
+        collection: what the schema says of it.
+        wanted: fields and constituents.
+        options: how to read.
+
+    Raises:
+        FileError: if the file lacks it, naming what is there instead.
+    """
+    collection = with_others(collection, wanted.fields or ())
+    branch = _find_branch(source, collection)
+    constituents = wanted.with_constituents and options.leading > 0 and collection.constituents is not None
+    if branch is None:
+        if collection.optional and name not in options.explicit:
+            return Empty(source, name, collection, (collection.branch or (name,))[0], constituents)
+        raise _no_collection(source, name, collection)
+    keep = None if wanted.fields is None else {*wanted.fields, *COORDINATES, collection.select}
+    what = f"reading.{name}"
+    fields = [
+        resolve_field(source, key, field, branch, what)
+        for key, field in collection.fields.items()
+        if keep is None or key in keep
+    ]
+    link = None
+    if constituents or collection.from_constituents:
+        inner = sorted(wanted.constituents) if wanted.constituents else None
+        link = make_link(source, name, collection, branch, inner, options.branches)
+    return Objects(source, name, collection, branch, fields, link)
+
+
+def _find_branch(source: Source, collection: Collection) -> str | None:
+    """The first of the branches of which the file has the counter, or any field that must be there."""
+    for branch in collection.branch or ("",):
+        counter = (collection.counter or "").replace("{}", branch)
+        needed = [f for f in collection.fields.values() if f.fill is None and f.value is None]
+        if any(c.replace("{i}", "0") in source for f in needed for c in names_for(f, branch)):
+            return branch
+        if (counter and counter in source and not needed) or (not needed and collection.from_constituents):
+            return branch
+    return None
+
+
+def branches_like(source: Source, collection: Collection) -> list[str]:
+    """Names of everything in the file that has the fields which this collection must have."""
+    needed = [f for f in collection.fields.values() if f.fill is None and f.value is None and f.branch]
+    needed += [
+        collection.fields[name] for name in ("area",) if name in collection.fields
+    ]  # what only jets have
+    found: list[str] | None = None
+    for field in needed:
+        patterns = [re.compile(re.escape(p).replace(r"\{\}", "([^./]+?)")) for p in field.branch if "{}" in p]
+        own = [m[1] for name in source.names for p in patterns if (m := p.fullmatch(name))]
+        found = own if found is None else [branch for branch in found if branch in own]
+    return list(dict.fromkeys(found or []))
+
+
+def _no_collection(source: Source, name: str, collection: Collection) -> FileError:
+    branch = (collection.branch or (name,))[0]
+    found = branches_like(source, collection)
+    hint = did_you_mean(branch, found) if found else ""
+    listed = f"it has: {', '.join(found)}" if found else "it has none at all"
+    kind = "jet collection" if "jets" in name else "collection"
+    return FileError(
+        f"{source.path}: has no {kind} '{branch}' (reading.{name}); {listed}"
+        f"{hint if 'did you mean' in hint else ''}; null switches it off"
+    )

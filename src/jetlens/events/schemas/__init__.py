@@ -1,0 +1,84 @@
+"""Schemas by name, from files, and extended by a configuration."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jetlens.errors import ConfigError, FileError, did_you_mean
+from jetlens.events.schema import Schema, parse_schema
+
+SHIPPED = ("delphes", "nanoaod")
+
+
+def load_schema(source: str | os.PathLike[str] | Mapping[str, Any]) -> Schema:
+    """Return a schema.
+
+    Args:
+        source: ``delphes`` or ``nanoaod``; a YAML file; or the same content as plain data. ``extends`` in it names a
+            schema that it is laid over: what it says comes first, key by key, and null takes a collection away.
+
+    Raises:
+        ConfigError: naming the key that is unknown or wrong.
+        FileError: if there is no such file.
+    """
+    if isinstance(source, Mapping):
+        return parse_schema(_whole(source, "schema", ()), "schema")
+    name = os.fspath(source)
+    return _load(name)
+
+
+@functools.lru_cache(maxsize=64)
+def _load(name: str) -> Schema:
+    return parse_schema(_content(name, ()), name)
+
+
+def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
+    """A schema's content by name or path, with what it extends."""
+    if name in before:
+        raise ConfigError(f"schema '{name}' extends itself")
+    if name in SHIPPED:
+        text = resources.files("jetlens.events.schemas").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    else:
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml"):
+            raise ConfigError(
+                f"unknown schema '{name}'{did_you_mean(name, SHIPPED)}, or a path that ends in .yaml"
+            )
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileError(f"{name}: is no readable schema file: {error}") from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{name}: expected keys and values, found {type(content).__name__}")
+    return _whole(content, name, (*before, name))
+
+
+def _whole(content: Mapping[str, Any], where: str, before: tuple[str, ...]) -> dict[str, Any]:
+    rest = {key: value for key, value in content.items() if key != "extends"}
+    if content.get("extends") is None:
+        return rest
+    base = content["extends"]
+    if not isinstance(base, str):
+        raise ConfigError(f"{where}: extends: expected the name of a schema, found {base!r}")
+    if base not in SHIPPED and not os.path.isabs(base) and os.path.dirname(where):
+        base = os.path.join(os.path.dirname(where), base)
+    merged = _merge(_content(base, before), rest)
+    assert isinstance(merged, dict)
+    return merged
+
+
+def _merge(under: Any, over: Any) -> Any:
+    if isinstance(under, Mapping) and isinstance(over, Mapping):
+        return {**under, **{key: _merge(under.get(key), value) for key, value in over.items()}}
+    return over

@@ -1,0 +1,125 @@
+"""Columns of parquet files: numbers, lists, and lists of lists; ``a.b`` is field b of records a."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jetlens.events.arrays import Column, Index, offsets_from_counts
+from jetlens.events.rootopen import clear_errors
+from jetlens.events.sources.base import Source, unlist
+
+
+class ParquetSource(Source):
+    """Columns of a parquet file."""
+
+    def __init__(self, path: str) -> None:
+        """Read the footer.
+
+        Raises:
+            FileError: if it is no parquet file.
+        """
+        self.path = path
+        with clear_errors(path, "opening"):
+            self._file = pq.ParquetFile(path, memory_map=False)
+            self.entries = int(self._file.metadata.num_rows)
+            sizes = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
+        self._edges = offsets_from_counts(np.array(sizes, dtype=np.int64))
+        self._names = _names(self._file.schema_arrow)
+        self._kept: tuple[int, str, Any] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all columns."""
+        return list(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a column of this name."""
+        return name in self._names
+
+    def array(self, name: str, start: int, stop: int) -> Any:
+        """Read one column, an awkward array."""
+        head, *rest = name.split(".") if name not in self._file.schema_arrow.names else [name]
+        pieces = []
+        for group in range(len(self._edges) - 1):
+            low, high = int(self._edges[group]), int(self._edges[group + 1])
+            if low < stop and high > start:
+                with clear_errors(self.path, f"reading '{name}'"):
+                    table = self._file.read_row_group(
+                        group, columns=[name if rest else head], use_threads=False
+                    )
+                    whole = table.column(head)
+                pieces.append(whole.slice(max(start - low, 0), min(stop, high) - max(start, low)))
+        if not pieces:
+            pieces = [pa.chunked_array([[]], type=self._file.schema_arrow.field(head).type)]
+        chunks = [chunk for piece in pieces for chunk in piece.chunks]
+        array = ak.from_arrow(pa.chunked_array(chunks, type=pieces[0].type))
+        for field in rest:
+            array = array[field]
+        return array
+
+    def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
+        """Read columns with one number per entry."""
+        return {name: unlist(self.path, name, self.array(name, start, stop), 0)[1] for name in names}
+
+    def lists(
+        self, names: Sequence[str], start: int, stop: int, counter: str | None = None
+    ) -> tuple[Index, dict[str, Column]]:
+        """Read columns with a list per entry."""
+        offsets: Index | None = None
+        found = {}
+        for name in names:
+            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 1)
+            offsets = self.same_lengths(offsets, own[0], name)
+        if offsets is None:
+            assert counter is not None
+            offsets = offsets_from_counts(self.numbers([counter], start, stop)[counter].astype(np.int64))
+        return offsets, found
+
+    def nested(self, names: Sequence[str], start: int, stop: int) -> tuple[Index, Index, dict[str, Column]]:
+        """Read columns with a list of lists per entry."""
+        outer: Index | None = None
+        inner: Index | None = None
+        found = {}
+        for name in names:
+            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
+            outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
+        assert outer is not None and inner is not None
+        return outer, inner, found
+
+    def bytes_per_event(self, names: Sequence[str]) -> float:
+        """Mean uncompressed size of all columns in one entry."""
+        size = sum(self._file.metadata.row_group(k).total_byte_size for k in range(self._file.num_row_groups))
+        return float(size) / max(self.entries, 1)
+
+    def edges(self, names: Sequence[str]) -> Index:
+        """Entries at which row groups start."""
+        return self._edges if len(self._edges) > 1 else np.array([0, self.entries], dtype=np.int64)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _names(schema: Any) -> dict[str, Any]:
+    """Columns by name; of records, and of lists of records, each field under ``records.field``."""
+    found: dict[str, Any] = {}
+
+    def add(name: str, kind: Any) -> None:
+        inner = kind
+        while pa.types.is_list(inner) or pa.types.is_large_list(inner) or pa.types.is_fixed_size_list(inner):
+            inner = inner.value_type
+        if pa.types.is_struct(inner):
+            for child in inner:
+                add(f"{name}.{child.name}", child.type)
+        else:
+            found[name] = kind
+
+    for field in schema:
+        add(field.name, field.type)
+    return found

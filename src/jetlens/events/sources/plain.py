@@ -1,0 +1,127 @@
+"""Columns of ROOT files by plain uproot: TTree with any branch, std::vector included, and RNTuple.
+
+The second source where :mod:`jetlens.events.sources.tree` does not apply: slower, and the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlens.events.arrays import Column, Index, offsets_from_counts
+from jetlens.events.rootopen import by_name, clear_errors
+from jetlens.events.sources.base import Source, unlist
+
+
+class PlainSource(Source):
+    """Columns of a tree or RNTuple, read by uproot."""
+
+    def __init__(self, path: str, file: Any, name: str) -> None:
+        """Take over an open file; ``name`` is that of its tree or RNTuple."""
+        self.path, self.name, self._file = path, name, file
+        with clear_errors(path, f"reading the tree '{name}'"):
+            tree = file[name]
+            self.entries = int(tree.num_entries)
+            if hasattr(tree, "branches"):
+                self._columns = by_name(tree)
+            else:
+                self._columns = {key: tree[key] for key in tree.keys()}  # noqa: SIM118 (RNTuple is no dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all branches or fields."""
+        return list(self._columns)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a branch or field of this full name."""
+        return name in self._columns
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def sibling(self, name: str) -> Source | None:
+        """Return another tree of the same file."""
+        return PlainSource(self.path, self._file, name) if name in self._file else None
+
+    def array(self, name: str, start: int, stop: int) -> Any:
+        """Read one column as uproot gives it, an awkward array."""
+        with clear_errors(self.path, f"reading '{name}'"):
+            array = self._columns[name].array(entry_start=start, entry_stop=stop, library="ak")
+            if len(array) != stop - start:
+                raise self.mismatch(name, f"{len(array)} entries of {stop - start}")
+            return array
+
+    def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
+        """Read columns with one number, or a fixed-size array, per entry; Delphes keeps lists of one."""
+        found = {}
+        for name in names:
+            array = self.array(name, start, stop)
+            if array.ndim > 1 and "var" in str(ak.type(array)):
+                offsets, values = unlist(self.path, name, array, 1)
+                self.same_lengths(np.arange(stop - start + 1), offsets[0], name)
+            else:
+                _, values = unlist(self.path, name, array, 0)
+            found[name] = values
+        return found
+
+    def lists(
+        self, names: Sequence[str], start: int, stop: int, counter: str | None = None
+    ) -> tuple[Index, dict[str, Column]]:
+        """Read columns with a list per entry."""
+        offsets: Index | None = None
+        found = {}
+        for name in names:
+            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 1)
+            offsets = self.same_lengths(offsets, own[0], name)
+        if offsets is None:
+            assert counter is not None
+            _, counts = unlist(self.path, counter, self.array(counter, start, stop), 0)
+            offsets = offsets_from_counts(counts.astype(np.int64))
+        return offsets, found
+
+    def nested(self, names: Sequence[str], start: int, stop: int) -> tuple[Index, Index, dict[str, Column]]:
+        """Read columns with a list of lists per entry, such as std::vector<std::vector<float>>."""
+        outer: Index | None = None
+        inner: Index | None = None
+        found = {}
+        for name in names:
+            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
+            outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
+        assert outer is not None and inner is not None
+        return outer, inner, found
+
+    def vectors(
+        self, name: str, start: int, stop: int, counter: str | None = None
+    ) -> tuple[Index, NDArray[np.float64]]:
+        """Read TLorentzVectors."""
+        array = self.array(name, start, stop)
+        if array.ndim > 2:
+            array = array[:, :, 0]
+        parts = [*(array["fP"][f"f{axis}"] for axis in "XYZ"), array["fE"]]
+        pairs = [unlist(self.path, name, part, 1) for part in parts]
+        return pairs[0][0][0], np.stack([values for _, values in pairs], axis=-1).astype(np.float64)
+
+    def references(
+        self, name: str, counts: Index, wanted: Index, start: int, stop: int
+    ) -> tuple[Index, NDArray[np.uint32]]:
+        """Read the ids of TRefArrays, process bits included."""
+        array = self.array(name, start, stop)["refs"]
+        (outer, inner), ids = unlist(self.path, name, array, 2)
+        self.same_lengths(offsets_from_counts(counts), outer, name)
+        number = np.diff(inner)[wanted]
+        rows = np.repeat(inner[:-1][wanted] - offsets_from_counts(number)[:-1], number)
+        return number, ids[rows + np.arange(len(rows))].view(np.uint32)
+
+    def bytes_per_event(self, names: Sequence[str]) -> float:
+        """Mean uncompressed size of these branches in one entry; a guess for RNTuple."""
+        sizes = [self._columns[name].member("fTotBytes") for name in names if self._has_size(name)]
+        return float(sum(sizes)) / max(self.entries, 1) if sizes else 64.0 * len(names)
+
+    def _has_size(self, name: str) -> bool:
+        column = self._columns.get(name)
+        return hasattr(column, "member") and column.has_member("fTotBytes")
