@@ -60,7 +60,7 @@ def offsets_of(array: Any) -> Index:
 
 def flat(array: Any) -> Column:
     """All numbers of a jagged array of any depth, joined, as numpy."""
-    return ak.to_numpy(ak.flatten(array, axis=None))
+    return np.asarray(ak.flatten(array, axis=None))
 
 
 def falling(values: Column, offsets: Index) -> Index | None:

@@ -1,4 +1,4 @@
-"""From stored columns to fields: which branch is there, units, ranges, momenta, and what is assumed where there is none."""
+"""From stored columns to fields: which branch is there, units, ranges, momenta, and what stands for a missing one."""
 
 from __future__ import annotations
 
@@ -119,16 +119,16 @@ def _values(resolved: Resolved, raw: Mapping[str, Column], length: int) -> Colum
         return np.full(length, 0 if isinstance(fill, str) else fill, dtype=field.dtype)
     columns = [raw[name] if name is not None else None for name in resolved.columns]
     if field.function is not None:
-        return FUNCTIONS[field.function](*columns)
+        return np.asarray(FUNCTIONS[field.function](*columns))
     values = columns[0]
     assert values is not None
     if isinstance(field.take, int):
         values = values[:, field.take]
     if field.bit is not None:
-        return (values.astype(np.int64, copy=False) >> field.bit) & 1 != 0
+        return np.asarray((values.astype(np.int64, copy=False) >> field.bit) & 1 != 0)
     if field.above is not None:
         return np.asarray(values > field.above)
-    return values * field.factor if field.factor != 1 else values
+    return np.asarray(values * field.factor) if field.factor != 1 else values
 
 
 def _check(path: str, resolved: Resolved, values: Column) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
-from jetlens.events.arrays import Column, Index, lists, offsets_from_counts, record
+from jetlens.events.arrays import Column, Index, lists, offsets_from_counts, record, wrap_phi
 from jetlens.events.columns import Resolved, filled_text, make, plain_names, resolve_field
 from jetlens.events.integrity import check_sums
 from jetlens.events.links import Found, report_unmatched
@@ -214,17 +214,15 @@ class EventFile:
         counts = np.diff(offsets)
         if len(counts) and counts.min() <= element:
             raise FileError(
-                f"{self.path}: an event has {counts.min()} values of '{name}'; {resolved.name} asks for number {element}"
-                " (counted from 0)"
+                f"{self.path}: an event has {counts.min()} values of '{name}'; {resolved.name} asks for number"
+                f" {element} (counted from 0)"
             )
-        return raw[name][offsets[:-1, np.newaxis] + np.arange(element + 1)]
+        return np.asarray(raw[name][offsets[:-1, np.newaxis] + np.arange(element + 1)])
 
     def _missing(self, start: int, stop: int) -> Any:
         assert self._met is not None
         raw = self.source.numbers(plain_names(self._met[1]), start, stop)
         values = make(self.path, self._met[1], raw, stop - start)
-        from jetlens.events.arrays import wrap_phi
-
         four = {"pt": values["pt"].astype(np.float64), "phi": wrap_phi(values["phi"].astype(np.float64))}
         rest = {name: column for name, column in values.items() if name not in four}
         return record(four | rest, stop - start, "Momentum2D")
@@ -237,7 +235,8 @@ class EventFile:
         collection, leaf = rule.removeprefix("sum(").removesuffix(")").split(".")
         if collection not in content:
             return np.zeros(stop - start, dtype=resolved.field.dtype)
-        return ak.to_numpy(ak.sum(ak.Array(content[collection])[leaf], axis=1)).astype(resolved.field.dtype)
+        total = np.asarray(ak.sum(ak.Array(content[collection])[leaf], axis=1))
+        return total.astype(resolved.field.dtype)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 import pyarrow as pa
 
-from jetlens.events.arrays import Index, lists, record
+from jetlens.events.arrays import lists, record
 from jetlens.events.schema import Field, Schema
 from jetlens.events.selection import Selection, with_others
 from jetlens.events.standard import MOMENTA
@@ -85,8 +85,8 @@ def _to_arrow(layout: Any, kind: pa.DataType) -> pa.Array:
         if not fields:
             return pa.array([{}] * len(layout), kind)
         return pa.StructArray.from_arrays(values, fields=fields)
-    values = np.ascontiguousarray(np.asarray(layout.to_backend_array()))
-    return pa.array(values, safe=False).cast(kind, safe=False)
+    numbers = np.ascontiguousarray(np.asarray(layout.to_backend_array()))
+    return pa.array(numbers, safe=False).cast(kind, safe=False)
 
 
 def from_table(table: Any) -> Any:
@@ -103,11 +103,9 @@ def _one(column: Any) -> Any:
 
 def _from_arrow(array: Any, coordinate: bool = False) -> Any:
     if pa.types.is_large_list(array.type) or pa.types.is_list(array.type):
-        offsets: Index = np.asarray(array.offsets, dtype=np.int64)
-        values = array.values
-        if len(offsets) and (offsets[0] != 0 or offsets[-1] != len(values)):
-            values, offsets = values[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0]
-        return lists(offsets, _from_arrow(values))
+        offsets = array.offsets.to_numpy()
+        first, last = int(offsets[0]), int(offsets[-1])
+        return lists((offsets - first).astype(np.int64), _from_arrow(array.values[first:last]))
     if pa.types.is_struct(array.type):
         names = [field.name for field in array.type]
         behaviour = _behaviour(names)

@@ -261,9 +261,9 @@ class ReferenceLink(Link):
             for field in self._by_branch[branch]:
                 self._note(field)
         if not charged:
-            for name, field in self.fields.items():
-                if field.fill is not None and name not in ("mass", "type"):
-                    text = f"{field.fill:g}, as no branch of constituents holds tracks"
+            for name, spec in self.fields.items():
+                if spec.fill is not None and name not in ("mass", "type"):
+                    text = f"{spec.fill:g}, as no branch of constituents holds tracks"
                     self.assumed[f"constituents.{name}"] = text
                     self.filled[f"{self.name}.constituents.{name}"] = text
 

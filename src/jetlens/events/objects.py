@@ -166,7 +166,7 @@ def _number_of(four: Any, what: str) -> Column:
     """Mass (0 where rounding makes m² negative) or transverse size of stored vectors (n, 4) px, py, pz, E."""
     with np.errstate(over="ignore", invalid="ignore"):  # of damaged files; the check after tells the user
         if what == "pt":
-            return np.hypot(four[:, 0], four[:, 1])
+            return np.asarray(np.hypot(four[:, 0], four[:, 1]))
         square = four[:, 3] ** 2 - (four[:, :3] ** 2).sum(axis=1)
         return np.asarray(np.sqrt(np.maximum(square, 0)))
 

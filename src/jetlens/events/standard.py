@@ -42,7 +42,11 @@ STANDARD: dict[str, dict[str, Any]] = {
     "tau_tag": {"dtype": "bool", "fill": 0.0, "meaning": "tagged as a hadronic tau decay"},
     "area": {"low": 0.0, "high": 100.0, "fill": 0.0, "meaning": "transverse size of the area four-vector"},
     "soft_drop_mass": {
-        **{"unit": "GeV", "low": -1000.0, "high": 1e6, "least": 0.0, "fill": 0.0},
+        "unit": "GeV",
+        "low": -1000.0,
+        "high": 1e6,
+        "least": 0.0,
+        "fill": 0.0,
         "meaning": "mass after soft drop",
     },
     **{

@@ -268,7 +268,7 @@ def test_what_is_filled_with_zeros_is_said() -> None:
         assert not [topic for topic, text in reader.conventions.items() if text.startswith("0, as ")]
     with open_events(path, ReadingConfig(constituents=["EFlowPhoton"])) as reader:
         assert reader.conventions["constituents.d0"] == "0, as no branch of constituents holds tracks"
-    tree = RootTree(path, None, ("Delphes",))
+    tree = RootTree.open(path, None, ("Delphes",))
     for leaf in ("FatJet.Area", "FatJet.NCharged", "Jet.Area", "EFlowTrack.ErrorD0", "EFlowTrack.Charge"):
         del tree._branches[leaf]
     with DelphesReader(tree, ReadingConfig()) as poor:

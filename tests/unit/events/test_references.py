@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from jetlens.errors import FileError
 from jetlens.events import references
-from jetlens.events.jagged import Jagged, offsets_from_counts
-from jetlens.events.references import parse_reference_arrays, resolve
+from jetlens.events.arrays import offsets_from_counts
+from jetlens.events.references import Candidates, parse_reference_arrays, resolve
 
 ids = st.integers(0, 40) | st.integers(0, 2**24 - 1)
 events = st.lists(
@@ -40,10 +40,10 @@ def obvious(content: list) -> tuple[list[int], int]:
     return rows, duplicates
 
 
-def jagged(lists: list[list[int]], bits: list[int]) -> Jagged:
+def jagged(lists: list[list[int]], bits: list[int]) -> Candidates:
     flat = [key | (bit << 24) for keys, bit in zip(lists, bits, strict=True) for key in keys]
     counts = np.array([len(keys) for keys in lists], dtype=np.int64)
-    return Jagged(offsets_from_counts(counts), {"id": np.array(flat, dtype=np.uint32)})
+    return Candidates(offsets_from_counts(counts), np.array(flat, dtype=np.uint32))
 
 
 @pytest.mark.parametrize("by_sorting", [False, True])

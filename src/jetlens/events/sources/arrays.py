@@ -210,7 +210,7 @@ class HDF5Source(ArraySource):
         super().__init__(path, name.strip("/"), shapes)
 
     def _choose(self, names: list[str]) -> str:
-        found = [key for key in self._file]
+        found = list(self._file)
         for name in names:
             if name in self._file:
                 return name

@@ -100,6 +100,7 @@ class Source(abc.ABC):
         """Return another tree of the same file, None if there is none of this name; it is closed with this one."""
         return None
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Close the file."""
 

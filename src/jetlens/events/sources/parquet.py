@@ -89,7 +89,8 @@ class ParquetSource(Source):
         for name in names:
             own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
             outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
-        assert outer is not None and inner is not None
+        assert outer is not None
+        assert inner is not None
         return outer, inner, found
 
     def bytes_per_event(self, names: Sequence[str]) -> float:

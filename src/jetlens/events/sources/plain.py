@@ -26,10 +26,10 @@ class PlainSource(Source):
         with clear_errors(path, f"reading the tree '{name}'"):
             tree = file[name]
             self.entries = int(tree.num_entries)
-            if hasattr(tree, "branches"):
-                self._columns = by_name(tree)
-            else:
-                self._columns = {key: tree[key] for key in tree.keys()}  # noqa: SIM118 (RNTuple is no dict)
+            self._tuple = None if hasattr(tree, "branches") else tree
+            self._columns: dict[str, Any] = (
+                by_name(tree) if self._tuple is None else dict.fromkeys(tree.keys(recursive=False))
+            )
 
     @property
     def names(self) -> list[str]:
@@ -51,7 +51,8 @@ class PlainSource(Source):
     def array(self, name: str, start: int, stop: int) -> Any:
         """Read one column as uproot gives it, an awkward array."""
         with clear_errors(self.path, f"reading '{name}'"):
-            array = self._columns[name].array(entry_start=start, entry_stop=stop, library="ak")
+            column = self._columns[name] if self._tuple is None else self._tuple[name]
+            array = column.array(entry_start=start, entry_stop=stop, library="ak")
             if len(array) != stop - start:
                 raise self.mismatch(name, f"{len(array)} entries of {stop - start}")
             return array
@@ -92,7 +93,8 @@ class PlainSource(Source):
         for name in names:
             own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
             outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
-        assert outer is not None and inner is not None
+        assert outer is not None
+        assert inner is not None
         return outer, inner, found
 
     def vectors(
@@ -124,4 +126,4 @@ class PlainSource(Source):
 
     def _has_size(self, name: str) -> bool:
         column = self._columns.get(name)
-        return hasattr(column, "member") and column.has_member("fTotBytes")
+        return column is not None and hasattr(column, "member") and bool(column.has_member("fTotBytes"))
