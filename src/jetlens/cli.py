@@ -1,9 +1,10 @@
-"""The command line, a thin layer over the library: ``jetlens inspect``, ``jetlens check``, ``jetlens score``."""
+"""The command line, a thin layer over the library: ``jetlens inspect``, ``check``, ``run``, ``score``."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jetlens.errors import JetlensError
+from jetlens.errors import ConfigError, JetlensError
 
 if TYPE_CHECKING:
     from jetlens.events.inspect import FileSummary
@@ -49,20 +50,46 @@ def check(
     config: Annotated[Path, typer.Argument(help="configuration file")] = Path("config/config.yaml"),
 ) -> None:
     """Check a configuration and its sample table without running anything."""
+    with _for_users():
+        OUT.print(_checked(config), soft_wrap=True)
+
+
+def _checked(config: Path) -> str:
+    """Check all that can be known before a run, and say what was found."""
     from jetlens.config.load import load
     from jetlens.config.preflight import preflight
     from jetlens.config.samples import read_samples
 
+    analysis = load(config)
+    samples = read_samples(analysis.samples)
+    preflight(analysis, samples)
+    files = sum(len(sample.files) for sample in samples.values())
+    return (
+        f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files, "
+        f"variants {', '.join(analysis.training.variants)}"
+    )
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="configuration file")] = Path("config/config.yaml"),
+) -> None:
+    """Check a configuration, then run its analysis: snakemake --configfile CONFIG, with all further options given."""
     with _for_users():
-        analysis = load(config)
-        samples = read_samples(analysis.samples)
-        preflight(analysis, samples)
-        files = sum(len(sample.files) for sample in samples.values())
-        OUT.print(
-            f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files, "
-            f"variants {', '.join(analysis.training.variants)}",
-            soft_wrap=True,
-        )
+        _checked(config)
+        if not Path("Snakefile").is_file():
+            raise ConfigError("no Snakefile here; run this at the top of the jetlens repository")
+    words = ["--configfile", str(config), *context.args]
+    if not {word.partition("=")[0] for word in words} & {
+        "--cores",
+        "-c",
+        "--workflow-profile",
+        "--profile",
+        "--jobs",
+    }:
+        words += ["--cores", str(os.cpu_count() or 1)]
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *words])
 
 
 @app.command()

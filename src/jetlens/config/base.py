@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
     """A section of the configuration: unknown keys are errors, and null is a value, never the default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, content: Any) -> Any:
+        """Refuse true and false where a number is meant: Python would take them for 1 and 0."""
+        for name, field in cls.model_fields.items():
+            value = content.get(name) if isinstance(content, dict) else None
+            kind = str(field.annotation)
+            if isinstance(value, bool) and re.search(r"\b(int|float)\b", kind) and "bool" not in kind:
+                raise ValueError(f"{name}: expected a number, found {str(value).lower()}")
+        return content
 
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]

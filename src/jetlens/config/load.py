@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, get_args, get_origin
 
 import yaml
@@ -31,20 +32,25 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigError: naming file and line, if it is no YAML, or a key stands there twice.
     """
-    node = _compose(path)
-    check_once(node, path)
-    content = yaml.safe_load(read_text(path))
+    text = read_text(path)
+    with _located(path):
+        check_once(yaml.compose(text, Loader=yaml.SafeLoader), path)
+        content = yaml.safe_load(text)
     if not isinstance(content, dict):
         found = "nothing" if content is None else "a list" if isinstance(content, list) else f"'{content}'"
         raise ConfigError(f"{path}: expected keys and values, found {found[:60]}")
     return content
 
 
-def _compose(path: str | os.PathLike[str]) -> yaml.Node | None:
+@contextmanager
+def _located(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn YAML's errors into one line with file, line and column."""
     try:
-        return yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+        yield
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # a key without its colon is noticed lines later only
+        late = "simple key" in (error.context or "")
+        mark = (error.context_mark if late else error.problem_mark) or error.context_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = " ".join(filter(None, (error.context, error.problem)))
         hint = "; indent with spaces, not tabs" if "'\\t'" in problem else ""
@@ -117,16 +123,35 @@ def _explain(
         tag = str(problem["ctx"]["tag"])
         return f"{where}: {key}: unknown kind '{tag}'{did_you_mean(tag, allowed)}"
     if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{where}: {key}: expected keys and values{found or ', found a list'}"
+        return f"{where}: {key}: expected keys and values{found}"
     if problem["type"] == "union_tag_not_found":
         return f"{where}: {key}: key 'kind' is missing; see config/README.md for the kinds there are"
-    return f"{where}: {key}: {problem['msg'][0].lower()}{problem['msg'][1:]}{found}"
+    if problem["type"] == "too_short":
+        return f"{where}: {key}: expected at least {problem['ctx']['min_length']} entry, found none"
+    message = problem["msg"].partition(", unable to parse")[0]
+    return f"{where}: {key}: {message[0].lower()}{message[1:]}{found}{_hint(problem)}"
 
 
 def _found(value: Any) -> str:
     if isinstance(value, dict | list):
-        return ""
+        return ", found keys and values" if isinstance(value, dict) else ", found a list"
     return ", found nothing" if value is None else f", found {value!r}"
+
+
+def _hint(problem: dict[str, Any]) -> str:
+    """What to do, where YAML or a habit misleads."""
+    value, kind = problem["input"], problem["type"]
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "; put it in quotes" + (
+            ": YAML reads yes, no, on and off as true and false" if isinstance(value, bool) else ""
+        )
+    if kind in ("int_parsing", "float_parsing"):
+        return "; write the number alone, without a unit" + (
+            ", as 100000000" if kind == "int_parsing" else ""
+        )
+    if kind == "list_type":
+        return "; write a list, as [a, b]"
+    return ""
 
 
 def _dotted(location: Location) -> str:

@@ -72,6 +72,24 @@ def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
             "unknown kind 'constituent'; did you mean 'constituents'?",
         ),
         ("alignment: none", "alignment: sideways", "features.streams.jet1.alignment"),
+        (
+            "luminosity_fb: 3000",
+            "luminosity_fb: 3000/fb",
+            "found '3000/fb'; write the number alone, without a unit",
+        ),
+        ("epochs: 20", "epochs: true", "training: epochs: expected a number, found true"),
+        (
+            "analysis: demo",
+            "analysis: no",
+            "found False; put it in quotes: YAML reads yes, no, on and off as",
+        ),
+        (
+            "analysis: demo",
+            "analysis: 2024",
+            "analysis: input should be a valid string, found 2024; put it in quotes",
+        ),
+        ("formats: [pdf, png]", "formats: []", "figures.formats: expected at least 1 entry, found none"),
+        ("formats: [pdf, png]", "formats: pdf", "found 'pdf'; write a list, as [a, b]"),
         ("test: [0, 1]", "test: [0, 2]", "fold 2 is in both test and validation"),
         ("test: [0, 1]", "test: [0, 17]", "fold 17 does not exist"),
         (
@@ -167,6 +185,12 @@ def test_a_variant_with_an_unknown_stream_is_an_error(tmp_path: Path) -> None:
             r"broken\.yaml, line 5: key 'b\.c' is there twice, first in line 3",
         ),
         ("a: 1\nb: [{c: 1, c: 2}]\na: 2\n", r"line 3: key 'a' is there twice, first in line 1"),
+        ("a: 1\nb 2\nc: 3\n", r"line 2, column 1: is not valid YAML: while scanning a simple key"),
+        (
+            "a: !!python/name:os.system x\n",
+            r"line 1, column 4: is not valid YAML: could not determine a constructor",
+        ),
+        ("a:\n  <<: [1]\n", r"line 2, column 8: is not valid YAML"),
         ("b: [{c: 1, c: 2}]\n", r"line 1: key 'b\[0\]\.c' is there twice"),
     ],
 )
