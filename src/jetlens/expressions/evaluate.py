@@ -8,19 +8,18 @@ comparisons. Sums, extremes and means are over the entries that are there, and m
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import awkward as ak
 import numpy as np
-import vector
 from numpy.typing import NDArray
 
 from jetlens.expressions.lists import pick, reduce, take
 from jetlens.expressions.missing import conjunction, disjunction, has_missing, leaf, masked, plain, spread
 from jetlens.expressions.tree import Checked, Node
-
-vector.register_awkward()
+from jetlens.expressions.vectors import awkward_vectors, is_flat, numpy_vectors
 
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "add": np.add,
@@ -47,29 +46,21 @@ class Evaluator:
         >>> events.mask(check("(num(jets) >= 2) & (jets[0].pt > 100)", names, "cut"))
     """
 
-    def __init__(
-        self,
-        events: Any,
-        own: Any = None,
-        parts: Sequence[Any] = (),
-        further: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Take the events, one row each.
+    def __init__(self, events: Any, further: Mapping[str, Any] | None = None) -> None:
+        """Take the events.
 
         Args:
             events: awkward record array (N,).
-            own: where expressions are about one object: that object of each row, (N,), none of them missing.
-            parts: the objects whose sum ``own`` is; itself if nothing is given.
             further: arrays (N,) of names that the events do not have, such as the jet of a constituent.
         """
-        self._events, self._own, self._further = events, own, further or {}
-        self._parts = list(parts) or [own]
+        self._events, self._further = events, further or {}
+        self._rows = len(events)
         self._done: dict[bytes, Any] = {}
+        self._flat: dict[bytes, Any] = {}
 
     def values(self, checked: Checked) -> Any:
-        """Evaluate: an awkward array, or numpy where it is flat; what is missing is None."""
-        with np.errstate(all="ignore"):
-            return self._evaluate(checked.node)
+        """Evaluate: an awkward array, or numpy where numbers are flat; what is missing is None."""
+        return awkward_vectors(self.calculate(checked.node))
 
     def mask(self, checked: Checked) -> NDArray[np.bool_]:
         """Evaluate a cut: bool (N,), false where it is missing."""
@@ -83,27 +74,66 @@ class Evaluator:
             values = ak.fill_none(ak.values_astype(values, np.float64), np.nan)
         return np.asarray(values, dtype=np.float64)
 
-    def _of_every_row(self, checked: Checked) -> Any:
-        values = self.values(checked)
-        return np.full(len(self._events), values) if checked.type.constant else values
+    def rows(
+        self,
+        own: Any,
+        owner: NDArray[np.int64] | None = None,
+        parts: Sequence[Any] = (),
+    ) -> Rows:
+        """Return the evaluator of expressions about one object: one row per object, with its event at hand.
 
-    def _evaluate(self, node: Node) -> Any:
+        Args:
+            own: the objects, flat (K,), none of them missing.
+            owner: the event of each, int64 (K,); None if there is one of each event.
+            parts: the objects whose sum ``own`` is, each (K,); itself if nothing is given.
+        """
+        return Rows(self, own, owner, parts)
+
+    def calculate(self, node: Node) -> Any:
+        """Evaluate a part of an expression; objects may be vectors of numpy's backend."""
         if node.key not in self._done:
-            inputs = _aligned(node, [self._evaluate(one) for one in node.inputs])
-            if node.operation in _ARITHMETIC:
-                made = _ARITHMETIC[node.operation](*map(_floating, inputs))
-            elif node.operation in _COMPARISONS:
-                made = _compared(_COMPARISONS[node.operation], *inputs)
-            else:
-                made = getattr(self, f"_do_{node.operation}")(node, *inputs)
-            self._done[node.key] = plain(made)
+            with np.errstate(all="ignore"):
+                self._done[node.key] = plain(self._made(node))
         return self._done[node.key]
+
+    def _made(self, node: Node) -> Any:
+        inputs = _aligned(node, [self.calculate(one) for one in node.inputs])
+        if node.operation in _ARITHMETIC:
+            return _ARITHMETIC[node.operation](*map(_floating, inputs))
+        if node.operation in _COMPARISONS:
+            return _compared(_COMPARISONS[node.operation], *inputs)
+        return getattr(self, f"_do_{node.operation}")(node, *inputs)
+
+    def _of_every_row(self, checked: Checked) -> Any:
+        values = self.calculate(checked.node)
+        return np.full(self._rows, values) if checked.type.constant else values
+
+    def _by_vector(self, node: Node, operation: Callable[..., Any], *objects: Any) -> Any:
+        """Apply an operation of vector's: in numpy's backend where nothing is missing, which is many times faster."""
+        lists = [one for one in objects if not is_flat(one)]
+        if not lists:
+            return operation(
+                *(self._flat_vectors(one.key, array) for one, array in zip(node.inputs, objects, strict=True))
+            )
+        if any(has_missing(one) for one in objects) or max(len(one.type.axes) for one in node.inputs) > 1:
+            return operation(*map(awkward_vectors, objects))
+        counts = np.asarray(ak.num(lists[0], axis=1))
+        owner = np.repeat(np.arange(len(counts)), counts)
+        rows = []
+        for one, array in zip(node.inputs, objects, strict=True):
+            if is_flat(array):
+                rows.append(self._flat_vectors(one.key, array)[owner])
+            else:
+                rows.append(self._flat_vectors(one.key, ak.flatten(array, axis=1)))
+        return ak.unflatten(awkward_vectors(operation(*rows)), counts)
+
+    def _flat_vectors(self, key: bytes, array: Any) -> Any:
+        if key not in self._flat:
+            self._flat[key] = numpy_vectors(array)
+        return self._flat[key]
 
     def _do_constant(self, node: Node) -> Any:
         return node.value
-
-    def _do_own(self, node: Node) -> Any:
-        return self._own
 
     def _do_event(self, node: Node) -> Any:
         return self._further[node.value] if node.value in self._further else self._events[node.value]
@@ -112,13 +142,13 @@ class Evaluator:
         return objects[node.value]
 
     def _do_property(self, node: Node, objects: Any) -> Any:
-        return getattr(objects, node.value)
+        return self._by_vector(node, operator.attrgetter(node.value), objects)
 
     def _do_method(self, node: Node, objects: Any, others: Any) -> Any:
-        return getattr(objects, node.value)(others)
+        return self._by_vector(node, lambda one, other: getattr(one, node.value)(other), objects, others)
 
     def _do_vectors(self, node: Node, left: Any, right: Any) -> Any:
-        return left + right
+        return self._by_vector(node, operator.add, left, right)
 
     def _do_total(self, node: Node, objects: Any) -> Any:
         return ak.sum(objects, axis=-1)
@@ -143,7 +173,9 @@ class Evaluator:
 
     def _do_where(self, node: Node, condition: Any, values: Any, otherwise: Any) -> Any:
         if isinstance(condition, bool):
-            condition = np.full(len(self._events), condition)
+            condition = np.full(self._rows, condition)
+        if not any(isinstance(one, ak.Array) for one in (condition, values, otherwise)):
+            return np.where(condition, values, otherwise)
         known = ak.fill_none(condition, False, axis=-1) if has_missing(condition) else condition
         made = ak.where(known, values, otherwise)
         return masked(made, condition)
@@ -183,8 +215,47 @@ class Evaluator:
     def _do_reduce(self, node: Node, values: Any) -> Any:
         return reduce(node.value, values, len(node.inputs[0].type.axes))
 
+
+class Rows(Evaluator):
+    """Evaluates expressions about one object per row; what is of the event alone, its events' evaluator does.
+
+    Attributes:
+        coordinates: further numbers of each object, (K,), by name.
+    """
+
+    def __init__(self, parent: Evaluator, own: Any, owner: Any, parts: Sequence[Any]) -> None:
+        """Take what :meth:`Evaluator.rows` is given."""
+        self._parent, self._own, self._owner = parent, own, owner
+        self.coordinates: dict[str, Any] = {}
+        self._parts = list(parts) or [own]
+        self._rows = len(own)
+        self._done, self._flat = {}, {}
+
+    def _made(self, node: Node) -> Any:
+        if node.own:
+            return super()._made(node)
+        made = self._parent.calculate(node)
+        if self._owner is None or node.type.constant:
+            return made
+        return (numpy_vectors(made) if node.type.record and is_flat(made) else made)[self._owner]
+
+    def _do_own(self, node: Node) -> Any:
+        return self._own
+
+    def _do_coordinate(self, node: Node) -> Any:
+        return self.coordinates[node.value]
+
     def _do_num_near(self, node: Node, others: Any) -> Any:
-        return sum(ak.sum(others.deltaR(part) < node.value, axis=-1) for part in self._parts)
+        if has_missing(others):
+            parts = [awkward_vectors(part) for part in self._parts]
+            return sum(ak.sum(others.deltaR(part) < node.value, axis=-1) for part in parts)
+        counts = np.asarray(ak.num(others, axis=1))
+        owner = np.repeat(np.arange(len(counts)), counts)
+        flat = numpy_vectors(ak.flatten(others, axis=1))
+        near = sum(
+            (flat.deltaR(numpy_vectors(part)[owner]) < node.value).astype(np.int64) for part in self._parts
+        )
+        return np.bincount(owner, near, minlength=len(counts)).astype(np.int64)
 
 
 def _aligned(node: Node, inputs: list[Any]) -> list[Any]:

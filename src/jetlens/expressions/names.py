@@ -73,6 +73,7 @@ class Namespace:
         scalars: numbers per event, such as ``ht``.
         definitions: names for further expressions, made by :func:`jetlens.expressions.check.define`.
         own: the objects whose fields are names of their own (``pt``, ``eta``), where expressions are about one object.
+        coordinates: further numbers of that object, which are no columns.
     """
 
     collections: Mapping[str, Collection] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class Namespace:
     scalars: Mapping[str, Kind] = field(default_factory=dict)
     definitions: Mapping[str, object] = field(default_factory=dict)
     own: Collection | None = None
+    coordinates: tuple[str, ...] = ()
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Kind], objects: Iterable[str] = ("met",)) -> Namespace:
@@ -122,19 +124,17 @@ class Namespace:
             scalars,
         )
 
-    def about(self, path: str) -> Namespace:
+    def about(self, path: str, coordinates: tuple[str, ...] = ()) -> Namespace:
         """Return the namespace of expressions about one object of ``jets``, or of ``fat_jets.constituents``."""
         top, *inner = path.split(".")
         collection = self.collections[top]
         for name in inner:
             collection = collection.nested[name]
-        return replace(self, own=collection)
+        return replace(self, own=collection, coordinates=coordinates)
 
-    def with_objects(
-        self, objects: Mapping[str, Collection], scalars: Mapping[str, Kind] | None = None
-    ) -> Namespace:
-        """Return the namespace with further single objects and numbers, such as the jet of a constituent."""
-        return replace(self, objects={**self.objects, **objects}, scalars={**self.scalars, **(scalars or {})})
+    def with_objects(self, objects: Mapping[str, Collection]) -> Namespace:
+        """Return the namespace with further single objects, such as the jet of a constituent."""
+        return replace(self, objects={**self.objects, **objects})
 
 
 def _momentum(fields: Mapping[str, Kind]) -> Literal[0, 2, 4]:

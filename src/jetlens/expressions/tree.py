@@ -8,6 +8,8 @@ from typing import Any
 
 from jetlens.expressions.names import Type
 
+_OWN = ("own", "coordinate", "num_near")
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -20,6 +22,8 @@ class Node:
         value: a name, a number or a slice that belongs to the operation.
         text: how it is written.
         key: the same for equal calculations, however they are written: evaluated once per batch of events.
+        depth: how many steps are nested in it.
+        own: whether it is about one object of the event, not the event alone.
     """
 
     operation: str
@@ -29,13 +33,16 @@ class Node:
     text: str = ""
     key: bytes = field(init=False)
     depth: int = field(init=False)
+    own: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Compute the key from those of the inputs."""
+        """Compute the key, and what else follows from the inputs."""
         told = f"{self.operation}|{self.value!r}|{len(self.inputs)}|".encode()
         whole = told + b"".join(node.key for node in self.inputs)
         object.__setattr__(self, "key", hashlib.blake2b(whole, digest_size=16).digest())
         object.__setattr__(self, "depth", 1 + max((node.depth for node in self.inputs), default=0))
+        own = self.operation in _OWN or any(node.own for node in self.inputs)
+        object.__setattr__(self, "own", own)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ class Walk:
         own = names.own
         if own is not None and (made := self._member(Node("own", (), Type("object", (), own)), name)):
             return made
+        if name in names.coordinates:
+            return Node("coordinate", (), Type("number"), name)
         if name in names.definitions:
             checked = names.definitions[name]
             assert isinstance(checked, Checked)
@@ -71,7 +73,7 @@ class Walk:
             raise self.error(node, f"{name} is a function; write {name}(…)")
         if own is not None and name in METHODS:
             raise self.error(node, f"{name} needs another object; write {name}(jet)")
-        mine = [] if own is None else [*own.fields, *PROPERTIES[own.momentum]]
+        mine = [] if own is None else [*own.fields, *PROPERTIES[own.momentum], *names.coordinates]
         known = {*names.definitions, *names.objects, *names.collections, *names.scalars, *mine}
         raise self.error(node, f"unknown name '{name}'{did_you_mean(name, known)}")
 

@@ -68,7 +68,7 @@ def test_numbers_are_those_of_awkward_and_vector(events: Any, names: Namespace) 
     for text, wanted in expected.items():
         found = numbers(events, names, text)
         assert np.allclose(found, np.asarray(wanted, dtype=float), rtol=1e-6, atol=1e-9, equal_nan=True), text
-    assert np.isnan(numbers(events, names, "fat_jets[1].mass")).any()  # there is something missing to compare
+    assert np.isnan(numbers(events, names, "m_bb")).any()  # there is something missing to compare
 
 
 def _mass(*objects: dict[str, float]) -> float:
@@ -152,7 +152,7 @@ def test_small_integers_do_not_overflow(events: Any, names: Namespace) -> None:
 def test_expressions_about_one_object(events: Any, names: Namespace) -> None:
     jets = names.about("jets")
     parents = np.asarray(ak.flatten(ak.broadcast_arrays(np.arange(len(events)), events.jets.pt)[0]))
-    rows = Evaluator(events[parents], own=ak.flatten(events.jets))
+    rows = Evaluator(events).rows(ak.flatten(events.jets), parents)
     kept = rows.mask(check("(pt > 40) & (abs(eta) < 2) & ~any(deltaR(fat_jets) < 0.1)", jets, "cut"))
     pairs = ak.cartesian([events.jets, events.fat_jets], nested=True)
     clear = ~ak.any(pairs["0"].deltaR(pairs["1"]) < 0.1, axis=2)
