@@ -23,6 +23,7 @@ PREFIX = "jetlens: "
 SHOWN = 10
 """Failed steps that are explained at the end; more are counted."""
 _KEPT = ("Nothing to be done", "Terminating processes", "Will exit after")
+_BEFORE = "Assuming unrestricted shared filesystem"
 _DROPPED = ("Exiting because a job execution failed", "At least one job did not complete")
 
 
@@ -43,6 +44,7 @@ class Terminal(logging.Handler):
         super().__init__()
         self.stream, self.folder, self.blocked, self.every = stream, folder, blocked, every
         self.live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.running = False
         self.drawn = 0
         self.total = 0
         self.done = 0
@@ -89,6 +91,11 @@ class Terminal(logging.Handler):
             return ""
         if record.levelno >= logging.WARNING or message.startswith(_KEPT):
             return message
+        # without a run, as with --lint or --unlock, what Snakemake says is the answer
+        return "" if self.running or message.startswith(_BEFORE) else message
+
+    def _workflow_started(self, _: Mapping[str, Any]) -> str:
+        self.running = True
         return ""
 
     def _run_info(self, about: Mapping[str, Any]) -> str:

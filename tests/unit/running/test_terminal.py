@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 from pathlib import Path
 
 import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from jetlens.running.progress import Publisher
 from jetlens.running.terminal import Terminal, plain, useful_line
@@ -64,3 +66,55 @@ def test_nothing_is_published_where_nobody_asks(monkeypatch: pytest.MonkeyPatch)
     publisher.say("anything")
     publisher.close()
     assert publisher.file is None
+
+
+def record(
+    message: str, event: LogEvent | None = None, level: int = logging.INFO, **about: object
+) -> logging.LogRecord:
+    made = logging.LogRecord("snakemake", level, "", 0, message, None, None)
+    made.__dict__.update(about, event=event)
+    return made
+
+
+def test_a_failed_step_is_explained_last(tmp_path: Path) -> None:
+    log = tmp_path / "skim.log"
+    log.write_text("jetlens: a.root: is truncated\n", encoding="utf-8")
+    stream = io.StringIO()
+    terminal = Terminal(stream, tmp_path / "progress", lambda: None)
+    step = {"jobid": 3, "rule_name": "skim", "rule_msg": "Selecting events of a", "output": ["a.parquet"]}
+    terminal.emit(record("", LogEvent.WORKFLOW_STARTED))
+    terminal.emit(record("", LogEvent.RUN_INFO, stats={"skim": 2, "all": 1, "total": 3}))
+    terminal.emit(record("Select jobs to execute..."))
+    terminal.emit(record("", LogEvent.JOB_INFO, **step))
+    terminal.emit(record("", LogEvent.JOB_INFO, **step | {"jobid": 4, "rule_msg": "Selecting events of b"}))
+    terminal.emit(record("", LogEvent.JOB_ERROR, logging.ERROR, **step | {"log": [f"{log} (check log)"]}))
+    terminal.emit(record("At least one job did not complete successfully.", LogEvent.ERROR, logging.ERROR))
+    terminal.finish()
+    shown = [line[10:] if line[2:3] == ":" else line for line in stream.getvalue().splitlines()]
+    assert shown == [
+        "jetlens: 2 steps to do",
+        "1/2  Selecting events of a",
+        "2/2  Selecting events of b",
+        "failed: Selecting events of a",
+        "",
+        "jetlens: a.root: is truncated",
+        f"    in: Selecting events of a; log: {log}",
+    ]
+
+
+def test_a_step_that_succeeds_when_tried_again_is_not_called_failed(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream, tmp_path / "progress", lambda: None)
+    step = {"jobid": 3, "rule_name": "skim", "rule_msg": "Selecting", "output": ["a"], "log": []}
+    for event in (LogEvent.JOB_INFO, LogEvent.JOB_ERROR, LogEvent.JOB_INFO):
+        terminal.emit(record("", event, **step))
+    terminal.finish()
+    assert stream.getvalue().splitlines()[-1].endswith("1/0  Selecting")
+
+
+def test_without_a_run_snakemake_answers(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream, tmp_path / "progress", lambda: None)
+    terminal.emit(record("Unlocked working directory."))
+    terminal.finish()
+    assert stream.getvalue() == "Unlocked working directory.\n"
