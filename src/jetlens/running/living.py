@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import shutil
 import socket
 import time
 from dataclasses import asdict, dataclass
@@ -136,6 +137,7 @@ def recover(folder: Path, results: Path) -> Record | None:
     clear_unfinished(results)
     for record in killed:
         record.file.unlink(missing_ok=True)
+        shutil.rmtree(record.file.with_name(f"progress-{record.file.stem}"), ignore_errors=True)
     return killed[-1]
 
 

@@ -124,7 +124,9 @@ class Terminal(logging.Handler):
         message, kind = str(about["msg"]), about.get("exception")
         if kind == "LockException" and (why := self.blocked()):
             return PREFIX + why
-        if self.failed and (kind == "RuleException" or any(word in message for word in _DROPPED)):
+        if kind == "RuleException" and "CalledProcessError" in message:
+            return ""  # a step's failure is an event of its own, with its log
+        if self.failed and any(word in message for word in _DROPPED):
             return ""
         return plain(message)
 
