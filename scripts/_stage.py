@@ -54,3 +54,11 @@ def _end(error: BaseException, targets: list[int]) -> NoReturn:
     for target in targets:
         os.write(target, message.encode())
     os._exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def memory_gb(snakemake: Any) -> float:
+    """Return what a job may hold of its data [GB]: its memory less what libraries take (``overhead_mb``).
+
+    Memory is a resource, no parameter: to change it reruns nothing.
+    """
+    return (int(snakemake.resources.mem_mb) - int(snakemake.params.overhead_mb)) / 1000

@@ -9,7 +9,7 @@ with stage(snakemake):
 
     score(
         [Path(model).parent for model in snakemake.input.models],
-        [snakemake.params.source],
+        [snakemake.params.settings["source"]],
         snakemake.output[0],
         threads=snakemake.threads,
     )

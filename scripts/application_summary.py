@@ -14,7 +14,7 @@ with stage(snakemake):
             variant: {sample: [Path(file) for file in files] for sample, files in parts.items()}
             for variant, parts in snakemake.params.applied.items()
         },
-        [Sample(**row) for row in snakemake.params.samples],
+        [Sample(**row) for row in snakemake.params.settings["samples"]],
         Path(snakemake.output[0]),
-        luminosity_fb=snakemake.params.luminosity_fb,
+        luminosity_fb=snakemake.params.settings["luminosity_fb"],
     )

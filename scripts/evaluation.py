@@ -15,5 +15,5 @@ with stage(snakemake):
         Path(snakemake.output.metrics).parent,
         variant=snakemake.wildcards.variant,
         normalisation=Normalisation.read(snakemake.input.normalisation),
-        evaluation=EvaluationConfig.model_validate(snakemake.params.evaluation),
+        evaluation=EvaluationConfig.model_validate(snakemake.params.settings["evaluation"]),
     )

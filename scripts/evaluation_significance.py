@@ -10,5 +10,5 @@ with stage(snakemake):
     scan_significance(
         Path(snakemake.input[0]).parent,
         Path(snakemake.output[0]),
-        background_uncertainty=snakemake.params.background_uncertainty,
+        background_uncertainty=snakemake.params.settings["background_uncertainty"],
     )

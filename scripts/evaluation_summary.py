@@ -13,5 +13,5 @@ with stage(snakemake):
     compare(
         folders,
         Path(snakemake.output.comparison),
-        evaluation=EvaluationConfig.model_validate(snakemake.params.evaluation),
+        evaluation=EvaluationConfig.model_validate(snakemake.params.settings["evaluation"]),
     )

@@ -16,5 +16,5 @@ with stage(snakemake):
         Path(snakemake.output.attention).parent,
         variant=variant,
         normalisation=Normalisation.read(snakemake.input.normalisation),
-        explanation=ExplanationConfig(variants=[variant], **snakemake.params.explanation),
+        explanation=ExplanationConfig(variants=[variant], **snakemake.params.settings["explanation"]),
     )

@@ -3,6 +3,7 @@
 from _stage import stage
 
 with stage(snakemake):
+    from jetlens.config.samples import Sample
     from jetlens.features.classes import Classes
 
-    Classes.model_validate(snakemake.params.content).write(snakemake.output[0])
+    Classes.of(Sample(**row) for row in snakemake.params.settings["samples"]).write(snakemake.output[0])

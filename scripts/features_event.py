@@ -8,12 +8,13 @@ with stage(snakemake):
     from jetlens.config.features import SplitConfig
     from jetlens.features import build_event
 
+    settings = snakemake.params.settings
     build_event(
         Path(snakemake.input.parquet),
         Path(snakemake.output[0]),
-        event=snakemake.params.event,
-        split=SplitConfig.model_validate(snakemake.params.split),
+        event=settings["event"],
+        split=SplitConfig.model_validate(settings["split"]),
         sample=snakemake.wildcards.sample,
         part=snakemake.wildcards.part,
-        label=snakemake.params.label,
+        label=settings["label"],
     )

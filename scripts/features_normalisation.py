@@ -8,8 +8,9 @@ with stage(snakemake):
     from jetlens.config.samples import Sample
     from jetlens.features.normalisation import Normalisation
 
+    settings = snakemake.params.settings
     Normalisation.of(
         [Path(file) for file in snakemake.input],
-        [Sample(**row) for row in snakemake.params.samples],
-        snakemake.params.luminosity_fb,
+        [Sample(**row) for row in settings["samples"]],
+        settings["luminosity_fb"],
     ).write(snakemake.output[0])

@@ -13,7 +13,7 @@ with stage(snakemake):
     build_stream(
         Path(snakemake.input[0]),
         Path(snakemake.output[0]),
-        stream=TypeAdapter(Stream).validate_python(snakemake.params.stream),
+        stream=TypeAdapter(Stream).validate_python(snakemake.params.settings["stream"]),
         sample=snakemake.wildcards.sample,
         part=snakemake.wildcards.part,
     )

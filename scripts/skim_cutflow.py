@@ -6,9 +6,11 @@ with stage(snakemake):
     from jetlens.config.samples import Sample
     from jetlens.skim.cutflow import write_cutflow_table
 
+    settings = snakemake.params.settings
     write_cutflow_table(
         snakemake.input,
-        [Sample(**row) for row in snakemake.params.samples],
-        snakemake.params.luminosity_fb,
+        [Sample(**row) for row in settings["samples"]],
+        settings["luminosity_fb"],
         snakemake.output.csv,
+        settings["cuts"],
     )

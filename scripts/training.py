@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from _stage import stage
+from _stage import memory_gb, stage
 
 with stage(snakemake):
     from pydantic import TypeAdapter
@@ -16,16 +16,19 @@ with stage(snakemake):
 
     seed, _, rotation = snakemake.wildcards.run.removeprefix("seed").partition("_rotation")
     variant = snakemake.wildcards.variant
+    settings = snakemake.params.settings
     train(
         [Path(file).parent for file in snakemake.input.events],
         Path(snakemake.output.manifest).parent,
         variant=variant,
-        options=TypeAdapter(ModelOptions).validate_python(snakemake.params.options),
-        training=TrainingConfig(variants=[variant], seeds=[int(seed)], **snakemake.params.training),
+        options=TypeAdapter(ModelOptions).validate_python(settings["options"]),
+        training=TrainingConfig(
+            variants=[variant], seeds=[int(seed)], memory_gb=memory_gb(snakemake), **settings["training"]
+        ),
         seed=int(seed),
         rotation=int(rotation or 0),
         threads=snakemake.threads,
-        recipe=Recipe.model_validate(snakemake.params.recipe),
+        recipe=Recipe.model_validate(settings["recipe"]),
         classes=Classes.read(snakemake.input.classes),
         normalisation=Normalisation.read(scales)
         if (scales := snakemake.input.get("normalisation"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jetlens.config.samples import Sample
+from jetlens.config.samples import Sample, class_of
 
 if TYPE_CHECKING:
     from jetlens.features.normalisation import Normalisation
@@ -76,7 +76,6 @@ def demo_features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of the demo's feature files by sample, made from its Delphes files by the library itself."""
     from jetlens.config.load import load
     from jetlens.features import build_features
-    from jetlens.features.classes import class_of
     from jetlens.features.normalisation import Normalisation
     from jetlens.skim import skim_file
 

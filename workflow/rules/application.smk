@@ -18,7 +18,7 @@ rule apply:
         mem_mb=int(2000 + 1000 * analysis.reading.memory_gb),
         runtime=60,
     params:
-        source=lambda wildcards: table[wildcards.sample].files[wildcards.part],
+        settings=settings_of("apply"),
     message:
         "Scoring {wildcards.sample}, {wildcards.part}, with {wildcards.variant}"
     script:
@@ -50,10 +50,9 @@ rule application_summary:
         mem_mb=1000,
         runtime=10,
     params:
+        settings=settings_of("application_summary"),
         folders=[f"{RESULTS}/evaluation/{variant}" for variant in VARIANTS],
         applied=applied(),
-        samples=[dataclasses.asdict(sample) for sample in applications.values()],
-        luminosity_fb=analysis.luminosity_fb,
     message:
         "Summary of the application samples"
     script:

@@ -1,11 +1,10 @@
-import dataclasses
 import re
 
+from jetlens.config import slices
 from jetlens.config.models import stream_names
 from jetlens.config.load import validate as validate_config
 from jetlens.config.preflight import preflight
 from jetlens.config.samples import is_url, read_samples
-from jetlens.features.classes import Classes, class_of
 from jetlens.figures.table import targets as figure_targets
 
 analysis = checked(validate_config, config, workflow.configfiles)
@@ -44,19 +43,11 @@ wildcard_constraints:
     run=r"seed\d+(_rotation[1-9]\d*)?",
 
 
-def section(name):
-    """The part of the configuration a rule depends on, as plain data; no other part makes it run again."""
-    return getattr(analysis, name).model_dump(mode="json")
-
-
-def options_of(wildcards):
-    return analysis.models[wildcards.variant].model_dump(mode="json")
-
-
-def rows_for(columns):
-    """Those columns of the sample table that a rule depends on."""
-    rows = [dataclasses.asdict(sample) for sample in samples.values()]
-    return [{key: row[key] for key in ("name", *columns)} for row in rows]
+def settings_of(name):
+    """What a rule is handed of configuration and sample table; see jetlens.config.slices."""
+    return lambda wildcards: slices.settings_of(
+        name, slices.Context(analysis, table, dict(wildcards.items()))
+    )
 
 
 def local_source(wildcards):
@@ -135,16 +126,6 @@ def training_inputs(wildcards):
     return files
 
 
-def training_section():
-    """The training settings without the lists of variants and seeds: adding one retrains no other."""
-    settings = section("training")
-    return {
-        key: value
-        for key, value in settings.items()
-        if key not in ("variants", "seeds", "k_fold")
-    }
-
-
 def applied():
     """The scores of every part of the application samples, by variant and sample."""
     return {
@@ -166,22 +147,6 @@ def local_sources():
         for file in sample.files.values()
         if not is_url(file)
     ]
-
-
-def evaluation_section():
-    """The evaluation settings without the uncertainty that only the significance depends on."""
-    return {
-        key: value
-        for key, value in section("evaluation").items()
-        if key != "background_uncertainty"
-    }
-
-
-def explanation_section():
-    """The explanation settings without the list of variants: adding one explains no other again."""
-    return {
-        key: value for key, value in section("explanation").items() if key != "variants"
-    }
 
 
 def constituent_streams():

@@ -20,7 +20,7 @@ rule evaluate:
         mem_mb=3000,
         runtime=60,
     params:
-        evaluation=evaluation_section(),
+        settings=settings_of("evaluate"),
     message:
         "Evaluating {wildcards.variant}"
     script:
@@ -56,7 +56,7 @@ rule summary:
         mem_mb=1000,
         runtime=10,
     params:
-        evaluation=evaluation_section(),
+        settings=settings_of("summary"),
         folders=[f"{RESULTS}/evaluation/{variant}" for variant in VARIANTS],
     message:
         "Summary of all variants"
@@ -83,7 +83,7 @@ rule significance:
         mem_mb=1000,
         runtime=10,
     params:
-        background_uncertainty=analysis.evaluation.background_uncertainty,
+        settings=settings_of("significance"),
     message:
         "Expected significance of {wildcards.variant}"
     script:

@@ -23,7 +23,7 @@ rule explain:
         mem_mb=3000,
         runtime=60,
     params:
-        explanation=explanation_section(),
+        settings=settings_of("explain"),
     message:
         "Explaining {wildcards.variant}"
     script:

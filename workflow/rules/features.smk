@@ -16,9 +16,7 @@ rule event_features:
         mem_mb=2000,
         runtime=30,
     params:
-        event=analysis.features.event,
-        split=section("features")["split"],
-        label=lambda wildcards: class_of(samples[wildcards.sample]),
+        settings=settings_of("event_features"),
     message:
         "Event features of {wildcards.sample}, {wildcards.part}"
     script:
@@ -41,7 +39,7 @@ rule stream_features:
         mem_mb=2000,
         runtime=30,
     params:
-        stream=lambda wildcards: section("features")["streams"][wildcards.stream],
+        settings=settings_of("stream_features"),
     message:
         "Stream {wildcards.stream} of {wildcards.sample}, {wildcards.part}"
     script:
@@ -60,7 +58,7 @@ rule classes:
         mem_mb=1000,
         runtime=10,
     params:
-        content=Classes.of(samples.values()).model_dump(mode="json", by_alias=True),
+        settings=settings_of("classes"),
     message:
         "Classes of the samples"
     script:
@@ -81,8 +79,7 @@ rule normalisation:
         mem_mb=1000,
         runtime=10,
     params:
-        samples=rows_for(["process", "cross_section_pb", "events"]),
-        luminosity_fb=analysis.luminosity_fb,
+        settings=settings_of("normalisation"),
     message:
         "Normalisation of the samples"
     script:

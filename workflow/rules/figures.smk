@@ -1,4 +1,4 @@
-from jetlens.figures.table import FIGURES, Context
+from jetlens.figures.table import FIGURES
 
 # the inputs of figures that are lists of files; all others are named in the table
 MANY = {
@@ -32,7 +32,7 @@ def drawn_from(entry):
 
 
 def context_of(wildcards):
-    return Context(analysis, table, dict(wildcards.items()))
+    return slices.Context(analysis, table, dict(wildcards.items()))
 
 
 for entry in FIGURES:
@@ -67,6 +67,7 @@ for entry in FIGURES:
             runtime=20,
         params:
             figure=entry.rule,
+            stage=slices.STAGE["figures"],
             look=entry.look(analysis),
             settings=lambda wildcards, entry=entry: entry.settings(
                 context_of(wildcards)

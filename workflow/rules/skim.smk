@@ -15,9 +15,8 @@ rule skim:
         mem_mb=int(1000 + 1000 * analysis.reading.memory_gb),
         runtime=60,
     params:
-        source=lambda wildcards: samples[wildcards.sample].files[wildcards.part],
-        reading=section("reading"),
-        skim=section("skim"),
+        settings=settings_of("skim"),
+        overhead_mb=1000,
     message:
         "Selecting events of {wildcards.sample}, {wildcards.part}"
     script:
@@ -37,6 +36,8 @@ rule sample_cutflow:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        settings=settings_of("sample_cutflow"),
     message:
         "Adding up the parts of {wildcards.sample}"
     script:
@@ -62,8 +63,7 @@ rule cutflow:
         mem_mb=1000,
         runtime=10,
     params:
-        samples=[dataclasses.asdict(sample) for sample in samples.values()],
-        luminosity_fb=analysis.luminosity_fb,
+        settings=settings_of("cutflow"),
     message:
         "Cutflow table"
     script:

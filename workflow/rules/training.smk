@@ -15,12 +15,11 @@ rule train_network:
         "../../envs/jetlens.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=int(2000 + 1000 * analysis.training.memory_gb),
         runtime=240,
     params:
-        options=options_of,
-        training=training_section(),
-        recipe={name: section(name) for name in ("reading", "skim", "features")},
+        settings=settings_of("train_network"),
+        overhead_mb=2000,
     message:
         "Training {wildcards.variant}, {wildcards.run}"
     script:
@@ -44,12 +43,11 @@ rule train_boosting:
         "../../envs/jetlens.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=int(1000 + 1000 * analysis.training.memory_gb),
         runtime=60,
     params:
-        options=options_of,
-        training=training_section(),
-        recipe={name: section(name) for name in ("reading", "skim", "features")},
+        settings=settings_of("train_boosting"),
+        overhead_mb=1000,
     message:
         "Training {wildcards.variant}, {wildcards.run}"
     script:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
@@ -20,6 +20,8 @@ REQUIRED = ("sample", "process", "role", "files", "cross_section_pb")
 OPTIONAL = ("events", "mass_GeV")
 TRAINED = ("signal", "background")
 ROLES = (*TRAINED, "application")
+CLASSES = ("background", "signal")
+"""Names of the classes; an event's class is the index."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Sample:
     """
 
     name: str
-    process: str
-    role: Role
-    files: dict[str, str]
-    cross_section_pb: float | None
+    process: str = ""
+    role: Role = "background"
+    files: dict[str, str] = field(default_factory=dict)
+    cross_section_pb: float | None = None
     events: float | None = None
     mass_gev: float | None = None
 
@@ -56,6 +58,11 @@ class Sample:
                 f"sample '{self.name}': has no cross_section_pb, which its yield needs; give it in the table"
             )
         return 1000.0 * self.cross_section_pb * luminosity_fb
+
+
+def class_of(sample: Sample) -> int:
+    """Return the number of a sample's class."""
+    return CLASSES.index(sample.role)
 
 
 def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:

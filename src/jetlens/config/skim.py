@@ -32,6 +32,13 @@ class Cut(Section):
     min: float | None = Field(None, description="smallest value kept (GeV, radians)")
     max: float | None = Field(None, description="largest value kept (GeV, radians)")
 
+    @property
+    def condition(self) -> str:
+        """What the cut demands, in words that no change of its name touches: ``300 <= fat_jets[0].pt``."""
+        low = "" if self.min is None else f"{self.min:g} <= "
+        high = "" if self.max is None else f" <= {self.max:g}"
+        return f"{low}{self.quantity}{high}"
+
     @model_validator(mode="after")
     def _has_a_bound(self) -> Cut:
         if self.min is None and self.max is None:
@@ -65,3 +72,14 @@ class SkimConfig(Section):
                 f"cut names must differ, found twice: {', '.join(sorted(twice or {ALL_EVENTS}))}"
             )
         return self
+
+    def unnamed(self) -> SkimConfig:
+        """Return the same selection with each cut called by number and condition: what the skim stage works with.
+
+        Names are only for readers; the cutflow table puts them back, line by line.
+        """
+        cuts = [
+            cut.model_copy(update={"name": f"{number}: {cut.condition}"})
+            for number, cut in enumerate(self.cuts, 1)
+        ]
+        return self.model_copy(update={"cuts": cuts})

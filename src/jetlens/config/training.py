@@ -71,11 +71,6 @@ class TrainingConfig(Section):
         description="of the arithmetic; auto: mixed_bfloat16 on a GPU, float32 elsewhere. Under mixed "
         "precision weights, statistics, softmax, logit and loss stay float32, and so does the stored network",
     )
-    tensorboard: bool = Field(
-        False,
-        description="also write the history for TensorBoard, into 'tensorboard/' beside the model; needs TensorFlow. "
-        "No output of the workflow: Snakemake leaves it alone, a training that starts afresh replaces it",
-    )
     memory_gb: Positive = Field(1.0, description="events beyond this are streamed from disk instead of held")
 
     @model_validator(mode="after")

@@ -7,13 +7,10 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jetlens.config.samples import TRAINED, Sample
+from jetlens.config.samples import CLASSES, Sample, class_of
 from jetlens.errors import FileError
 from jetlens.features.featurefile import Part
 from jetlens.files import read_json, write_json
-
-CLASSES = tuple(reversed(TRAINED))
-"""Names of the classes; an event's class is the index: 0 background, 1 signal."""
 
 
 class SampleClass(BaseModel):
@@ -72,8 +69,3 @@ class Classes(BaseModel):
                     f"{part.path}: its events are of class {sorted(found)}, the sample is {expected}; "
                     "run the features stage again"
                 )
-
-
-def class_of(sample: Sample) -> int:
-    """Return the number of a sample's class."""
-    return CLASSES.index(sample.role)

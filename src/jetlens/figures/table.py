@@ -9,24 +9,14 @@ from __future__ import annotations
 import importlib
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jetlens.config import Config
 from jetlens.config.evaluation import FiguresConfig
-from jetlens.config.samples import Sample
+from jetlens.config.slices import Context
 from jetlens.figures import captions
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a figure may depend on besides its input files."""
-
-    config: Config
-    samples: Mapping[str, Sample]
-    wildcards: Mapping[str, str] = field(default_factory=dict)
-
 
 Settings = Callable[[Context], dict[str, Any]]
 

@@ -16,7 +16,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,11 @@ def check_selected(sample: str, cuts: Sequence[dict[str, Any]]) -> None:
 
 
 def write_cutflow_table(
-    cutflow_jsons: Sequence[Path], samples: Sequence[Sample], luminosity_fb: float, output_csv: Path
+    cutflow_jsons: Sequence[Path],
+    samples: Sequence[Sample],
+    luminosity_fb: float,
+    output_csv: Path,
+    cuts: Sequence[str] | None = None,
 ) -> None:
     """Write the cutflow of all samples, one row per sample and cut; columns in :data:`COLUMNS`.
 
@@ -183,6 +187,7 @@ def write_cutflow_table(
         samples: their lines in the table, in the order wanted.
         luminosity_fb: integrated luminosity [1/fb].
         output_csv: the file to write.
+        cuts: names of the cuts, in order; None: as the cutflows call them.
 
     Raises:
         NoEventsError: if a sample holds no event.
@@ -198,7 +203,7 @@ def write_cutflow_table(
         own = [flow for flow in flows if flow["sample"] == sample.name]
         if not own:
             raise FileError(f"sample '{sample.name}': has no cutflow; run the skim stage for it")
-        lines += cutflow_lines(own, sample, luminosity_fb)
+        lines += _named(cutflow_lines(own, sample, luminosity_fb), cuts)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -213,6 +218,18 @@ def write_cutflow_table(
         table.writerow([line.sample, line.process, line.cut, line.events, *(f"{x:.8g}" for x in numbers)])
     write_text(output_csv, text.getvalue())
     print(format_cutflow(lines), file=sys.stderr, flush=True)
+
+
+def _named(lines: list[CutflowLine], cuts: Sequence[str] | None) -> list[CutflowLine]:
+    """Call the lines after the first as the configuration calls its cuts."""
+    if cuts is None:
+        return lines
+    if len(lines) != len(cuts) + 1:
+        raise FileError(
+            f"sample '{lines[0].sample}': its cutflow has {len(lines) - 1} cuts, the configuration {len(cuts)}; "
+            "skim it again"
+        )
+    return [lines[0], *(replace(line, cut=name) for line, name in zip(lines[1:], cuts, strict=True))]
 
 
 def warnings_of(flow: dict[str, Any]) -> list[str]:

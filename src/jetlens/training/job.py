@@ -27,7 +27,6 @@ from jetlens.training.data import Dataset
 from jetlens.training.presence import constant_features
 from jetlens.training.recipe import Recipe
 from jetlens.training.reporter import Reporter
-from jetlens.training.tensorboard import TensorBoardLog
 
 CHECKPOINT = "checkpoint.npz"
 HISTORY_COLUMNS = (
@@ -132,17 +131,11 @@ class _Job:
         turn = f", rotation {self.rotation}" if self.rotation else ""
         return f"{self.variant}, seed {self.seed}{turn}"
 
-    def logs(self) -> TensorBoardLog | None:
-        """Return where TensorBoard's logs go, if they are asked for."""
-        return TensorBoardLog(self.output / "tensorboard") if self.training.tensorboard else None
-
     def fingerprint(self, policy: str) -> str:
         """Tell settings and data apart, so that no checkpoint of another training is gone on from."""
         content = {
             "options": self.options.model_dump(mode="json"),
-            "training": self.training.model_dump(
-                mode="json", exclude={"variants", "seeds", "k_fold", "tensorboard"}
-            ),
+            "training": self.training.model_dump(mode="json", exclude={"variants", "seeds", "k_fold"}),
             "precision": policy,
             "seed": self.seed,
             "folds": self.data["training"].folds,
@@ -171,7 +164,7 @@ def _train_network(job: _Job) -> dict[str, Any]:
     metadata = job.data["training"].metadata
     with (
         runtime.arithmetic(policy) as devices,
-        Reporter(job.title, job.training.epochs, job.logs()) as reporter,
+        Reporter(job.title, job.training.epochs) as reporter,
     ):
         model = build_model(job.options, metadata)
         statistics.fit(model, job.data["training"])
@@ -229,10 +222,6 @@ def _train_boosting(job: _Job) -> dict[str, Any]:
                 "seconds": grown * number / (len(trees.first) - 1),
             }
         )
-    if log := job.logs():
-        with log:
-            for record in history:
-                log.epoch(record)
     best = min(history, key=lambda record: record["validation_loss"])
     kept = trees.truncated(int(best["epoch"]))
     boosting.save(job.output / model_file(job.options), kept)
@@ -260,7 +249,11 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "folds": job.data["training"].folds,
         "threads": job.threads,
         "options": job.options.model_dump(mode="json"),
-        "training": job.training.model_dump(mode="json", exclude={"variants", "seeds", "k_fold"}),
+        "training": job.training.model_dump(
+            mode="json",
+            include={"weights"} if job.options.kind == "gradient_boosting" else None,
+            exclude={"variants", "seeds", "k_fold", "memory_gb"},
+        ),
         "features": metadata.model_dump(mode="json", exclude={"sample", "part"}),
         "constant_features": constant_features(job.data["training"], stream_names(job.options)),
         "classes": job.classes.classes if job.classes else None,

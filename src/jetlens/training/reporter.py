@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jetlens.running.progress import Publisher
-from jetlens.training.tensorboard import TensorBoardLog
 
 
 class Reporter:
@@ -20,13 +19,11 @@ class Reporter:
     Args:
         title: what is being trained, such as ``cross_attention, seed 1``.
         epochs: most epochs.
-        log: TensorBoard's, written along; None: none.
     """
 
-    def __init__(self, title: str, epochs: int, log: TensorBoardLog | None = None) -> None:
+    def __init__(self, title: str, epochs: int) -> None:
         """Open the bar if stderr is a terminal."""
         self.title = title
-        self.log = log
         self.started = time.perf_counter()
         self.first: int | None = None
         self.last = ""
@@ -47,12 +44,10 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the bar, close the log."""
+        """Stop the bar."""
         if self.bar:
             self.bar.stop()
         self.publisher.close()
-        if self.log:
-            self.log.close()
 
     def batch(self, epoch: int, number: int, batches: int, loss: float) -> None:
         """Show the progress within an epoch."""
@@ -65,8 +60,6 @@ class Reporter:
     def epoch(self, record: Mapping[str, float], epochs: int) -> None:
         """Show the result of an epoch."""
         done = int(record["epoch"])
-        if self.log:
-            self.log.epoch(record)
         if self.first is None:
             self.first = done
         per_epoch = (time.perf_counter() - self.started) / (done - self.first + 1)

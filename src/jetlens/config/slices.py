@@ -1,0 +1,176 @@
+"""What each rule of the workflow is handed of the configuration and of the sample table: exactly what its result takes.
+
+A job runs again when its slice changes, its stage's number, or its input files; see ``docs/reruns.md``. Memory,
+threads, names and the like are in no slice. What figures are handed stands in :mod:`jetlens.figures.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jetlens.config import Config
+from jetlens.config.models import stream_names
+from jetlens.config.samples import Sample, class_of
+
+STAGE = {
+    "skim": 1,
+    "features": 1,
+    "training": 1,
+    "evaluation": 1,
+    "application": 1,
+    "explanation": 1,
+    "figures": 1,
+}
+"""A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
+follows from them, then run again everywhere. No other edit of code reruns anything."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule may depend on besides its input files."""
+
+    config: Config
+    samples: Mapping[str, Sample]
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sample(self) -> Sample:
+        """The sample that the job is about."""
+        return self.samples[self.wildcards["sample"]]
+
+    @property
+    def options(self) -> Any:
+        """The options of the variant that the job is about."""
+        return self.config.models[self.wildcards["variant"]]
+
+    def rows(self, application: bool, *columns: str) -> list[dict[str, Any]]:
+        """Return columns of the sample table: of the application samples, or of all others."""
+        return [
+            {name: getattr(sample, name) for name in ("name", *columns)}
+            for sample in self.samples.values()
+            if (sample.role == "application") is application
+        ]
+
+
+Slice = Callable[[Context], dict[str, Any]]
+
+
+def _plain(section: Any, *without: str) -> dict[str, Any]:
+    return dict(section.model_dump(mode="json", exclude=set(without)))
+
+
+def _selection(context: Context) -> dict[str, Any]:
+    return {
+        "reading": _plain(context.config.reading, "memory_gb"),
+        "skim": _plain(context.config.skim.unnamed()),
+    }
+
+
+def _skim(context: Context) -> dict[str, Any]:
+    return {"source": context.sample.files[context.wildcards["part"]], **_selection(context)}
+
+
+def _cutflow(context: Context) -> dict[str, Any]:
+    return {
+        "cuts": [cut.name for cut in context.config.skim.cuts],
+        "samples": context.rows(False, "process", "cross_section_pb", "events"),
+        "luminosity_fb": context.config.luminosity_fb,
+    }
+
+
+def _event_features(context: Context) -> dict[str, Any]:
+    features = context.config.features
+    return {
+        "event": features.event,
+        "split": _plain(features.split),
+        "label": class_of(context.sample),
+    }
+
+
+def _classes(context: Context) -> dict[str, Any]:
+    """Masses are in here as soon as a training reads them."""
+    return {"samples": context.rows(False, "role")}
+
+
+def _normalisation(context: Context) -> dict[str, Any]:
+    return {
+        "samples": context.rows(False, "process", "cross_section_pb", "events"),
+        "luminosity_fb": context.config.luminosity_fb,
+    }
+
+
+def _recipe(context: Context) -> dict[str, Any]:
+    """How the features of a variant's own streams are made: what scoring new files takes."""
+    features = _plain(context.config.features)
+    features["streams"] = {name: features["streams"][name] for name in stream_names(context.options)}
+    return {**_selection(context), "features": features}
+
+
+def _train_network(context: Context) -> dict[str, Any]:
+    """The training section as the variant has it; neither lists of jobs nor memory."""
+    training = context.config.training.with_overrides(context.options.training)
+    return {
+        "options": _plain(context.options),
+        "training": _plain(training, "variants", "seeds", "k_fold", "memory_gb"),
+        "recipe": _recipe(context),
+    }
+
+
+def _train_boosting(context: Context) -> dict[str, Any]:
+    """Trees have neither epochs nor a back end."""
+    return {
+        "options": _plain(context.options),
+        "training": {"weights": context.config.training.weights},
+        "recipe": _recipe(context),
+    }
+
+
+def _evaluation(context: Context) -> dict[str, Any]:
+    return {"evaluation": _plain(context.config.evaluation, "background_uncertainty")}
+
+
+def _application_summary(context: Context) -> dict[str, Any]:
+    return {
+        "samples": context.rows(True, "process", "cross_section_pb", "events"),
+        "luminosity_fb": context.config.luminosity_fb,
+    }
+
+
+SLICES: dict[str, tuple[str, Slice]] = {
+    "skim": ("skim", _skim),
+    "sample_cutflow": ("skim", lambda context: {}),
+    "cutflow": ("skim", _cutflow),
+    "event_features": ("features", _event_features),
+    "stream_features": (
+        "features",
+        lambda context: {"stream": _plain(context.config.features.streams[context.wildcards["stream"]])},
+    ),
+    "classes": ("features", _classes),
+    "normalisation": ("features", _normalisation),
+    "train_network": ("training", _train_network),
+    "train_boosting": ("training", _train_boosting),
+    "evaluate": ("evaluation", _evaluation),
+    "summary": ("evaluation", _evaluation),
+    "significance": (
+        "evaluation",
+        lambda context: {"background_uncertainty": context.config.evaluation.background_uncertainty},
+    ),
+    "apply": (
+        "application",
+        lambda context: {"source": context.sample.files[context.wildcards["part"]]},
+    ),
+    "application_summary": ("application", _application_summary),
+    "explain": (
+        "explanation",
+        lambda context: {"explanation": _plain(context.config.explanation, "variants")},
+    ),
+}
+"""Rule → its stage, and what it is handed."""
+
+
+def settings_of(rule: str, context: Context) -> dict[str, Any]:
+    """Return what a rule is handed, the number of its stage included."""
+    stage, of = SLICES[rule]
+    return {"stage": STAGE[stage], **of(context)}
