@@ -18,6 +18,7 @@ with stage(snakemake):
         configuration.write_text(json.dumps(snakemake.params.config), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", snakemake.params.snakefile]
         command += ["--configfile", str(configuration), "--cores", "1", "--nolock", "--quiet"]
+        command += ["--config", "take_over=true"]  # it is this run's own configuration, in another file
         finished = subprocess.run([*command, "--report", str(temporary), "--", *snakemake.input], check=False)
         if finished.returncode:
             raise JetlensError(

@@ -6,7 +6,9 @@ from jetlens.config.load import validate as validate_config
 from jetlens.config.preflight import preflight
 from jetlens.config.samples import is_url, read_samples
 from jetlens.figures.table import targets as figure_targets
+from jetlens.running.owner import TAKE_OVER, check_owner, claim
 
+take_over = str(config.pop(TAKE_OVER, False)).lower() in ("true", "1", "yes")
 analysis = checked(validate_config, config, workflow.configfiles)
 table = checked(read_samples, analysis.samples)
 if workflow.is_main_process:
@@ -20,6 +22,8 @@ samples = {name: row for name, row in table.items() if row.role != "application"
 applications = {name: row for name, row in table.items() if row.role == "application"}
 
 RESULTS = f"results/{analysis.analysis}"
+if workflow.is_main_process and not take_over:
+    checked(check_owner, Path(RESULTS), workflow.configfiles, analysis.analysis)
 if cleared := recover(workflow, OWN, RESULTS):
     say(cleared)
 LOGS = f"{RESULTS}/logs"

@@ -1,0 +1,205 @@
+"""Which key of the configuration, and which column of the sample table, goes to which rules.
+
+Found by trying: each key is changed by itself, and the rules whose settings differ are those that get it. The table in
+``docs/reruns.md`` is made from this; ``python -m jetlens.running.reruns`` renews it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from jetlens.config import Config
+from jetlens.config.load import load
+from jetlens.config.samples import Sample, read_samples
+from jetlens.config.slices import SLICES, Context, settings_of
+from jetlens.figures.table import FIGURES
+from jetlens.files import write_text
+
+DOCUMENT = Path("docs/reruns.md")
+MARKS = ("<!-- generated: keys -->\n", "<!-- end of generated -->\n")
+Key = tuple[str | int, ...]
+NAMED = {"models": "<variant>", "features.streams": "<stream>", "figures.kinematics": "<quantity>"}
+"""Sections whose keys are the user's own names."""
+NO_RULE = {
+    "analysis": "another folder of results: everything, there",
+    "samples": "what differs between the tables, column by column as below",
+    "training.variants": "a new one is trained, evaluated and drawn; tables and figures of all variants are renewed",
+    "training.seeds": "new seeds are trained; evaluation and what follows",
+    "training.k_fold": "new rotations are trained; evaluation and what follows",
+    "explanation.variants": "a new one is explained and drawn",
+    "figures.formats": "figures",
+}
+"""Keys that decide which jobs there are, and are handed to none."""
+
+
+def rules_of_keys(config: Config, samples: Mapping[str, Sample]) -> dict[str, set[str]]:
+    """Return the rules that get each key, from an analysis that uses as many of them as possible.
+
+    Args:
+        config: an analysis.
+        samples: its sample table.
+
+    Returns:
+        Rules by dotted key, the user's own names in angle brackets; besides manifest and report, which hold all.
+    """
+    before = _settings(config, samples)
+    found: dict[str, set[str]] = {}
+    for key in _keys(config):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the other value is of the wrong type
+            after = _settings(_changed(config, key), samples)
+        found.setdefault(_dotted(key), set()).update(rule for rule in before if before[rule] != after[rule])
+    return found
+
+
+def rules_of_columns(config: Config, samples: Mapping[str, Sample]) -> dict[str, set[str]]:
+    """Return the rules that get each column of the sample table, as :func:`rules_of_keys` does for keys."""
+    before = _settings(config, samples)
+    found: dict[str, set[str]] = {}
+    for column in ("process", "role", "cross_section_pb", "events", "mass_gev"):
+        rules = found.setdefault(column.replace("_gev", "_GeV"), set())
+        for name, sample in samples.items():
+            if column == "role" and sample.role == "application":
+                continue
+            value = getattr(sample, column)
+            other = "signal" if value == "background" else "background" if column == "role" else _other(value)
+            changed: Any = {column: other}
+            after = _settings(config, {**samples, name: dataclasses.replace(sample, **changed)})
+            rules.update(rule for rule in before if before[rule] != after[rule])
+    return found
+
+
+def _settings(config: Config, samples: Mapping[str, Sample]) -> dict[str, list[Any]]:
+    """What every job of every rule is handed."""
+    found: dict[str, list[Any]] = {rule: [] for rule in SLICES}
+    for rule in SLICES:
+        for wildcards in _wildcards(rule, config, samples):
+            try:
+                found[rule].append(settings_of(rule, Context(config, samples, wildcards)))
+            except KeyError as error:  # a variant without one of its streams
+                found[rule].append(str(error))
+    for figure in FIGURES:
+        jobs = [Context(config, samples, wildcards) for wildcards in figure.each(config)]
+        found[figure.rule] = [(figure.look(config), figure.settings(job), figure.text(job)) for job in jobs]
+    return found
+
+
+def _wildcards(rule: str, config: Config, samples: Mapping[str, Sample]) -> Iterator[dict[str, str]]:
+    if rule in ("skim", "event_features", "apply"):
+        for name, sample in samples.items():
+            if (sample.role == "application") is (rule == "apply"):
+                yield from ({"sample": name, "part": part} for part in sample.files)
+    elif rule == "stream_features":
+        yield from ({"stream": name} for name in config.features.streams)
+    elif rule.startswith("train_"):
+        for name, options in config.models.items():
+            if options.kind.startswith("gradient") is (rule == "train_boosting"):
+                yield {"variant": name}
+    else:
+        yield {}
+
+
+def _keys(node: Any, path: Key = ()) -> Iterator[Key]:
+    """Every key that holds no section."""
+    if isinstance(node, BaseModel):
+        for name in type(node).model_fields:
+            yield from _keys(getattr(node, name), (*path, name))
+    elif isinstance(node, dict) and node:
+        for name, value in node.items():
+            yield from _keys(value, (*path, name))
+    elif isinstance(node, list) and node and isinstance(node[0], BaseModel):
+        yield from _keys(node[0], (*path, 0))
+    else:
+        yield path
+
+
+def _changed(node: Any, key: Key) -> Any:
+    """A copy in which one key has another value, sensible or not."""
+    if not key:
+        return _other(node)
+    first, rest = key[0], key[1:]
+    if isinstance(node, BaseModel):
+        return node.model_copy(update={str(first): _changed(getattr(node, str(first)), rest)})
+    if isinstance(node, list):
+        return [_changed(value, rest) if number == first else value for number, value in enumerate(node)]
+    return {**node, first: _changed(node[first], rest)}
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value} changed"
+    if isinstance(value, list):
+        return value[:-1] if len(value) > 1 else [*value, *value]
+    return 1.0
+
+
+def _dotted(key: Key) -> str:
+    text = ""
+    for step in key:
+        word = "[]" if isinstance(step, int) else f".{NAMED.get(text, step)}"
+        text = f"{text}{word}".removeprefix(".")
+    return text
+
+
+def table(config: Config, samples: Mapping[str, Sample]) -> str:
+    """Return the generated part of the document, in Markdown."""
+    lines = ["| key | goes to |", "|---|---|"]
+    for key, rules in _joined(rules_of_keys(config, samples)).items():
+        lines.append(f"| `{key}` | {NO_RULE.get(key) or _words(rules) or 'nothing'} |")
+    lines += ["", "| column of the sample table | goes to |", "|---|---|"]
+    lines.append("| `sample`, `files` | a new sample or file: its own skim and features, and what follows |")
+    for column, rules in rules_of_columns(config, samples).items():
+        lines.append(f"| `{column}` | {_words(rules) or 'nothing'} |")
+    return "\n".join(lines) + "\n"
+
+
+def _joined(keys: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Write sections whose keys all go the same way as one line, ``section.*``."""
+    joined: dict[str, set[str]] = {}
+    for key, rules in keys.items():
+        steps = key.split(".")
+        for length in range(1, len(steps)):
+            prefix = ".".join(steps[:length])
+            if all(r == rules for k, r in keys.items() if k.startswith(f"{prefix}.")):
+                joined[f"{prefix}.*"] = rules
+                break
+        else:
+            joined[key] = rules
+    return joined
+
+
+def _words(rules: set[str]) -> str:
+    every = {figure.rule for figure in FIGURES}
+    if every <= rules:
+        rules = (rules - every) | {"every figure"}
+    order = [*SLICES, "every figure", *(figure.rule for figure in FIGURES)]
+    return ", ".join(rule if " " in rule else f"`{rule}`" for rule in order if rule in rules)
+
+
+def with_table(text: str, config: Config, samples: Mapping[str, Sample]) -> str:
+    """Return the document with its generated part renewed."""
+    before, rest = text.split(MARKS[0])
+    return f"{before}{MARKS[0]}\n{table(config, samples)}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
+
+
+def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sample]]:
+    """Return the analysis that the document is made from: the one with every variant, and something to apply it to."""
+    config = load(Path(root) / "config/full.yaml")
+    samples = read_samples(config.samples)
+    applied = Sample("applied", "Data", "application", {"part": "applied.root"})
+    return config, {**samples, "applied": applied}
+
+
+if __name__ == "__main__":
+    write_text(DOCUMENT, with_table(DOCUMENT.read_text(encoding="utf-8"), *example()))

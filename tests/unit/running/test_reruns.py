@@ -1,0 +1,73 @@
+"""Every key goes where it should, and the document says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jetlens.running.reruns import NO_RULE, example, rules_of_columns, rules_of_keys, with_table
+from tests.conftest import ROOT
+
+TRAININGS = {"train_network", "train_boosting"}
+SELECTION = {"skim"} | TRAININGS  # trainings keep the selection, to score new files with it
+
+
+@pytest.fixture(scope="module")
+def keys() -> dict[str, set[str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return rules_of_keys(*example())
+
+
+@pytest.mark.parametrize(
+    ("key", "rules"),
+    [
+        (
+            "luminosity_fb",
+            {"cutflow", "normalisation", "application_summary", "figure_kinematics", "figure_cutflow"},
+        ),
+        ("reading.memory_gb", set()),
+        ("training.memory_gb", set()),
+        ("training.seeds", set()),
+        ("training.backend", {"train_network"}),
+        ("training.epochs", {"train_network"}),
+        ("training.weights", TRAININGS),
+        ("skim.cuts[].name", {"cutflow"}),
+        ("skim.cuts[].min", SELECTION),
+        ("features.streams.<stream>.features", {"stream_features"} | TRAININGS),
+        ("features.split.seed", {"event_features"} | TRAININGS),
+        ("models.<variant>.iterations", {"train_boosting"}),
+        ("models.<variant>.width", {"train_network"}),
+        ("evaluation.background_uncertainty", {"significance"}),
+        ("explanation.bins", {"explain"}),
+        ("figures.kinematics.<quantity>.label", {"figure_kinematics"}),
+    ],
+)
+def test_keys_go_to_the_rules_whose_results_they_change(
+    keys: dict[str, set[str]], key: str, rules: set[str]
+) -> None:
+    assert keys[key] == rules
+
+
+def test_every_key_goes_somewhere_or_is_known_to_go_nowhere(keys: dict[str, set[str]]) -> None:
+    """A key that no rule gets does nothing, unless it decides which jobs there are, or is memory."""
+    idle = {key for key, rules in keys.items() if not rules}
+    assert idle - set(NO_RULE) == {"reading.memory_gb", "training.memory_gb"}
+
+
+def test_columns_of_the_sample_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process, a cross section or a mass is read by no training; a role is the class."""
+    monkeypatch.chdir(ROOT)
+    found = rules_of_columns(*example())
+    assert found["cross_section_pb"] == {"cutflow", "normalisation", "application_summary"}
+    assert found["mass_GeV"] == set()
+    assert {"event_features", "classes"} <= found["role"]
+    assert not TRAININGS & set.union(*found.values())
+
+
+def test_the_document_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renew it with ``python -m jetlens.running.reruns``."""
+    monkeypatch.chdir(ROOT)
+    text = Path("docs/reruns.md").read_text(encoding="utf-8")
+    assert with_table(text, *example()) == text
