@@ -1,6 +1,6 @@
 """Whose results a folder holds: two configurations with one ``analysis:`` name must not overwrite each other unnoticed.
 
-``results/<analysis>/configuration.json`` names the configuration files of the last run. A file that was moved, or removed,
+``results/<analysis>/configuration.json`` names the configuration files of the last run. A file that was moved, removed,
 or given another ``analysis:`` no longer lays claim to the folder; one that was edited is the same file.
 """
 
