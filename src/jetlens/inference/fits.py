@@ -1,0 +1,157 @@
+"""Maximum-likelihood fits with cabinetry: pulls, correlations, impacts, yields before and after the fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cabinetry
+import numpy as np
+import pandas as pd
+from cabinetry.fit import FitResults
+
+from jetlens.inference.limits import fitted
+from jetlens.inference.workspace import Workspace, process_of
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fit of a workspace.
+
+    Attributes:
+        workspace: what was fitted.
+        result: best fit, uncertainties and correlations, as cabinetry gives them.
+        data: fitted data with auxiliary data; those expected of the backgrounds while blinded.
+    """
+
+    workspace: Workspace
+    result: FitResults
+    data: list[float]
+
+    def pulls(self) -> pd.DataFrame:
+        """Best-fit value and error of each parameter; for constrained ones the pull, (θ̂ − θ₀)/σ₀, and its error."""
+        model = self.workspace.model()
+        prefit = cabinetry.model_utils.asimov_parameters(model)
+        errors = cabinetry.model_utils.prefit_uncertainties(model)
+        rows = []
+        for name, value, error, before, width in zip(
+            self.result.labels, self.result.bestfit, self.result.uncertainty, prefit, errors, strict=True
+        ):
+            constrained = width > 0
+            rows.append(
+                {
+                    "parameter": name,
+                    "value": float(value),
+                    "error": float(error),
+                    "pull": float((value - before) / width) if constrained else np.nan,
+                    "pull_error": float(error / width) if constrained else np.nan,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def correlations(self, at_least: float = 0.0) -> pd.DataFrame:
+        """Correlations of parameters, those without any beyond ``at_least`` left out."""
+        labels = list(self.result.labels)
+        matrix = pd.DataFrame(self.result.corr_mat, index=labels, columns=labels)
+        off = (matrix - np.eye(len(labels))).abs().max()
+        keep = off.index[off >= at_least]
+        return matrix.loc[keep, keep]
+
+    def impacts(self) -> pd.DataFrame:
+        """Change of μ̂ when each nuisance parameter moves by its error, before and after the fit, largest first."""
+        model = self.workspace.model()
+        bounds = np.array(model.config.suggested_bounds())
+        poi = model.config.poi_index
+        bounds[poi, 0] = -bounds[poi, 1]
+        # a term at its boundary (a process without events) has no room to move down
+        room = np.minimum(self.result.bestfit - bounds[:, 0], bounds[:, 1] - self.result.bestfit)
+        inside = self.result._replace(uncertainty=np.minimum(self.result.uncertainty, np.maximum(room, 0.0)))
+        ranking = fitted(
+            "the ranking of nuisance parameters",
+            lambda: cabinetry.fit.ranking(
+                model, self.data, fit_results=inside, par_bounds=[tuple(bound) for bound in bounds]
+            ),
+        )
+        table = pd.DataFrame(
+            {
+                "parameter": ranking.labels,
+                "prefit_up": ranking.prefit_up,
+                "prefit_down": ranking.prefit_down,
+                "postfit_up": ranking.postfit_up,
+                "postfit_down": ranking.postfit_down,
+            }
+        )
+        table = self.pulls()[["parameter", "pull", "pull_error"]].merge(table, on="parameter")
+        size = table[["postfit_up", "postfit_down"]].abs().max(axis=1)
+        return table.loc[size.sort_values(ascending=False).index].reset_index(drop=True)
+
+
+def fit(workspace: Workspace, *, strength: float = 0.0) -> Fit:
+    """Fit the workspace's data, those of the backgrounds alone while blinded.
+
+    Args:
+        workspace: what is fitted; ``mu`` may become negative.
+        strength: times the signal that is added to the data, to see what the fit makes of it.
+
+    Raises:
+        NotComputableError: if the fit fails.
+    """
+    model = workspace.model()
+    data = workspace.data()
+    if strength:
+        signal = injected(workspace, strength)
+        data = [value + more for value, more in zip(data, signal, strict=True)]
+    bounds = [tuple(bound) for bound in model.config.suggested_bounds()]
+    bounds[model.config.poi_index] = (-bounds[model.config.poi_index][1], bounds[model.config.poi_index][1])
+    result = fitted("the fit of the workspace", lambda: cabinetry.fit.fit(model, data, par_bounds=bounds))
+    return Fit(workspace, result, data)
+
+
+def injected(workspace: Workspace, strength: float) -> list[float]:
+    """Expected signal per bin of the model's data, zero for auxiliary data."""
+    model = workspace.model()
+    parameters = np.asarray(model.config.suggested_init(), dtype=np.float64)
+    poi = model.config.poi_index
+    without, with_signal = parameters.copy(), parameters.copy()
+    without[poi], with_signal[poi] = 0.0, strength
+    return [float(x) for x in np.asarray(model.expected_data(with_signal)) - model.expected_data(without)]
+
+
+def yields(workspace: Workspace, after: Fit | None = None) -> pd.DataFrame:
+    """Return expected events per region and process with errors, before the fit and, where given, after it.
+
+    Columns: ``region``, ``process`` (the last one of a region is ``total``), ``prefit``, ``prefit_error``, and with
+    ``after`` also ``postfit``, ``postfit_error``. The signal counts at strength 1 before the fit, as fitted after it.
+    """
+    model = workspace.model()
+    before = _prediction(workspace, cabinetry.model_utils.prediction(model), "prefit")
+    if after is None:
+        return before
+    fitted_yields = cabinetry.model_utils.prediction(model, fit_results=after.result)
+    return before.merge(_prediction(workspace, fitted_yields, "postfit"), on=["region", "process"])
+
+
+def _prediction(workspace: Workspace, of: cabinetry.model_utils.ModelPrediction, when: str) -> pd.DataFrame:
+    rows = []
+    samples = of.model.config.samples
+    for region, name in enumerate(of.model.config.channels):
+        if name not in workspace.regions:
+            continue
+        counts = np.asarray(of.model_yields[region]).sum(axis=1)
+        errors = np.asarray(of.total_stdev_model_channels[region])
+        present = {sample["name"] for sample in _channel(workspace, name)["samples"]}
+        for k, process in enumerate([*samples, "total"]):
+            if process != "total" and process not in present:
+                continue
+            count = counts.sum() if process == "total" else counts[k]
+            error = float(errors[k])
+            rows.append(
+                {"region": name, "process": process_of(process), when: float(count), "variance": error**2}
+            )
+    # what stands for events that were not simulated belongs to its process
+    table = pd.DataFrame(rows).groupby(["region", "process"], sort=False, as_index=False).sum()
+    table[f"{when}_error"] = np.sqrt(table.pop("variance"))
+    return table
+
+
+def _channel(workspace: Workspace, name: str) -> dict[str, list[dict[str, str]]]:
+    return next(channel for channel in workspace.spec["channels"] if channel["name"] == name)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jetlens.errors import FileError
+from jetlens.inference.templates import Events, fill_region, read_templates, write_templates
+from tests.unit.inference.conftest import EDGES, events
+
+
+def test_values_and_variances_are_sums_of_weights():
+    rng = np.random.default_rng(3)
+    x, w = rng.uniform(300, 2200, 500), rng.normal(1, 0.5, 500)
+    region = fill_region("r", {"p": {"nominal": Events(x, w, np.arange(500))}}, EDGES)
+    inside = np.clip(x, 400, 1999.999)
+    np.testing.assert_allclose(region.values("p"), np.histogram(inside, EDGES, weights=w)[0])
+    np.testing.assert_allclose(region.variances("p"), np.histogram(inside, EDGES, weights=w**2)[0])
+    assert region.values("p").sum() == pytest.approx(w.sum())  # what lies beyond the range is not lost
+
+
+def test_rebinning_keeps_the_sums(fine, coarse):
+    for process in fine.processes:
+        assert coarse.values(process).sum() == pytest.approx(fine.values(process).sum())
+    np.testing.assert_allclose(coarse.values("qcd")[0], fine.values("qcd")[:3].sum())
+    np.testing.assert_allclose(
+        coarse.shift_variance["qcd", "scale_up"][0], fine.shift_variance["qcd", "scale_up"][:3].sum()
+    )
+
+
+def test_the_error_of_a_shift_is_the_spread_over_toys():
+    """Events are drawn again and again; a variation moves the same events, so most of their fluctuation cancels."""
+    rng = np.random.default_rng(5)
+    differences, predicted = [], []
+    for _ in range(400):
+        x = 400 + rng.exponential(300, rng.poisson(2000))
+        region = fill_region(
+            "r", {"p": {"nominal": events(x), "s_up": events(1.02 * x)}}, [400, 600, 800, 1200, 2000]
+        )
+        differences.append(region.values("p", "s_up") - region.values("p"))
+        predicted.append(region.shift_variance["p", "s_up"])
+    found = np.var(differences, axis=0)
+    assert found == pytest.approx(np.mean(predicted, axis=0), rel=0.25)  # √(2/400) = 7 %, at 3.5σ
+    assert (found < 0.2 * np.mean([region.variances("p")], axis=0)).any()
+
+
+def test_files_hold_everything(tmp_path, fine):
+    write_templates(tmp_path / "templates.json", [fine])
+    (back,) = read_templates(tmp_path / "templates.json")
+    assert back.processes == fine.processes
+    for process in fine.processes:
+        for variation in ("nominal", *fine.variations(process)):
+            np.testing.assert_array_equal(back.values(process, variation), fine.values(process, variation))
+            np.testing.assert_array_equal(
+                back.variances(process, variation), fine.variances(process, variation)
+            )
+    np.testing.assert_array_equal(
+        back.shift_variance["qcd", "scale_up"], fine.shift_variance["qcd", "scale_up"]
+    )
+
+
+def test_another_file_is_refused_by_name(tmp_path):
+    (tmp_path / "t.json").write_text("{}")
+    with pytest.raises(FileError, match=r"t\.json: is no file of templates"):
+        read_templates(tmp_path / "t.json")
