@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.quantities import COLLECTIONS
-from jetlens.events.jagged import Jagged, Mask, offsets_from_counts
+from jetlens.events.jagged import Jagged, Mask
 from jetlens.features.constituents import CONSTITUENTS, prepare
 from jetlens.features.event import EVENT
 from jetlens.features.featurefile import (
@@ -24,6 +24,7 @@ from jetlens.features.featurefile import (
     write_stream,
 )
 from jetlens.features.objects import KINEMATICS, OBJECTS, Events, kinematic_tokens, object_set
+from jetlens.features.presence import TRACKS, lacking
 from jetlens.features.split import folds
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def build_event(
     Raises:
         FileError: if the skim file is missing or damaged.
     """
+    from jetlens.skim.parquet import check_schema, read_facts
+
     metadata = EventMetadata(
         schema_version=SCHEMA_VERSION,
         sample=sample,
@@ -96,6 +99,7 @@ def build_event(
         test_folds=split.test,
         validation_folds=split.validation,
         recipe={"event": event, "split": split.model_dump(mode="json")},
+        lacks=lacking("event", event, read_facts(check_schema(parquet))["lacks"]),
     )
     with _batches(parquet, [*COLLECTIONS, *SCALARS, "weight", "event_number"]) as (number, batches):
         write_event(
@@ -117,15 +121,21 @@ def build_stream(parquet: Path, output: Path, *, stream: Stream, sample: str, pa
         FileError: if the skim file is missing or damaged.
     """
     from jetlens.skim.parquet import CONSTITUENTS as COLUMN
+    from jetlens.skim.parquet import check_schema, read_facts
 
+    facts = read_facts(check_schema(parquet))
     metadata = TokenMetadata(
         schema_version=SCHEMA_VERSION,
         sample=sample,
         part=part,
         stream=_describe(stream),
         recipe=stream.model_dump(mode="json"),
+        lacks=lacking(stream.kind, stream.features, facts["lacks"]),
+        impact_parameters=facts["impact_parameters"] if TRACKS & set(stream.features) else None,
     )
-    columns = ["fat_jets", COLUMN] if stream.kind == "constituents" else [*COLLECTIONS, *SCALARS]
+    columns = ["fat_jets"] if stream.kind == "constituents" else [*COLLECTIONS, *SCALARS]
+    if stream.kind != "objects":
+        columns.append(COLUMN)
     with _batches(parquet, columns) as (number, batches):
         arrays = (_stream(_events(table), stream) for table in batches)
         write_stream(output, number, ({"values": v, "mask": m} for v, m in arrays), metadata)
@@ -185,24 +195,16 @@ def _stream(events: Events, stream: Stream) -> tuple[NDArray[np.float32], Mask]:
         return kinematic_tokens(events, stream.tokens, stream.features)
     if stream.kind == "objects":
         return object_set(events, stream.max_objects, stream.features)
-    constituents, axes = _one_jet(events, stream.jet)
+    jets = events.collections["fat_jets"]
+    axes = {
+        column: jets.padded(column, stream.jet + 1)[0][:, stream.jet]
+        for column in ("pt", "eta", "phi", "mass")
+    }
+    constituents = events.jet_constituents(stream.jet)
     prepared, mask = prepare(constituents, axes, stream.max_tokens, stream.alignment)
     values = CONSTITUENTS.stack(stream.features, prepared)
     values[~mask] = 0
     return values, mask
-
-
-def _one_jet(events: Events, index: int) -> tuple[Jagged, dict[str, NDArray[Any]]]:
-    """Constituents of the jet with this index in each event, none where there is no such jet, and its axis."""
-    there = np.diff(events.jet_offsets) > index
-    jets = events.collections["fat_jets"]
-    axes = {column: jets.padded(column, index + 1)[0][:, index] for column in ("pt", "eta", "phi", "mass")}
-    chosen = np.zeros(len(events.constituents), dtype=bool)
-    chosen[events.jet_offsets[:-1][there] + index] = True
-    own = events.constituents.take_events(chosen)
-    counts = np.zeros(len(events), dtype=np.int64)
-    counts[there] = own.counts
-    return Jagged(offsets_from_counts(counts), own.columns), axes
 
 
 def _events(table: Any) -> Events:

@@ -15,10 +15,9 @@ from jetlens.events.jagged import Jagged, Mask
 from jetlens.events.kinematics import energy, wrap_phi
 from jetlens.events.reader import TYPES
 from jetlens.features.alignment import align
+from jetlens.features.displaced import significance
 from jetlens.features.registry import Registry, Symmetry, Values, log
 
-SIGNIFICANCE_MAX = 100.0
-"""Impact parameter significances are cut to ± this."""
 FRACTION_FLOOR = 1e-6
 
 COLUMNS = ("pt", "eta", "phi", "mass", "charge", "type", "d0", "d0_error", "dz", "dz_error")
@@ -185,16 +184,11 @@ def tanh_dz(c: JetConstituents) -> Values:
 
 @_add("", Symmetry(turn="d0", form="significance"))
 def d0_significance(c: JetConstituents) -> Values:
-    """d0 over its error, cut to ±100; 0 where the file gives no error."""
-    return _significance(c.d0, c.d0_error)
+    """d0 over its error, cut to ±20; 0 where there is no error."""
+    return significance(c.d0, c.d0_error)
 
 
 @_add("", Symmetry(mirror=-1, turn="dz", form="significance"))
 def dz_significance(c: JetConstituents) -> Values:
-    """dz over its error, cut to ±100; 0 where the file gives no error."""
-    return _significance(c.dz, c.dz_error)
-
-
-def _significance(value: Values, error: Values) -> Values:
-    known = error > 0
-    return np.where(known, np.clip(value / np.where(known, error, 1), -SIGNIFICANCE_MAX, SIGNIFICANCE_MAX), 0)
+    """dz over its error, cut to ±20; 0 where there is no error."""
+    return significance(c.dz, c.dz_error)

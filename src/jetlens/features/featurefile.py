@@ -70,6 +70,10 @@ class TokenMetadata(_Metadata):
     part: str
     stream: StreamMetadata
     recipe: dict[str, Any]
+    lacks: dict[str, str] = {}
+    """Features that are zero because the input file lacks a column, and why."""
+    impact_parameters: dict[str, Any] | None = None
+    """What was done to them, see :meth:`jetlens.events.impact_parameters.Treatment.describe`; None: none are used."""
 
 
 class EventMetadata(_Metadata):
@@ -83,6 +87,8 @@ class EventMetadata(_Metadata):
     test_folds: list[int]
     validation_folds: list[int]
     recipe: dict[str, Any]
+    lacks: dict[str, str] = {}
+    """As in :class:`TokenMetadata`."""
 
 
 class FeatureMetadata(_Metadata):
@@ -95,6 +101,10 @@ class FeatureMetadata(_Metadata):
     folds: int
     test_folds: list[int]
     validation_folds: list[int]
+    lacks: dict[str, dict[str, str]] = {}
+    """By stream, or ``event``: features that are zero because the input file lacks a column, and why."""
+    impact_parameters: dict[str, dict[str, Any]] = {}
+    """By stream that uses them: what was done to the tracks' impact parameters."""
 
 
 @dataclass(frozen=True)
@@ -176,12 +186,21 @@ class FeatureSet:
         about = self.metadata
         common = {"schema_version": SCHEMA_VERSION, "sample": about.sample, "part": about.part}
         event = EventMetadata(
-            **common, **about.model_dump(exclude={"sample", "part", "streams"}), recipe=recipe or {}
+            **common,
+            **about.model_dump(exclude={"sample", "part", "streams", "lacks", "impact_parameters"}),
+            lacks=about.lacks.get("event", {}),
+            recipe=recipe or {},
         )
         arrays = {"event": self.event} | {key: getattr(self, name) for name, (key, _) in PER_EVENT.items()}
         write_event(Path(folder) / EVENT_FILE, len(self), [arrays], event)
         for name, values in self.streams.items():
-            stream = TokenMetadata(**common, stream=about.streams[name], recipe=recipe or {})
+            stream = TokenMetadata(
+                **common,
+                stream=about.streams[name],
+                recipe=recipe or {},
+                lacks=about.lacks.get(name, {}),
+                impact_parameters=about.impact_parameters.get(name),
+            )
             write_stream(
                 Path(folder) / f"{name}.npz",
                 len(self),
@@ -211,28 +230,37 @@ class Part:
             events.expect(key, kind, (self.events,))
         events.expect("event", np.float32, (self.events, len(about.event.features)))
         self._archives: dict[str, tuple[Archive, str]] = {"event": (events, "event")}
-        described = {}
+        tokens: dict[str, TokenMetadata] = {}
         for name in streams:
-            archive, described[name] = self._stream(name)
+            archive, tokens[name] = self._stream(name)
             self._archives |= {name: (archive, "values"), f"{name}_mask": (archive, "mask")}
         self.metadata = FeatureMetadata(
-            streams=described, **about.model_dump(exclude={"schema_version", "recipe"})
+            streams={name: each.stream for name, each in tokens.items()},
+            lacks={
+                n: lacks
+                for n, lacks in [("event", about.lacks), *((n, t.lacks) for n, t in tokens.items())]
+                if lacks
+            },
+            impact_parameters={
+                n: each.impact_parameters for n, each in tokens.items() if each.impact_parameters
+            },
+            **about.model_dump(exclude={"schema_version", "recipe", "lacks"}),
         )
         self.files = list(dict.fromkeys(archive.path for archive, _ in self._archives.values()))
 
-    def _stream(self, name: str) -> tuple[Archive, StreamMetadata]:
+    def _stream(self, name: str) -> tuple[Archive, TokenMetadata]:
         path = self.path / f"{name}.npz"
         if not path.exists():
             raise FileError(
                 f"{self.path}: has no stream '{name}'; it holds: {', '.join(stream_files(self.path)) or 'none'}"
             )
         archive = Archive(path, ["values", "mask"])
-        stream = archive.metadata(TokenMetadata, SCHEMA_VERSION).stream
+        about = archive.metadata(TokenMetadata, SCHEMA_VERSION)
         shape = archive.shape("values")
         tokens = shape[1] if len(shape) == 3 else -1
-        archive.expect("values", np.float32, (self.events, tokens, len(stream.features)))
+        archive.expect("values", np.float32, (self.events, tokens, len(about.stream.features)))
         archive.expect("mask", np.bool_, (self.events, tokens))
-        return archive, stream
+        return archive, about
 
     def per_event(self, name: str) -> Array:
         """Return one of ``label``, ``weight``, ``event_number``, ``fold`` for all N events, (N,)."""

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.quantities import Objects, parse_objects
-from jetlens.events.jagged import Jagged, Mask
+from jetlens.events.jagged import Jagged, Mask, offsets_from_counts
 from jetlens.events.kinematics import cartesian, energy, from_cartesian, wrap_phi
 from jetlens.events.reader import is_b_tagged
+from jetlens.features.displaced import LARGEST, displaced_tracks
 from jetlens.features.registry import INVARIANT, MASS_FLOOR, Registry, Symmetry, Values, log, ratio
 
 B_TAG_RADIUS = 0.8
@@ -32,6 +33,16 @@ class Events:
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.met)
+
+    def jet_constituents(self, index: int) -> Jagged:
+        """Return the constituents of the fat jet with this index in each event; none where there is no such jet."""
+        there = np.diff(self.jet_offsets) > index
+        chosen = np.zeros(len(self.constituents), dtype=bool)
+        chosen[self.jet_offsets[:-1][there] + index] = True
+        own = self.constituents.take_events(chosen)
+        counts = np.zeros(len(self), dtype=np.int64)
+        counts[there] = own.counts
+        return Jagged(offsets_from_counts(counts), own.columns)
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,37 @@ def n_matched_b_tags(t: Tokens) -> Values:
     return t.leaf("n_matched_b_tags")
 
 
+@_add("", KINEMATICS)
+def n_displaced_d0(t: Tokens) -> Values:
+    """Constituents with |d0/σ| > 3; 0 for sums, and where there are no errors."""
+    return t.leaf("n_displaced_d0")
+
+
+@_add("", KINEMATICS)
+def n_displaced_dz(t: Tokens) -> Values:
+    """Constituents with |dz/σ| > 3; 0 for sums, and where there are no errors."""
+    return t.leaf("n_displaced_dz")
+
+
+def _largest(name: str, rank: int) -> None:
+    """Register the rank-th largest significance of an impact parameter."""
+    column = f"max_{name}_significance_{rank}"
+
+    def compute(t: Tokens) -> Values:
+        return t.leaf(column)
+
+    compute.__name__ = column
+    compute.__doc__ = (
+        f"Number {rank} of the largest |{name}/σ|, cut to 20; 0 for sums, and without such a track."
+    )
+    _add("", KINEMATICS)(compute)
+
+
+for _name in ("d0", "dz"):
+    for _rank in range(1, LARGEST + 1):
+        _largest(_name, _rank)
+
+
 @_add("", OBJECTS)
 def is_jet(t: Tokens) -> Values:
     """1 for jets of any radius, 0 for leptons."""
@@ -277,6 +319,8 @@ def _single(events: Events, name: str, index: int) -> tuple[Tokens, Mask]:
     token = Tokens(**kinematics, collection=name, leaves=columns)
     if "jets" in name:
         columns["n_matched_b_tags"] = _matched_b_tags(events.collections["jets"], token)
+    if name == "fat_jets" and events.constituents.columns:
+        columns |= displaced_tracks(events.jet_constituents(index))
     return token, there
 
 

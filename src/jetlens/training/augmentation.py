@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import ConfigError
-from jetlens.features.constituents import SIGNIFICANCE_MAX
+from jetlens.features.displaced import SIGNIFICANCE_MAX
 from jetlens.features.featurefile import FeatureMetadata, StreamMetadata
 from jetlens.features.symmetry import symmetries, why_not
 from jetlens.training.data import Arrays

@@ -24,7 +24,7 @@ from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json, write_text
 from jetlens.training import augmentation, runtime
 from jetlens.training.data import Dataset
-from jetlens.training.presence import constant_features
+from jetlens.training.presence import check_samples, constant_features
 from jetlens.training.recipe import Recipe
 from jetlens.training.reporter import Reporter
 
@@ -99,6 +99,7 @@ def train(
     if classes is not None:
         classes.check(data["training"].parts)
     scales = None if normalisation is None or training.weights == "unit" else normalisation
+    check_samples(data["training"].parts, streams, options.use_event, variant)
     job = _Job(
         Path(output), variant, options, training, seed, rotation, threads, data, recipe, classes, scales
     )

@@ -8,27 +8,9 @@ from typing import Any
 import numpy as np
 
 from jetlens.errors import FileError
+from jetlens.events.impact_parameters import disagreement
+from jetlens.features.featurefile import FeatureMetadata, Part
 from jetlens.training.data import Dataset
-
-FILLED = {
-    "b_tag": ("b_tag", "n_matched_b_tags", "n_b_jets"),
-    "tau": ("tau21", "tau32", "tau43"),
-    "tau1": ("tau21",),
-    "tau2": ("tau21", "tau32"),
-    "tau3": ("tau32", "tau43"),
-    "tau4": ("tau43",),
-    "soft_drop_mass": ("log_soft_drop_mass",),
-    "area": ("area",),
-    "n_charged": ("n_charged", "n_constituents"),
-    "n_neutrals": ("n_constituents",),
-    "charge": ("charge",),
-    "d0": ("d0", "tanh_d0", "d0_significance"),
-    "d0_error": ("d0_significance",),
-    "dz": ("dz", "tanh_dz", "dz_significance"),
-    "dz_error": ("dz_significance",),
-}
-"""Features made of a column; columns as the readers name them in the cutflow's ``conventions``: after the name of the
-collection, where ``constituents`` stands for the streams of that kind and any other for all the rest."""
 
 
 def constant_features(data: Dataset, streams: Sequence[str]) -> dict[str, list[str]]:
@@ -57,34 +39,74 @@ def constant_features(data: Dataset, streams: Sequence[str]) -> dict[str, list[s
     }
 
 
+def check_samples(parts: Sequence[Part], streams: Sequence[str], use_event: bool, variant: str) -> None:
+    """Refuse to learn from what tells samples apart by how their files were made, not by their physics.
+
+    Args:
+        parts: of all samples of a training.
+        streams: streams the variant reads.
+        use_event: whether it reads the event vector.
+        variant: its name.
+
+    Raises:
+        FileError: naming sample, part and feature, if some files lack a feature that others have; naming both samples,
+            if the impact parameters of their tracks have different resolutions.
+    """
+    for name in (*streams, *(["event"] if use_event else [])):
+        every = [part.metadata.lacks.get(name, {}) for part in parts]
+        for part, lacks in zip(parts, every, strict=True):
+            for feature, why in lacks.items():
+                having = next(
+                    (p for p, other in zip(parts, every, strict=True) if feature not in other), None
+                )
+                if having is not None:
+                    raise FileError(
+                        f"{part.path}: part '{part.metadata.part}' of sample '{part.metadata.sample}' has no "
+                        f"'{feature}' (stream '{name}'): {why}, while sample '{having.metadata.sample}' has it, so "
+                        f"'{variant}' would learn which file is which; use files that all have it, or leave the "
+                        "feature out of the stream"
+                    )
+    for name in streams:
+        told = [(p.metadata, about) for p in parts if (about := p.metadata.impact_parameters.get(name))]
+        for metadata, about in told[1:]:
+            if reason := disagreement(told[0][1], about):
+                raise FileError(
+                    f"samples '{told[0][0].sample}' and '{metadata.sample}' (part '{metadata.part}') differ in how "
+                    f"well tracks are measured, {reason}, so '{variant}' (stream '{name}') would "
+                    "learn which is which; set reading.impact_parameters so that they agree, or leave impact "
+                    "parameters out of the stream"
+                )
+
+
 def check_presence(
-    manifest: dict[str, Any], streams: list[str], conventions: dict[str, str], source: str
+    manifest: dict[str, Any], streams: list[str], metadata: FeatureMetadata, source: str
 ) -> None:
     """Refuse a file in which a feature is filled with zeros that told events apart in the training.
 
     Args:
         manifest: of the trained model.
         streams: streams the model reads, besides the event vector.
-        conventions: what the reader assumed, from the file's cutflow.
+        metadata: of the file's features.
         source: the file, for the message.
 
     Raises:
-        FileError: naming stream, feature, and what the file lacks.
+        FileError: naming stream, feature, and what the file lacks; or how differently its tracks are measured.
     """
-    trained = manifest["features"]
     constant = manifest.get("constant_features", {})
-    for topic, convention in conventions.items():
-        if not convention.startswith("0, as "):
-            continue
-        for name in (*streams, *(["event"] if manifest["options"]["use_event"] else [])):
-            stream = trained["event"] if name == "event" else trained["streams"][name]
-            if (stream["kind"] == "constituents") != topic.startswith("constituents."):
-                continue
-            features = stream["features"]
-            for feature in FILLED.get(topic.split(".")[-1], ()):
-                if feature in features and feature not in constant.get(name, []):
-                    raise FileError(
-                        f"{source}: '{manifest['variant']}' learnt from '{feature}' (stream '{name}'), which this "
-                        f"file has not: {topic} is {convention.replace('0, as', 'taken as 0, as')}; use a file that "
-                        "has it, or train without this feature"
-                    )
+    for name in (*streams, *(["event"] if manifest["options"]["use_event"] else [])):
+        for feature, why in metadata.lacks.get(name, {}).items():
+            if feature not in constant.get(name, []):
+                raise FileError(
+                    f"{source}: '{manifest['variant']}' learnt from '{feature}' (stream '{name}'), which this file has "
+                    f"not: {why}; use a file that has it, or train without this feature"
+                )
+    for name in streams:
+        trained, new = (
+            about.get(name)
+            for about in (manifest["features"]["impact_parameters"], metadata.impact_parameters)
+        )
+        if trained and new and (reason := disagreement(trained, new)):
+            raise FileError(
+                f"{source}: its tracks are not measured like those that '{manifest['variant']}' learnt from (stream "
+                f"'{name}'): {reason}; use a file made like those of the training"
+            )

@@ -148,8 +148,6 @@ def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
         flow = read_cutflow(cutflow)
         for warning in warnings_of(flow):
             print(f"jetlens: warning: {warning}", file=sys.stderr, flush=True)
-        for model in models:
-            check_presence(model.manifest, model.streams, flow["conventions"], source)
         streams = sorted({name for model in models for name in model.streams})
         wanted = recipe.features.model_copy(
             update={"streams": {name: recipe.features.streams[name] for name in streams}}
@@ -157,6 +155,8 @@ def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
         # no class is known of these events, and none is asked for
         build_features(parquet, folder, features=wanted, sample="application", part=source, label=0)
         part = Part(folder, streams)
+        for model in models:
+            check_presence(model.manifest, model.streams, part.metadata, source)
         numbers, weights = part.per_event("event_number"), part.per_event("weight")
         return _Scored(_logits(models, part), numbers, weights, flow["cuts"][0])
 

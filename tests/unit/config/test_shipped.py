@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from jetlens.config.load import load
-from jetlens.config.models import ModelOptions
+from jetlens.config.models import ModelOptions, stream_names
+from jetlens.features.presence import TRACKS
 from tests.conftest import ROOT
 
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
@@ -49,7 +50,17 @@ def test_the_full_analysis_trains_every_kind_and_differs_from_the_demo_in_nothin
     }
     assert {full.models[name].kind for name in full.training.variants} == kinds
     assert len(full.training.seeds) >= 3
-    for key in ("samples", "luminosity_fb", "reading", "skim", "features", "evaluation"):
+    assert demo.features.streams.items() <= full.features.streams.items()
+    assert full.features.model_copy(update={"streams": demo.features.streams}) == demo.features
+    for name in full.training.variants:
+        if not name.endswith("_no_ip"):
+            continue
+        options = full.models[name].model_dump_json().replace("_no_ip", "")  # the same but for its streams
+        assert options == full.models[name.removesuffix("_no_ip")].model_dump_json()
+        assert not any(
+            TRACKS & set(full.features.streams[stream].features) for stream in stream_names(full.models[name])
+        )
+    for key in ("samples", "luminosity_fb", "reading", "skim", "evaluation"):
         assert getattr(full, key) == getattr(demo, key), key
     for name in set(demo.models) & set(full.models):
         assert full.models[name] == demo.models[name], name
