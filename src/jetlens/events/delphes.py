@@ -67,8 +67,8 @@ _GROUPS = (
     ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron"),
     ("Track", "Tower"),
     ("ParticleFlowCandidate",),
-    ("Particle",),
 )
+"""Where the constituents of reconstructed jets may be; those of the generator's jets are in :data:`_BY_JET`."""
 
 
 class DelphesReader(EventReader):

@@ -12,6 +12,7 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError, JetlensWarning
 from jetlens.events import EventReader, open_events
 from jetlens.events.kinematics import cartesian, from_cartesian
+from jetlens.events.reader import is_generated
 
 _EVENTS = 1000
 
@@ -135,15 +136,16 @@ def _look_at(whole: EventReader, bare: ReadingConfig, name: str) -> JetCollectio
 def _suggest(
     whole: EventReader, config: ReadingConfig, collections: tuple[JetCollection, ...], present: set[str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """A ``reading:`` section that works for this file, and the conventions it would bring."""
-    usable = [c.name for c in collections if c.references and c.matched == c.references]
+    """A ``reading:`` section that works for this file, and the conventions it would bring; nothing of the generator's."""
+    seen = [c for c in collections if not is_generated(c.name)]
+    usable = [c.name for c in seen if c.references and c.matched == c.references]
     reading: dict[str, Any] = {}
     wanted = config.fat_jets
     if wanted not in usable:
         fat = [name for name in usable if "Fat" in name or "AK8" in name] or usable
         reading["fat_jets"] = fat[0] if fat else None
-    if config.jets not in {c.name for c in collections}:
-        reading["jets"] = next((c.name for c in collections if c.name != wanted), None)
+    if config.jets not in {c.name for c in seen}:
+        reading["jets"] = next((c.name for c in seen if c.name != wanted), None)
     reading |= {name: None for name in ("electrons", "muons") if getattr(config, name) not in present}
     for update in ({}, {"missing_energy": None}):
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import itertools
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -379,6 +380,11 @@ def type_of_branch(branch: str) -> int | None:
         if word in branch:
             return TYPES[kind]
     return None
+
+
+def is_generated(name: str) -> bool:
+    """Tell whether a collection is the generator's, by the names that Delphes and NanoAOD give: no detector saw it."""
+    return re.match(r"(Sub)?Gen|LHE|Particle$", name) is not None
 
 
 def types_of_particles(charge: NDArray[Any], pid: NDArray[Any] | None) -> NDArray[np.uint8]:

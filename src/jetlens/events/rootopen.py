@@ -167,10 +167,15 @@ def choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: S
 
 
 def by_name(tree: Any) -> dict[str, Any]:
-    """Branches and their leaves, one level deep, by full name."""
+    """Branches and their leaves, one level deep, by full name; of two with one name the first, as in ROOT.
+
+    Some Delphes files hold a second ``Particle``, of another class and with other leaves, which never fit the first.
+    """
     branches: dict[str, Any] = {}
     for branch in tree.branches:
+        if branch.name in branches:
+            continue
         branches[branch.name] = branch
         for leaf in branch.branches:
-            branches[leaf.name] = leaf
+            branches.setdefault(leaf.name, leaf)
     return branches

@@ -50,6 +50,26 @@ def test_a_file_without_jets_gets_a_configuration_that_works() -> None:
         assert sum(len(chunk) for chunk in reader.chunks()) == 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "fat_jets"),
+    [("delphes_jetclass2_card_10_events", "JetPUPPIAK8"), ("delphes_34_gen_jets_10_events", "Jet")],
+)
+def test_nothing_of_the_generator_is_proposed(name: str, fat_jets: str) -> None:
+    path = str(shared_data(f"foreign_formats/{name}.root"))
+    summary = inspect_file(path)
+    assert summary.reading["fat_jets"] == fat_jets
+    generated = [c for c in summary.collections if c.name.startswith("Gen")]
+    assert generated and all(
+        c.match_rate == 1 and not c.problem for c in generated
+    )  # healthy, and said to be
+    assert {c.name for c in summary.collections}.isdisjoint({"Particle"})
+    with open_events(path, ReadingConfig.model_validate(summary.reading)) as reader:
+        events = next(reader.chunks())
+        found = events.constituents(events.collections["fat_jets"]["row"])
+        assert found.matched == found.references > 0
+        assert "Particle," not in reader.conventions["constituents"] + ","
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not exist"):
         inspect_file(str(tmp_path / "none.root"))
