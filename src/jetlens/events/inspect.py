@@ -136,7 +136,7 @@ def _look_at(whole: EventReader, bare: ReadingConfig, name: str) -> JetCollectio
 def _suggest(
     whole: EventReader, config: ReadingConfig, collections: tuple[JetCollection, ...], present: set[str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """A ``reading:`` section that works for this file, and the conventions it would bring; nothing of the generator's."""
+    """A ``reading:`` section that works for this file, nothing of the generator's in it; and its conventions."""
     seen = [c for c in collections if not is_generated(c.name)]
     usable = [c.name for c in seen if c.references and c.matched == c.references]
     reading: dict[str, Any] = {}

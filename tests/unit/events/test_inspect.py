@@ -59,9 +59,10 @@ def test_nothing_of_the_generator_is_proposed(name: str, fat_jets: str) -> None:
     summary = inspect_file(path)
     assert summary.reading["fat_jets"] == fat_jets
     generated = [c for c in summary.collections if c.name.startswith("Gen")]
-    assert generated and all(
+    assert generated
+    assert all(
         c.match_rate == 1 and not c.problem for c in generated
-    )  # healthy, and said to be
+    )  # the files are healthy, and said to be
     assert {c.name for c in summary.collections}.isdisjoint({"Particle"})
     with open_events(path, ReadingConfig.model_validate(summary.reading)) as reader:
         events = next(reader.chunks())
