@@ -1,0 +1,1 @@
+"""What the classifiers are for: expected yields, significances and limits."""
