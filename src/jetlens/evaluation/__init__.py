@@ -1,20 +1,15 @@
 """How well each variant separates signal from background, on events that no training saw."""
 
 from jetlens.evaluation.application import summarise_applications
-from jetlens.evaluation.metrics import (
-    Difference,
-    Rejection,
-    RocCurve,
-    auc,
-    background_rejection,
-    paired_difference,
-    roc_curve,
-)
+from jetlens.evaluation.comparison import Difference, paired_difference
+from jetlens.evaluation.metrics import Area, RocCurve, auc, mean_area, roc_curve
+from jetlens.evaluation.rejection import Rejection, background_rejection
 from jetlens.evaluation.significance import asimov_significance, scan_significance
 from jetlens.evaluation.stage import evaluate
 from jetlens.evaluation.summary import compare, summarise
 
 __all__ = [
+    "Area",
     "Difference",
     "Rejection",
     "RocCurve",
@@ -23,6 +18,7 @@ __all__ = [
     "background_rejection",
     "compare",
     "evaluate",
+    "mean_area",
     "paired_difference",
     "roc_curve",
     "scan_significance",

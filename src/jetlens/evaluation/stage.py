@@ -11,19 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import EvaluationConfig
-from jetlens.evaluation.metrics import (
-    Rejection,
-    auc,
-    auc_replicas,
-    background_rejection,
-    interval_68,
-    resample,
-    roc_curve,
-)
+from jetlens.evaluation.metrics import Area, auc, mean_area, roc_curve, warn_if_few
+from jetlens.evaluation.rejection import background_rejection
 from jetlens.evaluation.scores import Scores, write_scores
 from jetlens.evaluation.testset import TestSet, read_test_set
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json
+from jetlens.statistics import effective_events
 from jetlens.training.ensemble import folds_by_rotation
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
@@ -90,8 +84,10 @@ def measure(scores: Scores, evaluation: EvaluationConfig) -> dict[str, Any]:
 
     Top-level numbers use the weights that the configuration asks for; ``unit`` and ``physics`` repeat them
     for both. AUC and rejection are those of single networks, averaged over seeds (the rejection by its
-    ε_B, since 1/ε_B has no finite mean); ``ensemble`` holds those of the mean logit.
+    ε_B, since 1/ε_B has no finite mean), with errors over test events and seeds together (``auc_error_events``: over
+    events alone); ``ensemble`` holds those of the mean logit.
     """
+    warn_if_few(scores.label, event_weights(scores, evaluation.weights), "evaluation")
     by_weight = {
         kind: _figures(scores, event_weights(scores, kind), evaluation) for kind in ("unit", "physics")
     }
@@ -105,62 +101,56 @@ def measure(scores: Scores, evaluation: EvaluationConfig) -> dict[str, Any]:
 
 
 def _figures(scores: Scores, weight: NDArray[np.float64], evaluation: EvaluationConfig) -> dict[str, Any]:
-    label = scores.label
-    areas = np.array([auc(row, label, weight) for row in scores.logits])
-    counts = resample(label, evaluation.bootstrap, np.random.default_rng(evaluation.seed))
-    replicas = np.mean([auc_replicas(row, label, counts, weight) for row in scores.logits], axis=0)
-    ensemble = auc_replicas(scores.ensemble, label, counts, weight)
-    rejections = {f"{e:.1f}": mean_rejection(scores.logits, label, e, weight) for e in SIGNAL_EFFICIENCIES}
+    area = mean_area(scores.logits, scores.label, weight)
+    rejections = _rejections(scores.logits, scores, weight, evaluation)
+    numbers = {"signal": scores.label == 1, "background": scores.label == 0}
     return {
-        "auc": _digits(areas.mean()),
-        "auc_spread": _digits(areas.std(ddof=1)) if len(areas) > 1 else None,
-        "auc_interval": [_digits(edge) for edge in interval_68(replicas)],
-        "auc_per_seed": [_digits(area) for area in areas],
+        **_area(area),
+        "auc_spread": _digits(area.per_seed.std(ddof=1)) if len(area.per_seed) > 1 else None,
+        "auc_per_seed": [_digits(each) for each in area.per_seed],
         "auc_per_rotation": _per_rotation(scores, weight),
         "auc_per_process": _per_process(scores, weight),
         "background_rejection": {key: entry["value"] for key, entry in rejections.items()},
         "background_rejection_detail": rejections,
+        "n_effective": {name: _significant(effective_events(weight[own])) for name, own in numbers.items()},
         "ensemble": {
-            "auc": _digits(auc(scores.ensemble, label, weight)),
-            "auc_interval": [_digits(edge) for edge in interval_68(ensemble)],
-            "background_rejection_detail": {
-                f"{e:.1f}": _entry(background_rejection(scores.ensemble, label, e, weight))
-                for e in SIGNAL_EFFICIENCIES
-            },
+            **_area(mean_area(scores.ensemble, scores.label, weight)),
+            "background_rejection_detail": _rejections(scores.ensemble, scores, weight, evaluation),
         },
     }
 
 
-def mean_rejection(
-    logits: NDArray[np.float64], label: NDArray[np.int8], efficiency: float, weight: NDArray[np.float64]
-) -> dict[str, Any]:
-    """Average the background rejection over seeds: 1 / ⟨ε_B⟩.
-
-    Returns:
-        ``value``; ``error`` (statistical: an event that passes for a share f of the seeds counts f, and the spread of
-        f over events gives the error of their mean); ``spread`` (over seeds, of ε_B, propagated); ``is_limit``: True
-        where no background event passes for any seed, ``value`` being the lower limit at 95 % confidence;
-        ``per_seed``.
-    """
-    seeds = [background_rejection(row, label, efficiency, weight) for row in logits]
-    background = label == 0
-    w = weight[background]
-    passes = [row[background] >= seed.threshold for row, seed in zip(logits, seeds, strict=True)]
-    share = np.mean(passes, axis=0)
-    mean = float((w * share).sum() / w.sum())
-    entry: dict[str, Any] = {"per_seed": [_entry(seed) for seed in seeds]}
-    if mean <= 0:
-        limit = _significant(min(seed.value for seed in seeds))
-        return {"value": limit, "error": None, "spread": None, "is_limit": True, **entry}
-    error = float(np.sqrt((w**2 * (share - mean) ** 2).sum()) / w.sum())
-    spread = np.std([seed.background_efficiency for seed in seeds], ddof=1) if len(seeds) > 1 else None
+def _area(area: Area) -> dict[str, Any]:
     return {
-        "value": _significant(1 / mean),
-        "error": _significant(error / mean**2),
-        "spread": None if spread is None else _significant(float(spread) / mean**2),
-        "is_limit": False,
-        **entry,
+        "auc": _digits(area.value),
+        "auc_error": _digits(area.spread.error),
+        "auc_error_events": _digits(area.spread.events),
+        "auc_interval": [_digits(edge) for edge in area.interval],
     }
+
+
+def _rejections(
+    logits: NDArray[np.float64], scores: Scores, weight: NDArray[np.float64], evaluation: EvaluationConfig
+) -> dict[str, dict[str, Any]]:
+    """Return the rejection at each working point, by the working point's name."""
+    entries = {}
+    for efficiency in SIGNAL_EFFICIENCIES:
+        rejection = background_rejection(
+            logits,
+            scores.label,
+            efficiency,
+            weight,
+            replicas=evaluation.bootstrap,
+            seed=evaluation.seed,
+        )
+        content = asdict(rejection)
+        for entry in (content, *content["per_seed"]):
+            for key in entry.keys() & {"value", "low", "high", "threshold", "events"}:
+                entry[key] = None if entry[key] is None else _significant(entry[key])
+            for key in entry.keys() & {"signal_efficiency", "background_efficiency"}:
+                entry[key] = _digits(entry[key])
+        entries[f"{efficiency:.1f}"] = content
+    return entries
 
 
 def _per_process(scores: Scores, weight: NDArray[np.float64]) -> dict[str, float]:
@@ -194,23 +184,26 @@ def write_roc(path: Path, scores: Scores, evaluation: EvaluationConfig) -> None:
     """Write the ROC curve on a grid of signal efficiencies.
 
     Columns: ``signal_efficiency``; ``background_efficiency`` (mean over seeds), ``…_low``/``…_high`` (mean ∓
-    standard deviation over seeds), ``…_ensemble``; one column per seed. Between two cuts the curve is a
-    straight line, as for its area.
+    standard deviation over seeds, as they are: with few events passing, the lower may be below 0), ``…_ensemble``;
+    one column per seed; ``background_events`` (unweighted events at or above the cut, mean over seeds: where they are
+    few, the curve is their fluctuation). Between two cuts the curve is a straight line, as for its area.
     """
     weight = event_weights(scores, evaluation.weights)
-    rows = np.stack([_on_grid(row, scores, weight) for row in scores.logits])
+    drawn = [_on_grid(row, scores, weight) for row in scores.logits]
+    rows = np.stack([share for share, _ in drawn])
     mean = rows.mean(axis=0)
     spread = rows.std(axis=0, ddof=1) if len(rows) > 1 else np.zeros_like(mean)
     columns = {
         "signal_efficiency": ROC_GRID,
         "background_efficiency": mean,
-        "background_efficiency_low": np.clip(mean - spread, 0, 1),
-        "background_efficiency_high": np.clip(mean + spread, 0, 1),
-        "background_efficiency_ensemble": _on_grid(scores.ensemble, scores, weight),
+        "background_efficiency_low": mean - spread,
+        "background_efficiency_high": mean + spread,
+        "background_efficiency_ensemble": _on_grid(scores.ensemble, scores, weight)[0],
     }
     columns |= {
         f"background_efficiency_seed{seed}": row for seed, row in zip(scores.seeds, rows, strict=True)
     }
+    columns["background_events"] = np.mean([events for _, events in drawn], axis=0)
     with atomic_path(path) as temporary:
         header = ",".join(columns)
         np.savetxt(
@@ -218,8 +211,14 @@ def write_roc(path: Path, scores: Scores, evaluation: EvaluationConfig) -> None:
         )
 
 
-def _on_grid(row: NDArray[np.float64], scores: Scores, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolate ε_B at the grid's ε_S; on a vertical step the tightest cut that keeps ε_S counts."""
+def _on_grid(
+    row: NDArray[np.float64], scores: Scores, weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Interpolate ε_B at the grid's ε_S; on a vertical step the tightest cut that keeps ε_S counts.
+
+    Returns:
+        ε_B, and the number of background events that pass this tightest cut.
+    """
     curve = roc_curve(row, scores.label, weight)
     last = np.append(np.diff(curve.signal) > 0, True)
     first = np.append(True, np.diff(curve.signal) > 0)
@@ -229,9 +228,10 @@ def _on_grid(row: NDArray[np.float64], scores: Scores, weight: NDArray[np.float6
     before = np.maximum(after - 1, 0)
     width = np.where(after > before, steps[after] - steps[before], 1.0)
     share = np.clip((ROC_GRID - steps[before]) / width, 0, 1)
-    return np.asarray(
-        np.where(after > before, high[before] + share * (low[after] - high[before]), low[after])
-    )
+    efficiency = np.where(after > before, high[before] + share * (low[after] - high[before]), low[after])
+    background = np.sort(row[scores.label == 0])
+    events = len(background) - np.searchsorted(background, curve.threshold[first][after], side="left")
+    return efficiency, events.astype(np.float64)
 
 
 def _scores(
@@ -257,15 +257,6 @@ def _training(manifests: list[dict[str, Any]]) -> dict[str, Any]:
         "parameters": manifests[0]["parameters"],
         "training_seconds": round(float(np.mean([entry["training_seconds"] for entry in manifests])), 2),
     }
-
-
-def _entry(rejection: Rejection) -> dict[str, Any]:
-    content = asdict(rejection)
-    for key in ("value", "error", "threshold"):
-        content[key] = None if content[key] is None else _significant(content[key])
-    for key in ("signal_efficiency", "background_efficiency"):
-        content[key] = _digits(content[key])
-    return content
 
 
 def _digits(value: float) -> float:

@@ -120,11 +120,9 @@ def _points(axes: Axes, metrics: dict[str, Any], colour: str, number: int, of: i
         if entry["is_limit"]:
             axes.errorbar(x, value, yerr=0.35 * value, lolims=True, color=colour, marker="_", capsize=2.5)
         else:
-            error = min(entry["error"], 0.9 * value)  # a log axis has no room for zero
-            axes.errorbar(
-                x, value, yerr=[[error], [entry["error"]]], color=colour, marker="o", markersize=3.5
-            )
-        values.append(value + (entry["error"] or value))
+            error = [[value - entry["low"]], [entry["high"] - value]]
+            axes.errorbar(x, value, yerr=np.maximum(error, 0), color=colour, marker="o", markersize=3.5)
+        values.append(entry["high"] or 2 * value)
     return max(values)
 
 
@@ -165,6 +163,7 @@ def _write(path: Path, curves: list[tuple[Curve, dict[str, Any]]]) -> None:
         "background_efficiency",
         "background_efficiency_low",
         "background_efficiency_high",
+        "background_events",
     )
     for curve, metrics in curves:
         columns["variant"] += [metrics["variant"]] * len(curve[names[0]])

@@ -1,20 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from jetlens.errors import NoEventsError
-from jetlens.evaluation.metrics import (
-    auc,
-    auc_replicas,
-    background_rejection,
-    interval_68,
-    paired_difference,
-    resample,
-    roc_curve,
-)
+from jetlens.errors import JetlensWarning, NoEventsError
+from jetlens.evaluation.comparison import paired_difference
+from jetlens.evaluation.metrics import auc, influence, mean_area, roc_curve, warn_if_few
+from jetlens.evaluation.rejection import background_rejection, working_point
 
 
 @st.composite
@@ -72,116 +66,151 @@ def test_swapping_the_classes_mirrors_the_area(sample):
 @given(events(), st.floats(0.01, 1.0))
 def test_the_cut_keeps_at_least_the_wanted_signal_and_is_the_tightest_that_does(sample, efficiency):
     scores, label, weight = sample
-    result = background_rejection(scores, label, efficiency, weight)
-    assert result.signal_efficiency >= efficiency * (1 - 1e-9)
+    point = working_point(scores, label, efficiency, weight)
+    assert point.signal_efficiency >= efficiency * (1 - 1e-9)
     curve = roc_curve(scores, label, weight)
-    tighter = curve.signal[curve.signal < result.signal_efficiency - 1e-12]
+    tighter = curve.signal[curve.signal < point.signal_efficiency - 1e-12]
     assert (tighter < efficiency).all()
-    if result.is_limit:
-        assert result.error is None
-        assert result.passing == 0
-        assert np.isfinite(result.value)
-    else:
-        assert result.value == pytest.approx(1 / result.background_efficiency)
+    passes = (scores >= point.threshold) & (label == 0)
+    assert point.events == passes.sum()
+    assert point.background_efficiency == pytest.approx(weight[passes].sum() / weight[label == 0].sum())
 
 
-def test_rejection_error_is_binomial():
-    scores, label = gaussian(signal=1000, background=1000)
-    result = background_rejection(scores, label, 0.5)
-    share = result.passing / 1000
-    assert result.value == pytest.approx(1 / share)
-    assert result.error == pytest.approx(np.sqrt(share * (1 - share) / 1000) / share**2)
-
-
-def test_rejection_without_background_is_the_limit_of_zero_counts():
-    scores = np.array([3.0, 4.0, 0.0, 1.0, -1.0])
-    result = background_rejection(scores, [1, 1, 0, 0, 0], 0.5)
-    assert result.is_limit
-    # (1 − 1/limit)³ = 5 %: with a smaller rejection three of three events would fail less often than that
-    assert (1 - 1 / result.value) ** 3 == pytest.approx(0.05)
-
-
-def test_rejection_error_covers_in_repeated_experiments():
-    truth = background_rejection(*gaussian(200_000, 200_000, seed=99), 0.5).background_efficiency
-    inside = 0
-    for seed in range(200):
-        scores, label = gaussian(2000, 2000, seed=seed)
-        result = background_rejection(scores, label, 0.5)
-        # signal statistics move the cut; large signal samples are assumed at fixed cut, so allow 1.5 σ here
-        inside += abs(result.background_efficiency - truth) < 1.5 * result.error / result.value**2
-    assert inside / 200 > 0.68
-
-
-def test_resampling_keeps_the_number_of_each_class():
-    label = np.array([1, 0, 0, 1, 0, 0, 0])
-    counts = resample(label, 50, np.random.default_rng(3))
-    assert (counts[:, label == 1].sum(axis=1) == 2).all()
-    assert (counts[:, label == 0].sum(axis=1) == 5).all()
-    assert counts[:, 0].std() > 0
-
-
-@given(events())
-@settings(max_examples=25)
-def test_replicas_are_areas_of_resampled_events(sample):
+@given(events(), st.integers(0, 2**31))
+def test_weights_of_either_sign_give_a_curve_that_rises_from_0_to_1(sample, seed):
     scores, label, weight = sample
-    counts = resample(label, 4, np.random.default_rng(0))
-    replicas = auc_replicas(scores, label, counts, weight)
-    for replica, count in zip(replicas, counts, strict=True):
-        slow = roc_auc_score(
-            np.repeat(label, count), np.repeat(scores, count), sample_weight=np.repeat(weight, count)
-        )
-        assert replica == pytest.approx(slow)
+    flipped = weight * np.where(np.random.default_rng(seed).random(len(weight)) < 0.3, -1, 1)
+    for own in (label == 0, label == 1):
+        flipped[np.flatnonzero(own)[0]] += max(0.0, 1e-3 - flipped[own].sum())  # a class must weigh something
+    assert 0 <= auc(scores, label, flipped) <= 1
+    curve = roc_curve(scores, label, flipped)
+    for efficiency in (curve.signal, curve.background):
+        assert (np.diff(efficiency) >= 0).all()
+        assert (efficiency[0], efficiency[-1]) == (0, 1)
 
 
-def test_bootstrap_interval_covers_the_true_area():
-    # P(s_S > s_B) of two unit Gaussians at distance d is Φ(d/√2)
-    from math import erf
+def test_with_weights_of_either_sign_the_area_is_that_of_the_positive_ones():
+    """Weights of −1 for one in ten events at random change nothing but the error: √(Σw²)/Σw is 1.25 times larger."""
+    scores, label = gaussian(40_000, 40_000)
+    weight = np.where(np.random.default_rng(3).random(len(label)) < 0.1, -1.0, 1.0)
+    signed, plain = (mean_area(scores, label, w) for w in (weight, None))
+    assert signed.value != plain.value
+    assert abs(signed.value - plain.value) < 3 * signed.spread.error
+    assert signed.spread.error / plain.spread.error == pytest.approx(1.25, rel=0.05)
 
-    truth = 0.5 * (1 + erf(1.5 / 2))
-    inside = 0
-    for seed in range(120):
-        scores, label = gaussian(150, 200, seed=seed)
-        counts = resample(label, 200, np.random.default_rng(seed))
-        low, high = interval_68(auc_replicas(scores, label, counts))
-        inside += low < truth < high
-    # 68 % of 120 is 82 ± 5
-    assert 66 <= inside <= 98
+
+def test_an_area_above_one_was_possible():
+    """The pair statistic of these weights, Σ w w' [s > s'] / Σ w Σ w', is 1.5."""
+    assert auc([3.0, 1.0, 0.0, 2.0], [1, 1, 1, 0], [2.0, -1.0, 1.0, 1.0]) <= 1
+
+
+def test_few_effective_events_are_warned_of():
+    label = np.repeat([1, 0], 200)
+    weight = np.where((np.arange(400) % 4 == 0) & (label == 0), -1.0, 1.0)
+    with pytest.warns(JetlensWarning, match="200 background events, 50 of negative weight, count like 50"):
+        warn_if_few(label, weight, "evaluation")
+    assert warn_if_few(label, np.ones(400), "evaluation") == {"signal": 200, "background": 200}
+    with pytest.warns(JetlensWarning, match="200 signal events, 0 of negative weight, count like 4 "):
+        warn_if_few(label, np.where((label == 1) & (np.arange(400) > 3), 1e-6, 1.0), "evaluation")
+
+
+def test_a_known_curve_gives_its_rejection():
+    """Unit Gaussians at distance d: ε_B = Φ(−d − Φ⁻¹(1 − ε_S) …) in closed form, for each of two seeds."""
+    from scipy.stats import norm
+
+    scores, label = gaussian(100_000, 400_000, distance=2.0)
+    other, _ = gaussian(100_000, 400_000, distance=2.0, seed=1)
+    for efficiency in (0.3, 0.5, 0.7):
+        truth = 1 / norm.sf(2 + norm.isf(efficiency))
+        result = background_rejection(np.stack([scores, other]), label, efficiency)
+        assert abs(result.value - truth) < 4 * (result.high - result.low) / 2
+        assert result.value == pytest.approx(truth, rel=0.03)
+
+
+def test_the_interval_knows_that_the_cut_moves():
+    """Few signal events, much background: a fixed cut has an error of 1 %, its true spread is over 10 %."""
+    found = []
+    for seed in range(60):
+        scores, label = gaussian(100, 100_000, distance=1.0, seed=seed)
+        found.append(background_rejection(scores, label, 0.5, replicas=200))
+    spread = np.std([result.value for result in found])
+    half = np.mean([(result.high - result.low) / 2 for result in found])
+    fixed = np.mean([result.value * np.sqrt(result.value / 100_000) for result in found])
+    assert half == pytest.approx(spread, rel=0.25)
+    assert fixed < 0.2 * spread
+
+
+@pytest.mark.parametrize("passing", [0, 1, 2])
+def test_fewer_than_three_background_events_give_a_limit(passing):
+    scores = np.concatenate([np.full(50, 1.0), np.full(passing, 2.0), np.zeros(100 - passing)])
+    result = background_rejection(scores, np.repeat([1, 0], [50, 100]), 0.5)
+    assert result.is_limit
+    assert (result.low, result.high, result.events) == (None, None, passing)
+    # with a smaller rejection as few events would pass in 5 % of samples
+    from scipy.stats import binom
+
+    assert binom.cdf(passing, 100, 1 / result.value) == pytest.approx(0.05, rel=0.05)
+
+
+def test_three_give_an_asymmetric_interval():
+    scores = np.concatenate([np.full(50, 1.0), np.full(3, 2.0), np.zeros(97)])
+    result = background_rejection(scores, np.repeat([1, 0], [50, 100]), 0.5)
+    assert result.value == pytest.approx(100 / 3)
+    assert result.high - result.value > 1.3 * (result.value - result.low) > 0
+
+
+def test_influences_are_what_an_event_less_changes():
+    """The jackknife by leaving out each event in turn, with weights and ties."""
+    rng = np.random.default_rng(4)
+    scores, label, weight = rng.integers(0, 9, 60) * 1.0, np.repeat([1, 0], 30), rng.uniform(0.5, 2, 60)
+    whole = auc(scores, label, weight)
+    moved = influence(scores, label, weight)[0]
+    for left_out in range(60):
+        keep = np.arange(60) != left_out
+        change = whole - auc(scores[keep], label[keep], weight[keep])
+        assert moved[left_out] == pytest.approx(change, abs=0.08 * np.abs(moved).max())
+
+
+def test_the_error_is_that_of_a_bootstrap():
+    scores, label = gaussian(150, 250)
+    rng = np.random.default_rng(1)
+    areas = []
+    for _ in range(600):
+        chosen = np.concatenate([rng.choice(np.flatnonzero(label == k), (label == k).sum()) for k in (1, 0)])
+        areas.append(auc(scores[chosen], label[chosen]))
+    assert mean_area(scores, label).spread.error == pytest.approx(np.std(areas), rel=0.08)
 
 
 def test_pairing_cancels_common_fluctuations():
     scores, label = gaussian()
-    rng = np.random.default_rng(5)
-    close = scores + 0.1 * rng.normal(size=len(scores))
-    paired = paired_difference(scores[None], close[None], label, replicas=300, seed=1)
-    counts = resample(label, 300, np.random.default_rng(1))
-    alone = auc_replicas(scores, label, counts).std()
-    assert paired.error_events < 0.4 * alone
-    assert paired.interval[0] < paired.value < paired.interval[1]
-    again = paired_difference(scores[None], close[None], label, replicas=300, seed=1)
-    assert again == paired
+    close = scores + 0.1 * np.random.default_rng(5).normal(size=len(scores))
+    paired = paired_difference(scores, close, label)
+    assert paired.spread.events < 0.4 * mean_area(scores, label).spread.events
+    assert paired.z == pytest.approx(paired.value / paired.spread.error, rel=1e-6)
 
 
 def test_a_variant_does_not_differ_from_itself_but_seeds_add_spread():
     scores, label = gaussian()
+    same = paired_difference(scores, scores, label)
+    assert (same.value, same.spread.error, same.p_value, same.z) == (0, 0, 1, 0)
     rng = np.random.default_rng(5)
-    seeds = np.stack([scores + noise * rng.normal(size=len(scores)) for noise in (0.1, 1.0, 2.0)])
-    same = paired_difference(scores, scores, label, replicas=100, seed=1)
-    assert same.value == 0
-    assert same.interval == (0, 0)
-    spread = paired_difference(seeds, seeds, label, replicas=300, seed=1)
-    assert spread.error_events == 0
-    area = [auc(row, label) for row in seeds]
-    # two independent means of three seeds each
-    expected = np.sqrt(2 / 3) * np.std(area, ddof=1)
-    assert (spread.interval[1] - spread.interval[0]) / 2 == pytest.approx(expected, rel=0.35)
+    seeds = np.stack([scores + (label == 1) * shift for shift in rng.normal(0, 0.3, 3)])
+    spread = paired_difference(seeds, seeds, label).spread
+    areas = [auc(row, label) for row in seeds]
+    # two means of three seeds each, independent of each other
+    assert spread.sigma == pytest.approx(np.sqrt(2 / 3) * np.std(areas, ddof=1), rel=0.03)
+    assert spread.events == 0
+    # known from 2 + 2 degrees of freedom: |t₄| < 1.14 in 68 % of cases
+    assert spread.error / spread.sigma == pytest.approx(1.142, rel=0.02)
 
 
-def test_bootstrap_is_fast_enough_for_large_test_samples():
+def test_large_test_samples_take_seconds():
     import time
 
     scores, label = gaussian(10_000, 10_000)
     start = time.process_time()
-    auc_replicas(scores, label, resample(label, 200, np.random.default_rng(0)))
+    mean_area(np.stack([scores, -scores, scores]), label)
+    background_rejection(np.stack([scores, scores]), label, 0.5)
     assert time.process_time() - start < 3
 
 
