@@ -18,7 +18,7 @@ STAGE = {
     "skim": 1,
     "features": 1,
     "training": 1,
-    "evaluation": 1,
+    "evaluation": 2,
     "application": 1,
     "explanation": 1,
     "figures": 1,
