@@ -54,7 +54,7 @@ def test_only_streams_made_of_the_collection_lack_it() -> None:
 
 def start(parts: list[Path], folder: Path) -> None:
     options = TypeAdapter(ModelOptions).validate_python(
-        {"kind": "gradient_boosting", "streams": ["jet1"], "iterations": 5}
+        {"kind": "gradient_boosting", "streams": ["kinematics"], "iterations": 5}
     )
     settings = TrainingConfig(variants=["trees"], seeds=[1])
     train(parts, folder, variant="trees", options=options, training=settings, seed=1)
@@ -70,12 +70,15 @@ def changed(folder: Path, target: Path, **about: object) -> Path:
 def test_what_one_sample_lacks_is_not_learnt_from(demo_features: dict[str, Path], tmp_path: Path) -> None:
     signal, background, *_ = demo_features.values()
     why = "constituents.d0 is taken as 0, as EFlowTrack.D0 is missing"
-    poor = changed(background, tmp_path / "poor", lacks={"jet1": {"tanh_d0": why}})
+    poor = changed(background, tmp_path / "poor", lacks={"kinematics": {"n_displaced_d0": why}})
     with pytest.raises(
-        FileError, match=r"sample 'qcd_4b' has no 'tanh_d0' .* while sample 'signal_H1000' has it"
+        FileError, match=r"sample 'qcd_4b' has no 'n_displaced_d0' .* while sample 'signal_H1000' has it"
     ):
         start([signal, poor], tmp_path / "model")
-    start([changed(signal, tmp_path / "also", lacks={"jet1": {"tanh_d0": why}}), poor], tmp_path / "model")
+    start(
+        [changed(signal, tmp_path / "also", lacks={"kinematics": {"n_displaced_d0": why}}), poor],
+        tmp_path / "model",
+    )
     other = changed(background, tmp_path / "other", lacks={"objects": {"b_tag": "0"}})  # of a stream not read
     start([signal, other], tmp_path / "model")
 
@@ -85,9 +88,11 @@ def test_tracks_of_another_resolution_are_not_learnt_from(
 ) -> None:
     signal, background, *_ = demo_features.values()
     about = FeatureSet.read(background).metadata.impact_parameters
-    assert about["jet1"]["kind"] == "measured"
+    assert about["kinematics"]["kind"] == "measured"
     truth = changed(
-        background, tmp_path / "truth", impact_parameters={"jet1": about["jet1"] | {"kind": "truth"}}
+        background,
+        tmp_path / "truth",
+        impact_parameters={"kinematics": about["kinematics"] | {"kind": "truth"}},
     )
     with pytest.raises(
         FileError, match=r"'signal_H1000' and 'qcd_4b' .*differ in how well tracks are measured"
