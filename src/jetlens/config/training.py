@@ -71,6 +71,11 @@ class TrainingConfig(Section):
         description="of the arithmetic; auto: mixed_bfloat16 on a GPU, float32 elsewhere. Under mixed "
         "precision weights, statistics, softmax, logit and loss stay float32, and so does the stored network",
     )
+    fast_path: bool = Field(
+        True,
+        description="on TensorFlow: gradients written out, and all weights updated as one vector; false: Keras' own "
+        "differentiation and trainer, the same to rounding and slower",
+    )
     memory_gb: Positive = Field(1.0, description="events beyond this are streamed from disk instead of held")
 
     @model_validator(mode="after")

@@ -2,8 +2,8 @@
 
 Batches of short jets are small: on a CPU, TensorFlow spends more time on starting operations than on arithmetic, above
 all on the dozens that derive shapes and broadcasts when it differentiates by itself. Here each gradient takes as few
-operations as it can. :mod:`jetlens.models.layers` uses these functions on TensorFlow in float32; elsewhere it uses
-``keras.ops``, which give the same values and gradients.
+operations as it can. The layers use these functions within :func:`fast_path` on TensorFlow in float32, that is in
+training; elsewhere they use ``keras.ops``, which give the same values and gradients.
 
 Shapes: B events, T tokens, H heads of width d.
 """
@@ -11,7 +11,8 @@ Shapes: B events, T tokens, H heads of width d.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -26,9 +27,26 @@ ROOT_HALF = 0.5**0.5
 GAUSS = 0.3989422804014327  # 1 / √(2π)
 
 
+_enabled = False
+
+
+@contextmanager
+def fast_path(enabled: bool = True) -> Iterator[None]:
+    """Let layers that are called or traced in here take the functions of this module where they can.
+
+    They give the gradients that training needs, and none with respect to attention scores.
+    """
+    global _enabled
+    before, _enabled = _enabled, enabled
+    try:
+        yield
+    finally:
+        _enabled = before
+
+
 def by_hand(dtype: Any) -> bool:
-    """Return whether the gradients below are taken: on TensorFlow in float32."""
-    return bool(keras.backend.backend() == "tensorflow" and dtype == "float32")
+    """Return whether the gradients below are taken: within :func:`fast_path`, on TensorFlow, in float32."""
+    return bool(_enabled and keras.backend.backend() == "tensorflow" and dtype == "float32")
 
 
 def tensors(*variables: Any) -> list[Any]:

@@ -55,7 +55,7 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
             bias: (B, H, Tq, Tk), added to the scores before the softmax.
 
         Returns:
-            Output (B, Tq, H·d) and scores (B, H, Tq, Tk), which sum to one over real keys.
+            Output (B, Tq, H·d) and scores (B, H, Tq, Tk), which sum to one over real keys; the output is made of them.
         """
         head_width = q.shape[-1] // self.heads
         q, k, v = (self._split(t, head_width) for t in (q * head_width**-0.5, k, v))
@@ -64,12 +64,11 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
         if bias is not None:
             scores = scores + ops.cast(bias, "float32")
         weight = ops.cast(real, scores.dtype)[:, None, None, :]
-        scores = ops.softmax(scores + (1.0 - weight) * NEGLIGIBLE, axis=-1)
+        # without a single real key the softmax is flat over padding: times the weight, nothing is gathered
+        scores = ops.softmax(scores + (1.0 - weight) * NEGLIGIBLE, axis=-1) * weight
+        # from the very scores that are returned: the logit can be differentiated by them
         output = ops.transpose(ops.matmul(ops.cast(scores, v.dtype), v), (0, 2, 1, 3))
-        output = ops.reshape(output, (-1, ops.shape(output)[1], self.heads * head_width))
-        # without a single real key the softmax is flat over padding: nothing is then gathered
-        some = ops.cast(ops.any(real, axis=-1), output.dtype)[:, None, None]
-        return output * some, scores * weight
+        return ops.reshape(output, (-1, ops.shape(output)[1], self.heads * head_width)), scores
 
     def _split(self, x: Any, head_width: int) -> Any:
         return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], self.heads, head_width)), (0, 2, 1, 3))

@@ -103,6 +103,57 @@ def token_activations(
     return a, z, g
 
 
+def attention_gradients(
+    model: keras.Model, inputs: Arrays, layers: Sequence[str] | None = None, batch_size: int = 256
+) -> dict[str, tuple[Float, Float]]:
+    """Return attention scores, and the logits' gradients with respect to them.
+
+    Args:
+        model: the network.
+        inputs: arrays of B events.
+        layers: names of attention layers; None: all.
+        batch_size: events at a time.
+
+    Returns:
+        For each layer A and ∂ logit / ∂ A, both (B, H, Tq, Tk); zero for padded keys in A, not in the gradient.
+
+    Raises:
+        ValueError: if the model has no such attention layer, or runs on JAX, which differentiates functions only.
+    """
+    names = attention_layers(model) if layers is None else list(layers)
+    backend = keras.backend.backend()
+    if backend == "jax":
+        raise ValueError("gradients of attention scores need TensorFlow or PyTorch; load the model there")
+    probe = keras.Model(
+        model.inputs, [*(_attention_layer(model, name).output[1] for name in names), model.outputs[0]]
+    )
+    parts = [_gradients(probe, batch, backend) for batch in _batches(model, inputs, batch_size)]
+    return {
+        name: (
+            np.concatenate([keras.ops.convert_to_numpy(scores[i]) for scores, _ in parts]),
+            np.concatenate([keras.ops.convert_to_numpy(slopes[i]) for _, slopes in parts]),
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def _gradients(probe: keras.Model, batch: list[Any], backend: str) -> tuple[list[Any], list[Any]]:
+    """All outputs of a batch but the last, and the gradients of the last one's sum."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            *scores, logits = probe(batch, training=False)
+            total = tf.reduce_sum(logits)
+        return scores, tape.gradient(total, scores)
+    import torch  # type: ignore[import-not-found, unused-ignore]
+
+    with torch.enable_grad():
+        *scores, logits = probe(batch, training=False)
+        slopes = list(torch.autograd.grad(logits.sum(), scores))
+    return [score.detach() for score in scores], slopes
+
+
 def model_inputs(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
     """Return those arrays that the model reads.
 

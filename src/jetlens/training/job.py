@@ -156,6 +156,7 @@ def _digest(path: Path) -> str:
 def _train_network(job: _Job) -> dict[str, Any]:
     import keras
 
+    from jetlens.models.arithmetic import fast_path
     from jetlens.models.complexity import flops_per_event
     from jetlens.models.registry import build_model
     from jetlens.training import loop, statistics
@@ -165,6 +166,7 @@ def _train_network(job: _Job) -> dict[str, Any]:
     metadata = job.data["training"].metadata
     with (
         runtime.arithmetic(policy) as devices,
+        fast_path(job.training.fast_path),
         Reporter(job.title, job.training.epochs) as reporter,
     ):
         model = build_model(job.options, metadata)

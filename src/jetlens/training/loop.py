@@ -70,7 +70,7 @@ def fit(
     """
     optimizer = make_optimizer(model, config)
     progress = checkpoint.restore(checkpoint_path, model, optimizer, fingerprint) or Progress()
-    step = make_step(model, optimizer)
+    step = make_step(model, optimizer, config.fast_path)
     predict = make_predict(model)
     steps_per_epoch = math.ceil(len(training) / config.batch_size)
     while progress.epoch < config.epochs and progress.epoch - progress.best_epoch < config.patience:

@@ -52,7 +52,7 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
             return
         super().build(variables)
         self._sizes = [int(np.prod(v.shape)) for v in variables]
-        self._decayed = np.concatenate(
+        self.decayed = np.concatenate(
             [np.full(n, v.name == "kernel", np.float32) for n, v in zip(self._sizes, variables, strict=True)]
         )
         total = sum(self._sizes)
@@ -71,7 +71,7 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     def stepped(self, weights: Any, gradient: Any) -> Any:
         """Return the weights after a step, and update moments and average: flat weights, flat gradient."""
-        gradient = self._clipped(gradient)
+        gradient = self.clipped(gradient)
         self.iterations.assign(self.iterations + 1)
         step = ops.cast(self.iterations, "float32")
         rate = ops.cast(self.learning_rate, "float32")
@@ -83,47 +83,22 @@ class FlatAdamW(keras.optimizers.Optimizer):  # type: ignore[misc]
         second = second / (1.0 - self.BETA_2**step)
         change = (
             first / (ops.sqrt(second) + self.EPSILON)
-            + self.decay * ops.convert_to_tensor(self._decayed) * weights
+            + self.decay * ops.convert_to_tensor(self.decayed) * weights
         )
         weights = weights - rate * change
-        self._remember(weights, step)
+        self.remember(weights, step)
         return weights
 
-    def step_in_place(self, weights: Any, gradient: Any, rate: Any) -> None:
-        """Do on a TensorFlow variable what :meth:`stepped` does, by TensorFlow's fused kernel for Adam.
-
-        The kernel divides m by √v + ε, Adam m / (1 − β₁ᵗ) by √(v / (1 − β₂ᵗ)) + ε: with the ε below both are the same.
-        """
-        import tensorflow as tf
-
-        gradient = self._clipped(gradient)
-        self.iterations.assign(self.iterations + 1)
-        step = ops.cast(self.iterations, "float32")
-        powers = self.BETA_1**step, self.BETA_2**step
-        if self.decay:
-            weights.assign(weights * (1.0 - (rate * self.decay) * self._decayed))
-        tf.raw_ops.ResourceApplyAdam(
-            var=weights.handle,
-            m=self.first.value.handle,
-            v=self.second.value.handle,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
-            lr=rate,
-            beta1=self.BETA_1,
-            beta2=self.BETA_2,
-            epsilon=self.EPSILON * tf.sqrt(1.0 - powers[1]),
-            grad=gradient,
-        )
-        self._remember(weights, step)
-
-    def _clipped(self, gradient: Any) -> Any:
+    def clipped(self, gradient: Any) -> Any:
+        """Return a flat gradient without the loss scale, its norm limited."""
         if self.loss_scale_factor is not None:
             gradient = gradient / self.loss_scale_factor
             gradient = ops.where(ops.all(ops.isfinite(gradient)), gradient, ops.zeros_like(gradient))
         norm = ops.sqrt(ops.sum(gradient * gradient))
         return gradient * (self.clip / ops.maximum(norm, self.clip))
 
-    def _remember(self, weights: Any, step: Any) -> None:
+    def remember(self, weights: Any, step: Any) -> None:
+        """Update the moving average, if there is one, after step number ``step``."""
         if self.average is not None:
             # a shorter memory in the first steps, so that the random start is soon forgotten
             memory = ops.minimum(self.momentum, (1.0 + step) / (10.0 + step))

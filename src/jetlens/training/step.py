@@ -11,7 +11,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from jetlens.training.data import Arrays, Batch
-from jetlens.training.optimizer import FlatAdamW, flat
+from jetlens.training.optimizer import FlatAdamW
 
 Predict = Callable[[Arrays], NDArray[np.float32]]
 
@@ -34,15 +34,17 @@ class Step(Protocol):
         """Bring the model's weights up to date: after a step they may lag behind."""
 
 
-def make_step(model: keras.Model, optimizer: FlatAdamW) -> Step:
+def make_step(model: keras.Model, optimizer: FlatAdamW, fast_path: bool = True) -> Step:
     """Return what takes gradient steps from the weights that the model has now.
 
-    TensorFlow: one graph for every batch shape, traced once. JAX and PyTorch: through Keras' own trainer, which on JAX
-    shares the batch among devices where a distribution is set.
+    Through Keras' own trainer, which on JAX shares the batch among devices where a distribution is set; on TensorFlow
+    with ``fast_path`` by :class:`jetlens.training.fast_path.TensorFlowStep`.
     """
-    if keras.backend.backend() == "tensorflow":
-        return _TensorFlowStep(model, optimizer)
-    return _KerasStep(model, optimizer)
+    if fast_path and keras.backend.backend() == "tensorflow":
+        from jetlens.training.fast_path import TensorFlowStep
+
+        return TensorFlowStep(model, optimizer)
+    return KerasStep(model, optimizer)
 
 
 def make_predict(model: keras.Model) -> Predict:
@@ -104,8 +106,11 @@ def _free(model: keras.Model) -> list[str]:
     return [t.name for t in model.inputs if len(t.shape) > 1 and t.shape[1] is None]
 
 
-class _KerasStep:
+class KerasStep:
+    """Steps of Keras' own trainer."""
+
     def __init__(self, model: keras.Model, optimizer: FlatAdamW) -> None:
+        """Compile the model with the optimiser."""
         self.model = model
         self.optimizer = optimizer
 
@@ -116,6 +121,7 @@ class _KerasStep:
         model.compile(optimizer=optimizer, loss=loss, jit_compile="auto", auto_scale_loss=False)
 
     def __call__(self, batch: Batch, rate: float) -> float:
+        """Take one step; see :class:`Step`."""
         self.optimizer.learning_rate = rate
         inputs = _inputs(self.model, batch.inputs)
         target = np.stack([batch.label, batch.weight], axis=1)
@@ -130,57 +136,6 @@ class _KerasStep:
 
     def finish(self) -> None:
         """Do nothing: the trainer writes to the model's own variables."""
-
-
-class _TensorFlowStep:
-    """One graph of forward pass, gradient and update, in which all weights are one vector.
-
-    Reading and writing a hundred small variables takes longer than the arithmetic on them. So the vector is what is
-    trained, and the model's own variables lag behind until :meth:`finish`.
-    """
-
-    def __init__(self, model: keras.Model, optimizer: FlatAdamW) -> None:
-        import tensorflow as tf
-
-        self.model = model
-        self.optimizer = optimizer
-        variables = model.trainable_variables
-        self.weights = tf.Variable(flat(variables), trainable=False)
-        names = [t.name for t in model.inputs]
-        vector = tf.TensorSpec((None,), "float32")
-        signature = [tf.TensorSpec(t.shape, t.dtype) for t in model.inputs]
-        signature += [vector, vector, tf.TensorSpec((), "float32")]
-
-        @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
-        def graph(*arguments: Any) -> Any:
-            *inputs, label, weight, rate = arguments
-            x = dict(zip(names, inputs, strict=True))
-            weights = self.weights.read_value()
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                parts = optimizer.parts(variables, weights)
-                with keras.StatelessScope(list(zip(variables, parts, strict=True))) as scope:
-                    loss = weighted_loss(label, model(x, training=True)[:, 0], weight)
-                    scaled = optimizer.scale_loss(loss)
-            for variable in model.non_trainable_variables:  # such as counters of random numbers
-                value = scope.get_current_value(variable)
-                if value is not None:
-                    variable.assign(value)
-            optimizer.step_in_place(self.weights, tape.gradient(scaled, weights), rate)
-            return loss
-
-        self._names = names
-        self._constant = tf.constant
-        self._graph = graph.get_concrete_function()
-
-    def __call__(self, batch: Batch, rate: float) -> float:
-        arrays = [batch.inputs[name] for name in self._names]
-        # called with tensors alone, a concrete function need not look for the right one
-        tensors = [self._constant(array) for array in (*arrays, batch.label, batch.weight, np.float32(rate))]
-        return float(self._graph(*tensors))
-
-    def finish(self) -> None:
-        self.optimizer.fill(self.model.trainable_variables, self.weights)
 
 
 def _inputs(model: keras.Model, inputs: Arrays) -> Arrays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,14 @@ import pytest
 import tensorflow as tf
 
 from jetlens.models import arithmetic, attention, layers
+
+
+@pytest.fixture(autouse=True)
+def fast() -> Iterator[None]:
+    """The layers take the functions under test."""
+    with arithmetic.fast_path():
+        yield
+
 
 EVENTS, TOKENS, HEADS, WIDTH = 5, 4, 2, 6
 

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from jetlens.models import probe
+from jetlens.models.attention import CrossAttention
 
 from .conftest import OPTIONS, score
 
@@ -67,6 +69,29 @@ def test_gradients_agree_with_finite_differences(models: Any, arrays: Any, kind:
         expected = 2 * (gradients * step).sum(axis=(1, 2))
         # but for the odd event whose maximum pooling switches to another token on the way
         assert np.mean(np.isclose(high - low, expected, rtol=0.05, atol=2e-4)) > 0.9
+
+
+@pytest.mark.parametrize("kind", WITH_ATTENTION)
+def test_gradients_of_scores_are_those_of_the_weighted_sum(models: Any, arrays: Any, kind: str) -> None:
+    """y = A v head by head, so that ∂z/∂A is ∂z/∂y · v, with ∂z/∂y taken behind the layer."""
+    model = models[kind]
+    inputs = probe.model_inputs(model, arrays)
+    batch = [tf.convert_to_tensor(inputs[t.name]) for t in model.inputs]
+    for name, (scores, slopes) in probe.attention_gradients(model, arrays).items():
+        layer = model.get_layer(name)
+        values = layer.input[1 if isinstance(layer, CrossAttention) else 0]  # of which v comes last
+        inside = keras.Model(model.inputs, [values, layer.output[0], model.outputs[0]])
+        with tf.GradientTape() as tape:
+            source, y, logits = inside(batch, training=False)
+            total = tf.reduce_sum(logits)
+        heads = (*y.shape[:2], layer.heads, y.shape[2] // layer.heads)
+        v = np.asarray(source)[..., -y.shape[2] :]
+        v = v.reshape(*v.shape[:2], *heads[2:])
+        dy = np.asarray(tape.gradient(total, y)).reshape(heads)
+        expected = np.einsum("bqhd,bkhd->bhqk", dy, v)
+        assert slopes.shape == scores.shape
+        assert np.abs(expected).max() > 1e-6
+        np.testing.assert_allclose(slopes, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
 
 
 def test_a_wrong_layer_is_named(models: Any, arrays: Any) -> None:

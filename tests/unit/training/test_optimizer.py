@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from jetlens.training.fast_path import step_in_place
 from jetlens.training.optimizer import FlatAdamW, flat
 
 
@@ -27,7 +28,7 @@ def test_steps_in_place_agree_with_the_formula(decay: float, momentum: float) ->
         gradient = tf.constant(rng.normal(size=weights.shape), dtype="float32") * 10.0 ** rng.integers(-9, 2)
         plain.learning_rate = rate
         weights = plain.stepped(weights, gradient)
-        fused.step_in_place(in_place, gradient, tf.constant(rate))
+        step_in_place(fused, in_place, gradient, tf.constant(rate))
         np.testing.assert_allclose(in_place, weights, rtol=1e-4, atol=1e-6)
         for left, right in zip(fused.variables, plain.variables, strict=True):
             if left.name != "learning_rate":
