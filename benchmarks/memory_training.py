@@ -25,7 +25,8 @@ def one(folder: Path, factor: int) -> None:
     import training as reference
     from jetlens.config.training import TrainingConfig
     from jetlens.features.featurefile import Part
-    from jetlens.training import runtime, train
+    from jetlens.trained import runtime
+    from jetlens.training import train
 
     runtime.configure("tensorflow", 1)
     files = reference.reference_features(folder, seed=1)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.training import runtime
+from jetlens.trained import runtime
 from reference_data import REFERENCE, Columns, masses_and_cones, reference_features, substructure
 
 PUBLISHED = {"layers": 3, "heads": 5, "head_width": 8, "feed_forward": 64}
@@ -76,9 +76,9 @@ def fit_once(
     from jetlens.config.models import stream_names
     from jetlens.config.training import TrainingConfig
     from jetlens.models.registry import build_model
+    from jetlens.trained.predict import make_predict
     from jetlens.training import loop, statistics
     from jetlens.training.data import Dataset
-    from jetlens.training.step import make_predict
 
     config = TrainingConfig(variants=["benchmark"], seeds=[seed], **settings).with_overrides(options.training)
     training, validation, test = (
@@ -246,8 +246,8 @@ def _folds(member: int) -> tuple[list[int], list[int]]:
 
 def _network(files: list[Path], seed: int, member: int) -> NDArray[np.float64]:
     """Train a network; return the logits of the test events, in the order of the files."""
+    from jetlens.trained.predict import make_predict
     from jetlens.training.data import Dataset
-    from jetlens.training.step import make_predict
 
     options, settings = _options(QUALITY[0]), QUALITY[1]
     model = fit_once(files, options, settings, 100 * member + seed, _folds(member))[2]
@@ -260,6 +260,7 @@ def _trees(
     files: list[Path], content: dict[str, Any], seed: int, member: int, leading: int
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return labels and boosting's logits of the test events, from the event vector and the leading constituents."""
+    from jetlens.trained.trees import columns
     from jetlens.training import boosting
     from jetlens.training.data import Dataset
 
@@ -268,13 +269,14 @@ def _trees(
         Dataset(files, ["jet1"], role, folds=_folds(member)) for role in ("training", "validation", "test")
     )
     training, validation, test = (_leading(boosting.whole(data), leading) for data in sets)
-    grown = boosting.grow(training, validation, options, 100 * member + seed, 1)[1]
-    return test.label, grown.predict(boosting.columns(test.inputs, options))
+    grown = boosting.grow(training, validation, options, 100 * member + seed, 1)
+    X = columns(test.inputs, options)
+    return test.label, grown.trees.predict(X, raw_score=True, num_iteration=grown.best)
 
 
 def _leading(batch: Any, number: int) -> Any:
     """Keep the leading constituents as columns for the trees."""
-    from jetlens.training.data import Batch
+    from jetlens.features.batches import Batch
 
     cut = {k: v[:, :number] if k.startswith("jet1") else v for k, v in batch.inputs.items()}
     return Batch(cut, batch.label, batch.weight)

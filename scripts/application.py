@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.training import score
+    from jetlens.trained import score
 
     score(
         [Path(model).parent for model in snakemake.input.models],

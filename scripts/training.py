@@ -11,8 +11,8 @@ with stage(snakemake):
     from jetlens.config.training import TrainingConfig
     from jetlens.features.classes import Classes
     from jetlens.features.normalisation import Normalisation
+    from jetlens.trained.recipe import Recipe
     from jetlens.training import train
-    from jetlens.training.recipe import Recipe
 
     seed, _, rotation = snakemake.wildcards.run.removeprefix("seed").partition("_rotation")
     variant = snakemake.wildcards.variant

@@ -147,7 +147,7 @@ def score(
 ) -> None:
     """Apply trained models to new files, with the selection and features they were trained with."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from jetlens.training.scoring import score as score_files
+    from jetlens.trained.scoring import score as score_files
 
     with _for_users():
         events = score_files(model, files, output, threads=threads)

@@ -30,7 +30,7 @@ rule train_boosting:
     input:
         unpack(training_inputs),
     output:
-        model=f"{RESULTS}/training/{{variant}}/{{run}}/model.npz",
+        model=f"{RESULTS}/training/{{variant}}/{{run}}/model.txt",
         history=f"{RESULTS}/training/{{variant}}/{{run}}/history.csv",
         manifest=f"{RESULTS}/training/{{variant}}/{{run}}/manifest.json",
     log:

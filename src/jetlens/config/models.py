@@ -177,7 +177,7 @@ class ParticleTransformerOptions(TokenOptions):
 
 
 class GradientBoostingOptions(Section):
-    """scikit-learn's histogram gradient boosting on high-level features."""
+    """Gradient-boosted trees (LightGBM) on high-level features."""
 
     kind: Literal["gradient_boosting"]
     streams: list[Name] = Field(
@@ -220,8 +220,8 @@ def stream_names(options: ModelOptions) -> list[str]:
 
 
 def model_file(options: ModelOptions) -> str:
-    """Return the name of the file a trained variant is stored in: ``model.keras``, or ``model.npz`` for trees."""
-    return "model.npz" if options.kind == "gradient_boosting" else "model.keras"
+    """Return the name of the file a trained variant is stored in: ``model.keras``, or ``model.txt`` for trees."""
+    return "model.txt" if options.kind == "gradient_boosting" else "model.keras"
 
 
 def _check_shared(shared: bool, encoders: dict[str, BlockOptions]) -> None:

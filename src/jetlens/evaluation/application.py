@@ -48,7 +48,7 @@ class Applied:
 
 
 def read_application(files: Sequence[Path]) -> Applied:
-    """Read the score files of one sample's parts, as :func:`jetlens.training.score` wrote them.
+    """Read the score files of one sample's parts, as :func:`jetlens.trained.score` wrote them.
 
     Raises:
         FileError: if a file is missing, damaged or no such file.
@@ -89,7 +89,7 @@ def summarise_applications(
 
     Args:
         evaluations: folders ``evaluation/<variant>``.
-        applied: per variant and sample the files that :func:`jetlens.training.score` wrote.
+        applied: per variant and sample the files that :func:`jetlens.trained.score` wrote.
         samples: the application samples.
         output_csv: table to write.
         luminosity_fb: integrated luminosity [1/fb].

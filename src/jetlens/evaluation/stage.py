@@ -18,7 +18,7 @@ from jetlens.evaluation.testset import TestSet, read_test_set
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json
 from jetlens.statistics import effective_events
-from jetlens.training.ensemble import folds_by_rotation
+from jetlens.trained.ensemble import folds_by_rotation
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
 """Working points at which the background rejection is quoted."""
@@ -52,7 +52,7 @@ def evaluate(
         FileError: if a model or a feature file cannot be used, or a score is not finite.
         NoEventsError: if a class has no test event.
     """
-    from jetlens.training import load_model  # brings a whole back end with it
+    from jetlens.trained import load_model  # brings a whole back end with it
 
     trained = [load_model(folder) for folder in models]
     manifests = [model.manifest for model in trained]

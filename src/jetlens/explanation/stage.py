@@ -58,7 +58,7 @@ def explain(
         NoEventsError: if no event is in the test folds.
     """
     from jetlens.models import probe
-    from jetlens.training import load_model  # brings a whole back end with it
+    from jetlens.trained import load_model  # brings a whole back end with it
 
     trained = [load_model(folder) for folder in models]
     test = read_test_set(features, normalisation, explanation.events, trained[0].streams)
@@ -132,7 +132,7 @@ def _test_maps(
     explanation: ExplanationConfig,
 ) -> dict[str, Any]:
     """Deletion and insertion on signal events, and agreement of maps between seeds and with random weights."""
-    from jetlens.training import load_model
+    from jetlens.trained import load_model
 
     streams = list(targets)
     chosen = np.flatnonzero(test.features.label == 1)[: explanation.faithfulness_events]

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import ConfigError
+from jetlens.features.batches import Arrays
 from jetlens.features.displaced import SIGNIFICANCE_MAX
 from jetlens.features.featurefile import FeatureMetadata, StreamMetadata
 from jetlens.features.symmetry import symmetries, why_not
-from jetlens.training.data import Arrays
 
 Values = NDArray[Any]
 
@@ -82,7 +82,8 @@ def turn(array: Values, real: Values, stream: StreamMetadata, angle: Values) -> 
     A plane perpendicular to a track has the axes of growing η and of growing φ; a small step along them is sin θ Δη
     and sin θ Δφ. In this plane a track passes the beam line's origin at (dz sin θ, −d0), d0 = x sin φ − y cos φ as
     Delphes has it. A decay at a distance L along the jet gives (−dz sin θ, d0) = L sin θ (Δη, Δφ), to first order in
-    the jet's radius: both turn by the same angle. pT stays, so the energy is √(m² + pT² cosh² η) at the new η.
+    the jet's radius: both turn by the same angle. pT stays, so the energy is √(m² + pT² cosh² η) at the new η. A
+    significance is the turned value over the track's own error, which is too large where the significance was cut.
 
     Args:
         array: features (B, T, F) of a stream that :func:`check` has let pass; changed.

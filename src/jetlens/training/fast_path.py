@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from jetlens.training.data import Batch
+from jetlens.features.batches import Batch
 from jetlens.training.optimizer import FlatAdamW, flat
 from jetlens.training.step import weighted_loss
 

@@ -22,10 +22,11 @@ from jetlens.config.training import TrainingConfig
 from jetlens.features.classes import Classes
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json, write_text
-from jetlens.training import augmentation, runtime
+from jetlens.trained import runtime
+from jetlens.trained.presence import check_samples, constant_features
+from jetlens.trained.recipe import Recipe
+from jetlens.training import augmentation
 from jetlens.training.data import Dataset
-from jetlens.training.presence import check_samples, constant_features
-from jetlens.training.recipe import Recipe
 from jetlens.training.reporter import Reporter
 
 CHECKPOINT = "checkpoint.npz"
@@ -54,7 +55,7 @@ def train(
     classes: Classes | None = None,
     normalisation: Normalisation | None = None,
 ) -> None:
-    """Train one variant with one seed and write ``model.keras`` (or ``model.npz``), ``history.csv``, ``manifest.json``.
+    """Train one variant with one seed and write ``model.keras`` (or ``model.txt``), ``history.csv``, ``manifest.json``.
 
     Weights, data order, augmentation and dropout follow from ``seed`` alone: two runs on one machine give the same
     bits. A run that was killed goes on from its last epoch, if settings and data are the same.
@@ -68,7 +69,7 @@ def train(
         seed: of this training.
         rotation: of the test and validation folds, see :func:`jetlens.features.split.roles`.
         threads: threads for one operation; set before the back end starts.
-        recipe: how the features were made, for the manifest: what :func:`jetlens.training.score` needs.
+        recipe: how the features were made, for the manifest: what :func:`jetlens.trained.score` needs.
         classes: class of each sample; None: as the feature files say, without names.
         normalisation: expected events per generator weight, for ``weights: physics``.
 
@@ -203,41 +204,37 @@ def _train_network(job: _Job) -> dict[str, Any]:
 
 
 def _train_boosting(job: _Job) -> dict[str, Any]:
+    from jetlens.trained.trees import parameters, read
     from jetlens.training import boosting
-    from jetlens.training.metrics import binary_loss, weighted_auc
 
     started = time.perf_counter()
     # trees are grown from all events at once
     training, validation = (boosting.whole(job.data[role]) for role in ("training", "validation"))
-    _, trees = boosting.grow(training, validation, job.options, job.seed, job.threads)
-    grown = time.perf_counter() - started
-    X, V = (boosting.columns(batch.inputs, job.options) for batch in (training, validation))
-    history: list[dict[str, float]] = []
-    for number, (t, v) in enumerate(zip(trees.staged(X), trees.staged(V), strict=True), 1):
-        history.append(
-            {
-                "epoch": number,
-                "training_loss": binary_loss(t, training.label, training.weight),
-                "validation_loss": binary_loss(v, validation.label, validation.weight),
-                "validation_auc": weighted_auc(v, validation.label, validation.weight),
-                "learning_rate": job.options.learning_rate,
-                "events_per_second": len(training) * (len(trees.first) - 1) / grown,
-                "seconds": grown * number / (len(trees.first) - 1),
-            }
-        )
-    best = min(history, key=lambda record: record["validation_loss"])
-    kept = trees.truncated(int(best["epoch"]))
-    boosting.save(job.output / model_file(job.options), kept)
+    grown = boosting.grow(training, validation, job.options, job.seed, job.threads)
+    seconds = time.perf_counter() - started
+    number = len(grown.curves["validation_loss"])
+    history = [
+        {
+            "epoch": tree + 1,
+            **{name: values[tree] for name, values in grown.curves.items()},
+            "learning_rate": job.options.learning_rate,
+            "events_per_second": len(training) * number / seconds,
+            "seconds": seconds * (tree + 1) / number,
+        }
+        for tree in range(number)
+    ]
+    path = job.output / model_file(job.options)
+    write_text(path, grown.trees.model_to_string(num_iteration=grown.best))
     return {
         "history": history,
-        "parameters": kept.parameters,
+        "parameters": parameters(read(path)),
         "flops_per_event": None,  # trees compare, they do not multiply
-        "best_epoch": int(best["epoch"]),
-        "epochs": len(history),
-        "validation_loss": best["validation_loss"],
-        "training_seconds": grown,
-        "backend": "scikit-learn",
-        "versions": _versions("scikit-learn"),
+        "best_epoch": grown.best,
+        "epochs": number,
+        "validation_loss": grown.curves["validation_loss"][grown.best - 1],
+        "training_seconds": seconds,
+        "backend": "lightgbm",
+        "versions": _versions("lightgbm"),
     }
 
 
@@ -258,7 +255,9 @@ def _manifest(job: _Job) -> dict[str, Any]:
             exclude={"variants", "seeds", "k_fold", "memory_gb"},
         ),
         "features": metadata.model_dump(mode="json", exclude={"sample", "part"}),
-        "constant_features": constant_features(job.data["training"], stream_names(job.options)),
+        "constant_features": constant_features(
+            job.data["training"].buffers(), metadata, stream_names(job.options)
+        ),
         "classes": job.classes.classes if job.classes else None,
         "samples": sorted({part.metadata.sample for part in job.data["training"].parts}),
         "events": {role: data.counts() for role, data in job.data.items()},

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from jetlens.config.training import TrainingConfig
 from jetlens.errors import FileError
+from jetlens.features.batches import Batch
+from jetlens.trained.predict import Predict, make_predict
 from jetlens.training import checkpoint
 from jetlens.training.augmentation import augment
 from jetlens.training.checkpoint import Progress
-from jetlens.training.data import Batch, Dataset
+from jetlens.training.data import Dataset
 from jetlens.training.metrics import binary_loss, weighted_auc
 from jetlens.training.optimizer import FlatAdamW
 from jetlens.training.reporter import Reporter
-from jetlens.training.step import Predict, make_predict, make_step
+from jetlens.training.step import make_step
 
 PREDICTION_BATCH = 512
 HALF_LOSS_SCALE = 1024.0

@@ -215,7 +215,8 @@ def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features,
 
     from jetlens.config.models import ModelOptions
     from jetlens.config.training import TrainingConfig
-    from jetlens.training import load_model, train
+    from jetlens.trained import load_model
+    from jetlens.training import train
 
     content = {"kind": "gradient_boosting", "streams": ["kinematics"], "iterations": 20}
     options, files = TypeAdapter(ModelOptions).validate_python(content), list(demo_features.values())

@@ -32,7 +32,7 @@ def explained(demo_features, normalisation, demo_networks, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def network(demo_networks):
-    from jetlens.training import load_model
+    from jetlens.trained import load_model
 
     return load_model(demo_networks[0])
 
@@ -135,7 +135,7 @@ def test_explaining_again_gives_the_same_bytes(
 
 
 def test_randomised_weights_are_the_same_numbers_elsewhere(demo_networks):
-    from jetlens.training import load_model
+    from jetlens.trained import load_model
 
     model = load_model(demo_networks[0]).model
     before, fixed = (

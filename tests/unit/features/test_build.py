@@ -17,7 +17,7 @@ from jetlens.errors import FileError
 from jetlens.features import build_features
 from jetlens.features.featurefile import FeatureSet
 from jetlens.skim import read_skim, skim_file
-from jetlens.training.trained import check_features
+from jetlens.trained.model import check_features
 from tests.conftest import DEMO, ROOT
 
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))

@@ -16,13 +16,14 @@ from jetlens.config.features import ConstituentStream, FeaturesConfig, Kinematic
 from jetlens.config.load import load
 from jetlens.errors import ConfigError
 from jetlens.features import build_features
+from jetlens.features.batches import join
 from jetlens.features.constituents import CONSTITUENTS
 from jetlens.features.event import EVENT
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
 from jetlens.features.objects import KINEMATICS, OBJECTS
 from jetlens.skim import skim_file
 from jetlens.training.augmentation import augment, check, turn
-from jetlens.training.data import Dataset, join
+from jetlens.training.data import Dataset
 from tests.conftest import DEMO, ROOT
 
 STREAMS = ["jet1", "jet2", "kinematics", "objects"]

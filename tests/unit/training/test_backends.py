@@ -15,7 +15,7 @@ import pytest
 
 from jetlens.errors import ConfigError
 from jetlens.features.featurefile import FeatureSet
-from jetlens.training import load_model
+from jetlens.trained import load_model
 from tests.conftest import ROOT
 
 NEEDS_JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
@@ -25,7 +25,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from jetlens.features.featurefile import FeatureSet
-from jetlens.training import load_model, train
+from jetlens.trained import load_model
+from jetlens.training import train
 from tests.unit.training.conftest import model_options, training_config
 files, output, backend = json.loads(sys.argv[1])
 train([Path(f) for f in files], Path(output), variant="tiny", options=model_options(),
@@ -75,6 +76,6 @@ def test_a_network_trained_on_pytorch_scores_the_same_on_tensorflow(
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_a_back_end_that_is_not_installed_is_named() -> None:
-    code = "from jetlens.training import runtime; runtime.configure('torch')"
+    code = "from jetlens.trained import runtime; runtime.configure('torch')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert f"{ConfigError.__name__}: training.backend: 'torch' is not installed" in result.stderr

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetlens.errors import FileError, NoEventsError
+from jetlens.features.batches import join, pack, trim
 from jetlens.features.featurefile import FeatureSet, Part
 from jetlens.features.normalisation import Normalisation
-from jetlens.training.data import Dataset, join, pack, trim
+from jetlens.training.data import Dataset
 
 STREAMS = ["jet1", "kinematics", "objects"]
 

@@ -64,9 +64,12 @@ def test_steps_are_those_of_keras_adamw_along_the_plain_gradients(data: Dataset,
         for batch in batches(data):
             step(batch, RATE)
         step.finish()
-    for before, found, expected in zip(start, model.get_weights(), by_keras(data), strict=True):
-        if not np.array_equal(before, expected):
-            assert np.abs(found - expected).max() < 0.01 * np.abs(expected - before).max()
+    expected = by_keras(data)
+    moved = max(np.abs(a - b).max() for a, b in zip(expected, start, strict=True))
+    assert moved > STEPS * RATE / 2
+    for a, b in zip(model.get_weights(), expected, strict=True):
+        # a weight that the loss does not depend on follows rounding errors: nothing is asked of it alone
+        assert np.abs(a - b).max() < 0.01 * moved
 
 
 def test_scores_are_those_of_the_plain_path(data: Dataset) -> None:

@@ -20,7 +20,8 @@ import pytest
 
 from jetlens.errors import ConfigError, FileError
 from jetlens.features.featurefile import FeatureSet
-from jetlens.training import load_model, train
+from jetlens.trained import load_model
+from jetlens.training import train
 from jetlens.training.data import Dataset
 from jetlens.training.job import CHECKPOINT, _Job
 

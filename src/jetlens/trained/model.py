@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 
 from jetlens.config.models import GradientBoostingOptions, ModelOptions, model_file, stream_names
 from jetlens.errors import FileError
+from jetlens.features.batches import Arrays, pack, trim
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
 from jetlens.files import read_json
-from jetlens.training import boosting, runtime
-from jetlens.training.data import Arrays, pack, trim
+from jetlens.trained import runtime, trees
 
 
 class TrainedModel(Protocol):
@@ -44,7 +44,7 @@ class TrainedNetwork:
 
     def __init__(self, model: Any, manifest: dict[str, Any], options: ModelOptions) -> None:
         """Wrap a loaded network."""
-        from jetlens.training.step import make_predict
+        from jetlens.trained.predict import make_predict
 
         self.model = model
         self.manifest = manifest
@@ -74,18 +74,19 @@ class TrainedNetwork:
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
-class TrainedBoosting:
+class TrainedTrees:
     """Gradient-boosted trees with their manifest."""
 
     def __init__(
-        self, trees: boosting.Trees, manifest: dict[str, Any], options: GradientBoostingOptions
+        self, booster: Any, manifest: dict[str, Any], options: GradientBoostingOptions, threads: int = 1
     ) -> None:
         """Wrap loaded trees."""
-        self.trees = trees
+        self.booster = booster
         self.manifest = manifest
         self.parameters = int(manifest["parameters"])
         self.streams = stream_names(options)
         self.options = options
+        self.threads = threads
 
     def predict_logits(self, features: FeatureSet, batch_size: int = 4096) -> NDArray[np.float32]:
         """Return logits (N,); see :class:`TrainedModel`."""
@@ -99,12 +100,24 @@ class TrainedBoosting:
         parts = [np.zeros(0, np.float32)]
         for start in range(0, len(arrays["event"]), batch_size):
             batch = {name: array[start : start + batch_size] for name, array in arrays.items()}
-            parts.append(self.trees.predict(boosting.columns(batch, self.options)).astype(np.float32))
+            parts.append(trees.logits(self.booster, trees.columns(batch, self.options), self.threads))
         return np.concatenate(parts)
 
+    def contributions(self, features: FeatureSet) -> tuple[list[str], NDArray[np.float64]]:
+        """Return what each column is, and its share of the logits (N, C + 1), the last one the training's mean.
 
-def load_model(directory: str | os.PathLike[str], threads: int = 1) -> TrainedNetwork | TrainedBoosting:
-    """Load what :func:`jetlens.training.train` wrote; nothing is unpickled, no code of the file is run.
+        Raises:
+            FileError: if the features are not those the model was trained on.
+        """
+        check_features(self.manifest, features.metadata, self.streams)
+        arrays = input_arrays(features, self.streams)
+        slots = {name: arrays[name].shape[1] for name in self.streams}
+        names = trees.column_names(features.metadata, self.options, slots)
+        return names, trees.contributions(self.booster, trees.columns(arrays, self.options), self.threads)
+
+
+def load_model(directory: str | os.PathLike[str], threads: int = 1) -> TrainedNetwork | TrainedTrees:
+    """Load what the training stage wrote; nothing is unpickled, no code of the file is run.
 
     Args:
         directory: ``training/<variant>/seed<k>``.
@@ -123,7 +136,7 @@ def load_model(directory: str | os.PathLike[str], threads: int = 1) -> TrainedNe
         ) from error
     path = folder / model_file(options)
     if isinstance(options, GradientBoostingOptions):
-        return TrainedBoosting(boosting.load(path), manifest, options)
+        return TrainedTrees(trees.read(path), manifest, options, threads)
     runtime.configure_default(str(manifest["backend"]), threads)
     import keras
 

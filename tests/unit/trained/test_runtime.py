@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from jetlens.features.featurefile import FeatureSet
-from jetlens.training import load_model, runtime, train
+from jetlens.trained import load_model, runtime
+from jetlens.training import train
 from jetlens.training.metrics import weighted_auc
 
 from .conftest import model_options, training_config

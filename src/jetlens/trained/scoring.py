@@ -37,16 +37,16 @@ from jetlens.features.featurefile import Part
 from jetlens.files import atomic_path
 from jetlens.skim import skim_file
 from jetlens.skim.cutflow import read_cutflow, warnings_of
-from jetlens.training.ensemble import check_alike, folds_by_rotation
-from jetlens.training.presence import check_presence
-from jetlens.training.recipe import Recipe
-from jetlens.training.trained import TrainedBoosting, TrainedNetwork, load_model
+from jetlens.trained.ensemble import check_alike, folds_by_rotation
+from jetlens.trained.model import TrainedNetwork, TrainedTrees, load_model
+from jetlens.trained.presence import check_presence
+from jetlens.trained.recipe import Recipe
 
 ROWS = 4096
 """Events scored at a time."""
 
 Folder = str | os.PathLike[str]
-Models = Sequence[TrainedNetwork | TrainedBoosting]
+Models = Sequence[TrainedNetwork | TrainedTrees]
 
 
 @dataclass(frozen=True)

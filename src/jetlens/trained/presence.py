@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from jetlens.errors import FileError
 from jetlens.events.impact_parameters import disagreement
+from jetlens.features.batches import Batch
 from jetlens.features.featurefile import FeatureMetadata, Part
-from jetlens.training.data import Dataset
 
 
-def constant_features(data: Dataset, streams: Sequence[str]) -> dict[str, list[str]]:
+def constant_features(
+    buffers: Iterable[Batch], metadata: FeatureMetadata, streams: Sequence[str]
+) -> dict[str, list[str]]:
     """Return, by stream, the features that have one value in all real tokens (``event``: in all events).
 
     Args:
-        data: events, such as the training folds; one pass over them.
+        buffers: events, such as those of the training folds.
+        metadata: names the features.
         streams: streams to look at, besides ``event``.
     """
     low: dict[str, Any] = {}
     high: dict[str, Any] = {}
-    for buffer in data.buffers():
+    for buffer in buffers:
         for name in (*streams, "event"):
             values = buffer.inputs[name]
             real = buffer.inputs[f"{name}_mask"] if name != "event" else np.ones(len(values), bool)
             if real.any():
                 low[name] = np.minimum(low.get(name, np.inf), values[real].min(axis=0))
                 high[name] = np.maximum(high.get(name, -np.inf), values[real].max(axis=0))
-    metadata = data.metadata
     features = {
         name: (metadata.event if name == "event" else metadata.streams[name]).features for name in low
     }

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from jetlens.errors import FileError
-from jetlens.training.ensemble import check_alike, folds_by_rotation
+from jetlens.trained.ensemble import check_alike, folds_by_rotation
 
 
 def test_every_seed_needs_every_rotation_and_folds_of_its_own():

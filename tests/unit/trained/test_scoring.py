@@ -18,7 +18,8 @@ from jetlens.evaluation.scores import read_scores
 from jetlens.evaluation.stage import evaluate
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
-from jetlens.training import Recipe, load_model, score, train
+from jetlens.trained import Recipe, load_model, score
+from jetlens.training import train
 from tests.conftest import DEMO, ROOT, shared_data
 
 from .conftest import BOOSTING, model_options, training_config

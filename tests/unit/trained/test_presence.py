@@ -22,8 +22,8 @@ from jetlens.features.objects import KINEMATICS
 from jetlens.features.objects import OBJECTS as OBJECT_FEATURES
 from jetlens.features.presence import CONSTITUENTS, OBJECTS, TRACKS, lacking
 from jetlens.skim import skim_file
+from jetlens.trained.presence import check_presence
 from jetlens.training import train
-from jetlens.training.presence import check_presence
 from tests.conftest import ROOT, shared_data
 
 
