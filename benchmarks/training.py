@@ -75,6 +75,7 @@ def fit_once(
 
     from jetlens.config.models import stream_names
     from jetlens.config.training import TrainingConfig
+    from jetlens.models.arithmetic import fast_path
     from jetlens.models.registry import build_model
     from jetlens.trained.predict import make_predict
     from jetlens.training import loop, statistics
@@ -89,7 +90,7 @@ def fit_once(
     model = build_model(options, training.metadata)
     statistics.fit(model, training)
     clock: Any = Clock()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, fast_path(config.fast_path):
         path = Path(folder) / "checkpoint.npz"
         loop.fit(
             model,

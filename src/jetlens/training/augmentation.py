@@ -22,7 +22,7 @@ from jetlens.features.symmetry import symmetries, why_not
 
 Values = NDArray[Any]
 
-TANH_MAX = 1.0 - 2.0**-24
+TANH_MAX = np.float32(1.0 - 2.0**-24)
 """Largest tanh that is told from 1 in float32, that of 8.7 mm: beyond, only the direction of an impact is known."""
 
 
@@ -96,13 +96,14 @@ def turn(array: Values, real: Values, stream: StreamMetadata, angle: Values) -> 
     if not declared:
         return
     c, s = np.cos(angle), np.sin(angle)
-    before = column["delta_eta"].astype(np.float64)
+    before = column["delta_eta"].copy()
     x, y = c * before - s * column["delta_phi"], s * before + c * column["delta_phi"]
     if any(symmetry.turn not in ("delta_eta", "delta_phi") for symmetry in declared.values()):
-        pt, energy = (np.exp(column[name].astype(np.float64)) for name in ("log_pt", "log_energy"))
-        axis = jet_eta(before, pt, energy, real)
-        old, new = np.cosh(axis + before), np.cosh(axis + x)  # 1 / sin θ
-        gain = 0.5 * np.log(np.maximum(1 + (pt / energy) ** 2 * (new**2 - old**2), (pt / energy) ** 2))
+        # E²/pT² = (m² + pT² cosh² η) / pT²: the mass stays, and so what it adds
+        ratio = np.exp(column["log_energy"] - column["log_pt"])
+        cosh, sinh = axis(before, column["log_pt"], ratio, real)
+        old, new = (cosh * ch + sinh * sh for ch, sh in map(_hyperbolic, (before, x)))  # 1 / sin θ
+        gain = 0.5 * np.log(np.maximum(ratio**2 + new**2 - old**2, 1)) - np.log(ratio)
     if any(symmetry.turn == "d0" for symmetry in declared.values()):
         d0, dz = (_impact(column, declared, name) for name in ("d0", "dz"))
         along, across = -dz / old, d0
@@ -124,29 +125,44 @@ def turn(array: Values, real: Values, stream: StreamMetadata, angle: Values) -> 
             values[...] = np.tanh(turned[symmetry.turn]) if symmetry.form == "tanh" else turned[symmetry.turn]
 
 
-def jet_eta(delta_eta: Values, pt: Values, energy: Values, real: Values) -> Values:
-    """Return the η (B, 1) of the point that Δη is counted from, found from the constituents themselves.
+def axis(delta_eta: Values, log_pt: Values, ratio: Values, real: Values) -> tuple[Values, Values]:
+    """Return cosh η₀ and sinh η₀, each (B, 1), of the point that Δη is counted from, found from the constituents.
 
-    E/pT = cosh(η₀ + Δη) = cosh η₀ cosh Δη + sinh η₀ sinh Δη for massless ones: a linear fit of cosh η₀ and sinh η₀, in
-    which the hardest constituents count most, as masses matter least there (99 % within 0.004 on jets of the demo).
+    For massless ones E/pT = cosh(η₀ + Δη) = cosh η₀ cosh Δη + sinh η₀ sinh Δη: a linear fit, in which the hardest
+    constituents count most, as masses matter least there (η₀ of the demo's jets to 0.004 in 99 %).
+
+    Args:
+        delta_eta: (B, T).
+        log_pt: ln pT/GeV (B, T).
+        ratio: E/pT (B, T).
+        real: bool (B, T).
     """
-    weight = np.where(real, pt / pt.max(axis=1, keepdims=True), 0) ** 4
-    c, s = np.cosh(delta_eta), np.sinh(delta_eta)
-    r = energy / pt
+    weight = np.where(real, np.exp(4 * (log_pt - log_pt.max(axis=1, keepdims=True))), 0).astype(np.float64)
+    c, s = _hyperbolic(delta_eta)
+    wc, ws = weight * c, weight * s
     cc, ss, cs, cr, sr = (
-        np.sum(weight * product, axis=1, keepdims=True) for product in (c * c, s * s, c * s, c * r, s * r)
+        np.einsum("bt,bt->b", a, b)[:, None] for a, b in ((wc, c), (ws, s), (wc, s), (wc, ratio), (ws, ratio))
     )
     determinant = np.maximum(cc * ss - cs * cs, 1e-12 * np.maximum(cc, 1e-30) ** 2)
-    return np.asarray(np.arcsinh((cc * sr - cs * cr) / determinant))
+    sinh = ((cc * sr - cs * cr) / determinant).astype(delta_eta.dtype)
+    return np.sqrt(1 + sinh**2), sinh
+
+
+def _hyperbolic(x: Values) -> tuple[Values, Values]:
+    """cosh and sinh, by one exponential."""
+    up = np.exp(x)
+    down = 1 / up
+    return 0.5 * (up + down), 0.5 * (up - down)
 
 
 def _impact(column: dict[str, Values], declared: dict[str, Any], name: str) -> Values:
     """Return d0 or dz [mm], from itself or from its tanh."""
     for feature, symmetry in declared.items():
         if symmetry.turn == name and symmetry.form == "value":
-            return column[feature].astype(np.float64)
-    tanh = next(f for f, s in declared.items() if s.turn == name and s.form == "tanh")
-    return np.arctanh(np.clip(column[tanh].astype(np.float64), -TANH_MAX, TANH_MAX))
+            return column[feature].copy()
+    tanh = column[next(f for f, s in declared.items() if s.turn == name and s.form == "tanh")]
+    tanh = np.clip(tanh, -TANH_MAX, TANH_MAX)
+    return 0.5 * np.log((1 + tanh) / (1 - tanh))
 
 
 def _mirror(array: Values, stream: StreamMetadata, sign: Values) -> None:
