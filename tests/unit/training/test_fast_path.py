@@ -67,9 +67,13 @@ def test_steps_are_those_of_keras_adamw_along_the_plain_gradients(data: Dataset,
     expected = by_keras(data)
     moved = max(np.abs(a - b).max() for a, b in zip(expected, start, strict=True))
     assert moved > STEPS * RATE / 2
-    for a, b in zip(model.get_weights(), expected, strict=True):
-        # a weight that the loss does not depend on follows rounding errors: nothing is asked of it alone
-        assert np.abs(a - b).max() < 0.01 * moved
+    compared = 0
+    for before, found, wanted in zip(start, model.get_weights(), expected, strict=True):
+        # what the loss does not depend on, as a bias common to all scores, follows nothing but rounding
+        if np.abs(wanted - before).max() > 0.01 * moved:
+            assert np.abs(found - wanted).max() < 0.003 * moved
+            compared += 1
+    assert compared > len(model.trainable_variables) - 3
 
 
 def test_scores_are_those_of_the_plain_path(data: Dataset) -> None:
