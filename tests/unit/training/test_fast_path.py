@@ -65,15 +65,14 @@ def test_steps_are_those_of_keras_adamw_along_the_plain_gradients(data: Dataset,
             step(batch, RATE)
         step.finish()
     expected = by_keras(data)
-    moved = max(np.abs(a - b).max() for a, b in zip(expected, start, strict=True))
-    assert moved > STEPS * RATE / 2
-    compared = 0
-    for before, found, wanted in zip(start, model.get_weights(), expected, strict=True):
-        # what the loss does not depend on, as a bias common to all scores, follows nothing but rounding
-        if np.abs(wanted - before).max() > 0.01 * moved:
-            assert np.abs(found - wanted).max() < 0.003 * moved
-            compared += 1
-    assert compared > len(model.trainable_variables) - 3
+    # all together: where a gradient is as small as ε, Keras' place for ε and rounding decide on single weights
+    joined = [
+        np.concatenate([np.ravel(w) for w in weights]) for weights in (start, model.get_weights(), expected)
+    ]
+    before, found, wanted = joined
+    moved = np.linalg.norm(wanted - before)
+    assert moved > 0.5 * RATE * np.sqrt(len(model.trainable_variables))
+    assert np.linalg.norm(found - wanted) < 0.01 * moved
 
 
 def test_scores_are_those_of_the_plain_path(data: Dataset) -> None:
