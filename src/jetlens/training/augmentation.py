@@ -162,7 +162,7 @@ def _impact(column: dict[str, Values], declared: dict[str, Any], name: str) -> V
             return column[feature].copy()
     tanh = column[next(f for f, s in declared.items() if s.turn == name and s.form == "tanh")]
     tanh = np.clip(tanh, -TANH_MAX, TANH_MAX)
-    return 0.5 * np.log((1 + tanh) / (1 - tanh))
+    return np.asarray(0.5 * np.log((1 + tanh) / (1 - tanh)))
 
 
 def _mirror(array: Values, stream: StreamMetadata, sign: Values) -> None:
