@@ -18,6 +18,7 @@ from jetlens.errors import ConfigError
 from jetlens.features import build_features
 from jetlens.features.batches import join
 from jetlens.features.constituents import CONSTITUENTS
+from jetlens.features.displaced import SIGNIFICANCE_MAX
 from jetlens.features.event import EVENT
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
 from jetlens.features.objects import KINEMATICS, OBJECTS
@@ -50,9 +51,9 @@ def test_invariants_stay_and_something_moves(data: Dataset, kind: str) -> None:
         a, b = columns(data, before, stream), columns(data, after, stream)
         assert np.array_equal(after[f"{stream}_mask"], before[f"{stream}_mask"])
         assert not after[stream][~after[f"{stream}_mask"]].any()
-        moving = {"delta_eta", "delta_phi", "eta", "tanh_dz", "sin_phi", "cos_phi"}
+        moving = {"delta_eta", "delta_phi", "eta", "tanh_dz", "dz_significance", "sin_phi", "cos_phi"}
         if kind == "rotate_constituents":
-            moving |= {"tanh_d0", "log_energy", "log_energy_fraction"}
+            moving |= {s for s in a if "d0" in s or "dz" in s or "log_energy" in s}
         for name in set(a) - moving:
             assert np.array_equal(a[name], b[name]), name
         if "delta_eta" in a:
@@ -160,7 +161,9 @@ def test_significances_turn_with_the_values_over_their_own_errors() -> None:
     before = values.copy()
     turn(values, np.ones((50, 8), bool), stream, rng.uniform(-3, 3, (50, 1)))
     assert np.abs(values - before)[..., 4:].min() > 0
-    np.testing.assert_allclose(values[..., 6:], np.clip(values[..., 4:6] / error, -100, 100), rtol=1e-9)
+    np.testing.assert_allclose(
+        values[..., 6:], np.clip(values[..., 4:6] / error, -SIGNIFICANCE_MAX, SIGNIFICANCE_MAX), rtol=1e-9
+    )
 
 
 def test_the_sign_of_d0_goes_on_telling_the_side_of_the_axis(files: list[Path]) -> None:
