@@ -17,10 +17,10 @@ from jetlens.config.samples import Sample, class_of
 STAGE = {
     "skim": 1,
     "features": 1,
-    "training": 1,
+    "training": 2,
     "evaluation": 2,
     "application": 1,
-    "explanation": 1,
+    "explanation": 2,
     "figures": 1,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
