@@ -114,7 +114,7 @@ def trained(variant, file, rotations=analysis.training.k_fold):
 
 
 def models_of(variant, rotations=analysis.training.k_fold):
-    suffix = "npz" if variant in BOOSTED else "keras"
+    suffix = "txt" if variant in BOOSTED else "keras"
     return trained(variant, f"model.{suffix}", rotations)
 
 
