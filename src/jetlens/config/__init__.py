@@ -51,6 +51,7 @@ class Config(Section):
         for key, names in (
             ("training.variants", self.training.variants),
             ("explanation.variants", self.explanation.variants),
+            ("figures.variants", list(self.figures.variants)),
         ):
             for name in names:
                 if name not in self.models:

@@ -74,6 +74,17 @@ class Histogram(Section):
         return self
 
 
+class LookConfig(Section):
+    """How a process or a variant is drawn, in all figures."""
+
+    label: str | None = Field(
+        None, description="text in legends, matplotlib's mathtext allowed; default: its name"
+    )
+    color: str | None = Field(
+        None, pattern=r"^#[0-9a-fA-F]{6}$", description="#rrggbb; default: the next one of the palette"
+    )
+
+
 class FiguresConfig(Section):
     """How figures look; changing this reruns figures only."""
 
@@ -85,6 +96,13 @@ class FiguresConfig(Section):
         default=["pdf", "png"], min_length=1, description="files written per figure"
     )
     dpi: PositiveInt = Field(160, le=2_400, description="resolution of the PNG files")
+    processes: dict[str, LookConfig] = Field(
+        default_factory=dict,
+        description="look of processes, by their name in the sample table; drawn in this order, before all others",
+    )
+    variants: dict[Name, LookConfig] = Field(
+        default_factory=dict, description="look of variants; drawn in this order, before all others"
+    )
     kinematics: dict[Name, Histogram] = Field(
         default_factory=dict, description="distributions after selection, by the name of their file"
     )

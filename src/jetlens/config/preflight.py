@@ -7,11 +7,12 @@ from importlib.util import find_spec
 
 from jetlens.config import Config
 from jetlens.config.samples import Sample
-from jetlens.errors import ConfigError
+from jetlens.errors import ConfigError, did_you_mean
 
 
 def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = True) -> None:
-    """Refuse what would end a run late: a back end that is not installed, text that cannot be drawn.
+    """Refuse what would end a run late: a back end that is not installed, text that cannot be drawn,
+    looks of processes that there are not.
 
     Args:
         config: the configuration.
@@ -22,6 +23,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
         ConfigError: with one line per problem.
     """
     problems = [problem for key, text in _drawn(config, samples) if (problem := _undrawable(key, text))]
+    problems += _unknown_processes(config, samples)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
@@ -41,12 +43,23 @@ def _not_installed(config: Config) -> str | None:
     )
 
 
+def _unknown_processes(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    known = {sample.process for sample in samples.values()}
+    for name in config.figures.processes:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are: {', '.join(sorted(known))}"
+            yield f"figures.processes: no sample of {config.samples} has the process '{name}'{hint}"
+
+
 def _drawn(config: Config, samples: Mapping[str, Sample]) -> Iterator[tuple[str, str]]:
     """Every text of the user's that stands in a figure, and the key it comes from."""
     yield "figures.label", config.figures.label
     for name, histogram in config.figures.kinematics.items():
         yield f"figures.kinematics.{name}.label", histogram.label
         yield f"figures.kinematics.{name}.unit", histogram.unit
+    for key in ("processes", "variants"):
+        for name, look in getattr(config.figures, key).items():
+            yield f"figures.{key}.{name}.label", look.label or ""
     for number, cut in enumerate(config.skim.cuts):
         yield f"skim.cuts[{number}].name", cut.name
     for sample in samples.values():

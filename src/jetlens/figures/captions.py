@@ -4,13 +4,20 @@ FIRST_ROTATION = """\
 Of a k-fold training the networks and test events of the first rotation are shown.
 """
 
+UNTESTED = """
+How far the structure of these maps differs from chance has not been tested: a map of jets without any
+structure shows some, too. Do not read physics from single cells.
+"""
+
 KINEMATICS = """\
-Distribution of **{quantity}** after selection, in events expected at {luminosity_fb:g} fb⁻¹. Backgrounds
-are stacked; the signal is drawn as a line, scaled by the power of ten that the legend gives. Its cross
-section depends on the couplings chosen for the sample: take its shape, not its size. The hatched band is
-the statistical uncertainty of the simulated background, √Σw². The first and last bin also hold what lies
-beyond the axis; events that lack the object are left out. All selected events are shown, those used in
-training included.
+Distribution of **{quantity}** after selection. Above: events expected at {luminosity_fb:g} fb⁻¹,
+backgrounds stacked, the signal as a line, scaled by the power of ten that the legend gives. Its cross
+section depends on the couplings chosen for the sample: take its shape, not its size. The hatched band and
+the bars are statistical errors of the simulation, √Σw². The legend gives the simulated events of each
+process and what one of them stands for on average; a bin of about that height holds a single event. Below:
+the same normalised to one, process by process. Where the figure says so, the first or last bin also holds
+what lies beyond the axis; events that lack the object are left out. All selected events are shown, those
+used in training included.
 """
 
 CUTFLOW = """\
@@ -21,15 +28,17 @@ generated, which differs between samples.
 """
 
 JET_IMAGES = """\
-Average jet images: mean share of a jet's scalar pT sum in each (Δη, Δφ) pixel around the jet's axis, for
-signal and background events after selection, weighted by σ·L, so that the background is mostly the process
-with the largest cross section. Only the constituents kept in the features enter (the leading ones in pT).
-All four panels have one logarithmic colour scale; grey pixels never held a constituent. Statistical errors
-per pixel are in the CSV.
+Average jet images: mean share of a jet's scalar pT sum per pixel, for signal and background events after
+selection, weighted by σ·L, so that the background is mostly the process with the largest cross section.
+Each jet is moved, turned and mirrored into one frame: pT-weighted centroid at the origin, principal axis
+upright, the harder half on top and to the right; coordinates are distances in (η, φ). The image holds 99 %
+of the constituents. Only the constituents kept in the features enter (the leading ones in pT). All panels
+have one logarithmic colour scale; grey pixels never held a constituent. Statistical errors per pixel are in
+the CSV.
 """
 
 TRAINING = """\
-Training of **{variant}**, one line style per seed: loss on the training and on the validation folds (above)
+Training of **{label}**, one line style per seed: loss on the training and on the validation folds (above)
 and AUC on the validation folds (below); for boosted trees an epoch is one more tree. Dots mark the epoch
 with the smallest validation loss, whose weights are kept. The training loss is taken while weights change
 and with dropout on, where there is any, so it may lie above the validation loss. No test event enters. Of a
@@ -46,20 +55,21 @@ events, so their errors are correlated: for differences see the paired compariso
 
 REJECTION = """\
 Background rejection 1/ε_B against signal efficiency, on test events that no training saw. Lines are
-1/⟨ε_B⟩, the mean taken over training seeds; they end where no background event passes for any seed. Bands
-are ± one standard deviation of ε_B over seeds. Points are the rejections of the summary table at ε_S = 0.3,
-0.5 and 0.7, slightly displaced from each other, with the binomial errors of the test sample at a fixed cut;
-arrows are lower limits at 95 % confidence where no background event passes. With few test events the curve
-at large rejection rests on single events.
+1/⟨ε_B⟩, the mean taken over training seeds. Where fewer than five background events pass, the line is
+dotted: it follows single events; it ends where none passes for any seed. Bands are ± one standard deviation
+of ε_B over seeds, drawn up to three times the line. Points are the rejections of the summary table at ε_S =
+0.3, 0.5 and 0.7, slightly displaced from each other, with their errors; arrows are lower limits at 95 %
+confidence.
 """
 
 SCORES = """\
-Output of **{variant}** on test events, for each process by itself and normalised to one. The output is the
-sigmoid of the mean logit over training seeds. Classes were balanced in training, so it is no probability
-under the cross sections of the sample table. Numbers in brackets are events; error bars are statistical.
-Dashed, if there are any: application samples, all of their selected events. With k-fold training a test
-event is scored by the networks that never saw it, an event of an application by those of each rotation in
-turn, and counts as their mean.
+Output of **{label}** on test events, as a density for each process by itself, normalised to one. The output
+is the sigmoid of the mean logit over training seeds. Classes were balanced in training, so it is no
+probability under the cross sections of the sample table. Numbers in brackets are events. Each process has
+bins of its own, merged until each holds at least five events; bars are 68 % Garwood intervals of the
+effective number of events. Black, if there are any: application samples, all of their selected events. With
+k-fold training a test event is scored by the networks that never saw it, an event of an application by
+those of each rotation in turn, and counts as their mean.
 """
 
 ATTENTION = (
@@ -74,6 +84,7 @@ event: 1 means no preference, whatever the number of constituents there. Backgro
 error of the cells is written in each panel, all errors and the spread over seeds are in the CSV. Attention
 shows what is looked at, not what decides: read it with the deletion and insertion curves.
 """
+    + UNTESTED
     + FIRST_ROTATION
 )
 
@@ -89,6 +100,7 @@ over seeds and, weighted by σ·L, over events. Events without any positive evid
 averages. Cells with fewer than 10 constituents are blank; the median statistical error is written in each
 panel, all errors and the spread over seeds are in the CSV.
 """
+    + UNTESTED
     + FIRST_ROTATION
 )
 

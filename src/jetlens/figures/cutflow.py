@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from jetlens.config.evaluation import FiguresConfig
-from jetlens.errors import FileError
-from jetlens.figures.style import SIGNAL_COLOUR, background_colour, header, look, pretty, save, write_table
+from jetlens.figures.palette import Look
+from jetlens.figures.style import header, legend_below, look, pretty, read_table, save, write_table
+
+COLUMNS = ["sample", "process", "cut", "efficiency", "efficiency_error", "yield", "yield_error"]
+MARKERS = "osD^v<>ph"
 
 
 def draw_cutflow(
@@ -20,7 +22,7 @@ def draw_cutflow(
     outputs: Sequence[Path],
     csv: Path,
     *,
-    signals: Sequence[str],
+    processes: Mapping[str, Look],
     luminosity_fb: float,
     figures: FiguresConfig,
 ) -> None:
@@ -30,70 +32,59 @@ def draw_cutflow(
         cutflow: ``skim/cutflow.csv``.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
-        signals: names of the samples with the role signal, drawn as such.
+        processes: look of every process.
         luminosity_fb: integrated luminosity of the yields [1/fb].
         figures: the look.
 
     Raises:
         FileError: if the table cannot be read.
     """
-    rows = _read(cutflow)
-    samples = list(dict.fromkeys(row["sample"] for row in rows))
-    cuts = list(dict.fromkeys(row["cut"] for row in rows))
-    columns: dict[str, list[Any]] = {
-        key: [] for key in ("sample", "cut", "efficiency", "efficiency_error", "yield", "yield_error")
-    }
+    table = read_table(cutflow, COLUMNS, "skim")
+    groups = {str(name): own for name, own in table.groupby("sample", sort=False)}
+    order = sorted(groups, key=lambda name: list(processes).index(groups[name]["process"].iloc[0]))
+    cuts = list(dict.fromkeys(table["cut"]))
     with look(figures):
-        figure = Figure(figsize=(6.4, 0.42 * len(cuts) + 2.2))
+        figure = Figure(figsize=(5.4, 0.42 * len(cuts) + 0.2 * len(groups) + 1.4))
         axes = figure.add_subplot()
         y = np.arange(len(cuts))
-        backgrounds = list(dict.fromkeys(row["process"] for row in rows if row["sample"] not in signals))
-        for number, sample in enumerate(samples):
-            own = [row for row in rows if row["sample"] == sample]
-            signal = sample in signals
-            last = own[-1]
-            colour = SIGNAL_COLOUR if signal else background_colour(backgrounds.index(last["process"]))
-            label = f"{pretty(last['process'])}: {_number(last['yield'], last['yield_error'])} events"
+        for number, sample in enumerate(order):
+            own = groups[sample]
+            last = own.iloc[-1]
+            entry = processes[last["process"]]
             axes.errorbar(
-                [100 * float(row["efficiency"]) for row in own],
-                y + 0.14 * (number - (len(samples) - 1) / 2),
-                xerr=[100 * float(row["efficiency_error"]) for row in own],
-                color=colour,
-                marker="o" if signal else "s",
-                markersize=5,
+                100 * own["efficiency"],
+                y + 0.7 / len(groups) * (number - (len(groups) - 1) / 2),
+                xerr=100 * own["efficiency_error"],
+                color=entry["color"],
+                marker=MARKERS[number % len(MARKERS)],
+                markersize=4.5,
                 linestyle="none",
-                label=label,
+                label=f"{_name(sample, table, processes)}: {_number(last['yield'], last['yield_error'])}",
             )
-            for row in own:
-                for key, values in columns.items():
-                    values.append(row[key] if key in ("sample", "cut") else float(row[key]))
-        for line in y[:-1] + 0.5:
-            axes.axhline(line, color="0.85", linewidth=0.6, zorder=0)
+        for border in y[:-1] + 0.5:
+            axes.axhline(border, color="0.85", linewidth=0.6, zorder=0)
         axes.set_yticks(y, [pretty(cut) for cut in cuts])
         axes.tick_params(axis="y", which="minor", left=False, right=False)
         axes.set_ylim(len(cuts) - 0.5, -0.5)
         axes.set_xlim(0, 105)
         axes.set_xlabel("Selected so far [%]")
-        figure.legend(loc="outside lower center", ncols=2 if len(samples) < 7 else 3, title="after all cuts")
+        handles, labels = axes.get_legend_handles_labels()
+        legend_below(figure, handles, labels, "expected events after all cuts")
         header(axes, figures, luminosity_fb)
         save(figure, outputs)
-    write_table(csv, columns)
+    write_table(csv, table[COLUMNS])
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as stream:
-            rows = list(csv_module.DictReader(stream))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read; run the skim stage first") from error
-    if not rows or "efficiency" not in rows[0]:
-        raise FileError(f"{path}: is no cutflow table; make it again with the skim stage")
-    return rows
+def _name(sample: str, table: pd.DataFrame, processes: Mapping[str, Look]) -> str:
+    """Return the label of the process, with the sample's name if the process has several."""
+    process = table.loc[table["sample"] == sample, "process"].iloc[0]
+    several = table.loc[table["process"] == process, "sample"].nunique() > 1
+    label = pretty(processes[process]["label"])
+    return f"{label}, {sample.replace('_', ' ')}" if several else label
 
 
-def _number(value: str, error: str) -> str:
+def _number(x: float, dx: float) -> str:
     """Return ``(2.70 ± 0.11) × 10⁶`` as mathtext, as many digits as the error is worth."""
-    x, dx = float(value), float(error)
     power = int(np.floor(np.log10(abs(x)))) if x else 0
     if -1 <= power < 4:
         digits = max(0, 1 - int(np.floor(np.log10(dx)))) if dx > 0 else 0

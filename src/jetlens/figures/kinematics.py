@@ -1,4 +1,4 @@
-"""Distributions after selection: stacked backgrounds, signal overlaid, both at the analysis' luminosity."""
+"""Distributions after selection: backgrounds stacked, signal overlaid, at the analysis' luminosity; shapes below."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hist
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -17,16 +19,19 @@ from jetlens.config.evaluation import FiguresConfig, Histogram
 from jetlens.errors import FileError, NoEventsError
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
+from jetlens.figures.histograms import Folded, fill, fold
+from jetlens.figures.palette import Look, line
 from jetlens.figures.style import (
-    SIGNAL_COLOUR,
-    background_colour,
-    figure_header,
     header,
     headroom,
+    legend_below,
     look,
+    mark_flow,
     pretty,
     save,
+    scientific,
     stack,
+    uncertainty_band,
     write_table,
 )
 from jetlens.figures.values import read_values
@@ -36,12 +41,27 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Process:
-    """One process' events in one histogram: heights and their errors, per bin."""
+    """One process in one histogram, ends folded in.
 
-    name: str
-    signal: bool
-    height: Floats
-    error: Floats
+    Attributes:
+        look: how it is drawn.
+        bins: expected events.
+        events: simulated events.
+    """
+
+    look: Look
+    bins: Folded
+    events: int
+
+    @property
+    def signal(self) -> bool:
+        """Whether it is drawn as a line."""
+        return bool(self.look["role"] == "signal")
+
+    @property
+    def yield_(self) -> float:
+        """Expected events."""
+        return float(self.bins.value.sum())
 
 
 def draw_kinematics(
@@ -51,81 +71,49 @@ def draw_kinematics(
     outputs: Sequence[Path],
     csv: Path,
     *,
-    histograms: Mapping[str, Histogram | Mapping[str, Any]],
+    histogram: Histogram | Mapping[str, Any],
+    processes: Mapping[str, Look],
     luminosity_fb: float,
     figures: FiguresConfig,
 ) -> None:
-    """Draw one distribution, or several as panels of one figure.
+    """Draw one distribution: expected events above, shapes of all processes, normalised to one, below.
 
-    Entries are expected events. What lies beyond the axis is counted in its first and last bin; events that lack
-    the object are left out. Samples of one process are drawn together; the signal is scaled by the power of ten
-    given in the legend. The hatched band is the statistical uncertainty of the simulated background, √Σw².
+    What lies beyond the axis is counted in its first and last bin, which the figure says; events that lack the object
+    are left out. The signal is scaled by the power of ten given in the legend. The hatched band is the statistical
+    uncertainty of the simulated background, √Σw²; the legend gives each process' simulated events and their mean
+    weight, so that bins that hold single events can be told.
 
     Args:
         skims: skim files.
-        events: ``event.npz`` of the same parts in the same order; they hold class and weight.
+        events: ``event.npz`` of the same parts in the same order.
         normalisation: ``normalisation.json``: process of each sample, expected events per generator weight.
         outputs: figure files, .pdf or .png.
-        csv: the numbers drawn: one line per histogram, process and bin.
-        histograms: what to draw, by name; models or plain data.
+        csv: the numbers drawn: one line per process and bin.
+        histogram: what to draw; a model or plain data.
+        processes: look of every process, in the order of drawing.
         luminosity_fb: integrated luminosity [1/fb].
         figures: the look.
 
     Raises:
-        ConfigError: if a quantity cannot be read.
+        ConfigError: if the quantity cannot be read.
         FileError: if files are missing or do not belong together.
         NoEventsError: if nothing was selected.
     """
-    if not histograms:
-        raise NoEventsError("figures.kinematics names no histogram to draw; name at least one")
-    parsed = {name: Histogram.model_validate(entry) for name, entry in histograms.items()}
-    filled = _fill(skims, events, Normalisation.read(normalisation), parsed)
+    histogram = Histogram.model_validate(histogram)
+    drawn = _fill(skims, events, Normalisation.read(normalisation), histogram, processes)
     with look(figures):
-        columns = min(3, len(histograms))
-        rows = math.ceil(len(histograms) / columns)
-        figure = Figure(figsize=(5.6, 4.8) if len(histograms) == 1 else (4.3 * columns, 3.7 * rows + 0.3))
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, (name, histogram) in zip(panels, parsed.items(), strict=False):
-            _panel(axes, filled[name], histogram)
-        for axes in panels[len(histograms) :]:
-            axes.set_axis_off()
-        if len(histograms) == 1:
-            header(panels[0], figures, luminosity_fb)
-        else:
-            figure_header(figure, figures, luminosity_fb)
+        figure = Figure(figsize=(5.0, 6.2))
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        _expected(upper, drawn, histogram)
+        _shapes(lower, drawn, histogram)
+        mark_flow(upper, any(p.bins.below for p in drawn), any(p.bins.above for p in drawn))
+        upper.set_xlim(histogram.min, histogram.max)
+        lower.set_xlabel(f"{histogram.label} [{histogram.unit}]" if histogram.unit else histogram.label)
+        handles, labels = upper.get_legend_handles_labels()
+        legend_below(figure, handles[::-1], labels[::-1], "simulated events × mean weight")
+        header(upper, figures, luminosity_fb)
         save(figure, outputs)
-    _write(csv, filled, parsed)
-
-
-def _fill(
-    skims: Sequence[Path],
-    events: Sequence[Path],
-    normalisation: Normalisation,
-    histograms: Mapping[str, Histogram],
-) -> dict[str, list[Process]]:
-    sums: dict[str, dict[tuple[str, bool], Floats]] = {name: {} for name in histograms}
-    for skim, event in zip(skims, events, strict=True):
-        content = normalisation.apply(FeatureSet.read(event.parent, []))
-        number, values = read_values(skim, {name: entry.quantity for name, entry in histograms.items()})
-        if not np.array_equal(number, content.event_number):
-            raise FileError(f"{event}: its events are not those of {skim}; run the features stage again")
-        if not len(content):
-            continue
-        # a process whose samples are of several classes is drawn once for each
-        process = (normalisation.of_sample(content.metadata.sample).process, bool(content.label[0]))
-        for name, histogram in histograms.items():
-            edges = edges_of(histogram)
-            there = np.isfinite(values[name])
-            x = np.clip(values[name][there], edges[0], np.nextafter(edges[-1], edges[0]))
-            w = content.weight[there]
-            filled = np.stack([np.histogram(x, edges, weights=w**power)[0] for power in (1, 2)])
-            sums[name][process] = sums[name].get(process, 0) + filled
-    if not any(heights[0].sum() for entry in sums.values() for heights in entry.values()):
-        raise NoEventsError(f"no event in {len(skims)} skim files; loosen skim.cuts")
-    return {
-        name: [Process(key[0], key[1], h[0], np.sqrt(h[1])) for key, h in entry.items()]
-        for name, entry in sums.items()
-    }
+    write_table(csv, pd.concat([_table(process, histogram) for process in drawn]))
 
 
 def edges_of(histogram: Histogram) -> Floats:
@@ -133,59 +121,82 @@ def edges_of(histogram: Histogram) -> Floats:
     return np.linspace(histogram.min, histogram.max, histogram.bins + 1)
 
 
-def _panel(axes: Axes, processes: list[Process], histogram: Histogram) -> None:
+def _fill(
+    skims: Sequence[Path],
+    events: Sequence[Path],
+    normalisation: Normalisation,
+    histogram: Histogram,
+    processes: Mapping[str, Look],
+) -> list[Process]:
+    axis = hist.axis.Regular(histogram.bins, histogram.min, histogram.max)
+    sums: dict[str, hist.Hist] = {}
+    simulated: dict[str, int] = {}
+    for skim, event in zip(skims, events, strict=True):
+        content = normalisation.apply(FeatureSet.read(event.parent, []))
+        number, values = read_values(skim, {"x": histogram.quantity})
+        if not np.array_equal(number, content.event_number):
+            raise FileError(f"{event}: its events are not those of {skim}; run the features stage again")
+        name = normalisation.of_sample(content.metadata.sample).process
+        filled = fill(axis, values["x"], content.weight)
+        sums[name] = sums[name] + filled if name in sums else filled
+        simulated[name] = simulated.get(name, 0) + int(np.isfinite(values["x"]).sum())
+    if not any(simulated.values()):
+        raise NoEventsError(f"no event in {len(skims)} skim files; loosen skim.cuts")
+    return [Process(processes[name], fold(sums[name]), simulated[name]) for name in processes if name in sums]
+
+
+def _expected(axes: Axes, processes: Sequence[Process], histogram: Histogram) -> None:
     edges = edges_of(histogram)
-    named = [p for p in processes if not p.signal]
-    colours = {p.name: background_colour(i) for i, p in enumerate(named)}
-    backgrounds = sorted(named, key=lambda p: float(p.height.sum()))
-    signals = [p for p in processes if p.signal]
+    backgrounds = sorted((p for p in processes if not p.signal), key=lambda p: p.yield_)
+    total = np.sum([p.bins.value for p in backgrounds] or [np.zeros(histogram.bins)], axis=0)
+    error = np.sqrt(np.sum([p.bins.variance for p in backgrounds] or [np.zeros(histogram.bins)], axis=0))
     if histogram.log:
         axes.set_yscale("log")
-    total = np.sum([p.height for p in backgrounds], axis=0) if backgrounds else np.zeros(histogram.bins)
-    error = np.sqrt(np.sum([p.error**2 for p in backgrounds], axis=0)) if backgrounds else total
     if backgrounds:
-        labels = [pretty(p.name) for p in backgrounds]
-        stack(axes, [p.height for p in backgrounds], edges, labels, [colours[p.name] for p in backgrounds])
-        axes.stairs(
-            total + error,
-            edges,
-            baseline=np.maximum(total - error, 0),
-            fill=True,
-            facecolor="none",
-            edgecolor="0.25",
-            hatch="/////",
-            linewidth=0,
-            label="stat. uncertainty",
-        )
+        looks = [{**p.look, "label": _label(p)} for p in backgrounds]
+        stack(axes, [p.bins.value for p in backgrounds], edges, looks)
+        uncertainty_band(axes, total - error, total + error, edges, "stat. uncertainty")
     tops = [float((total + error).max())]
-    for number, signal in enumerate(signals):
-        power = _power(total, signal.height)
-        factor = 10.0**power
+    for signal in (p for p in processes if p.signal):
+        power = _power(total, signal.bins.value)
         scale = f" $\\times\\,10^{{{power}}}$" if power else ""
-        dashes = ("-", "--", ":")[number % 3]
-        label = pretty(signal.name) + scale
-        axes.stairs(
-            factor * signal.height, edges, color=SIGNAL_COLOUR, linewidth=1.8, linestyle=dashes, label=label
-        )
-        tops.append(factor * float(signal.height.max()))
-    _finish(axes, histogram, edges, max(tops), [total, *(p.height for p in backgrounds)])
-
-
-def _finish(axes: Axes, histogram: Histogram, edges: Floats, top: float, heights: Sequence[Floats]) -> None:
+        height = 10.0**power * signal.bins.value
+        axes.stairs(height, edges, linewidth=1.8, label=_label(signal, scale), **line(signal.look))
+        bar = 10.0**power * signal.bins.error
+        axes.errorbar(_centres(edges), height, bar, linestyle="none", linewidth=1, color=signal.look["color"])
+        tops.append(float((height + bar).max()))
     unit = f" {histogram.unit}" if histogram.unit else ""
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel(f"{histogram.label} [{histogram.unit}]" if histogram.unit else histogram.label)
     axes.set_ylabel(f"Events / {edges[1] - edges[0]:.3g}{unit}")
+    top = max(tops)
     if histogram.log:
-        positive = np.concatenate([h[h > 0] for h in heights])
-        low = float(positive.min()) if len(positive) else 0.1
-        axes.set_ylim(max(low / 2, top * 1e-7), top)
-        headroom(axes, top * 1.6, 0.25)
+        positive = total[total > 0]
+        axes.set_ylim(max(float(positive.min(initial=top)) / 20, top * 1e-6), top)
+        headroom(axes, top * 1.3, 0.05)
     else:
         axes.set_ylim(0, top)
-        headroom(axes, top, 0.3)
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], loc="upper right", ncols=2 if len(labels) > 3 else 1, fontsize=9)
+        headroom(axes, top, 0.08)
+
+
+def _shapes(axes: Axes, processes: Sequence[Process], histogram: Histogram) -> None:
+    edges = edges_of(histogram)
+    for process in processes:
+        share, error = (part / (process.yield_ or 1.0) for part in (process.bins.value, process.bins.error))
+        axes.stairs(share, edges, linewidth=1.8 if process.signal else 1.1, **line(process.look))
+        axes.errorbar(
+            _centres(edges), share, error, linestyle="none", linewidth=0.7, color=process.look["color"]
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("Share of events")
+
+
+def _centres(edges: Floats) -> Floats:
+    return np.asarray((edges[1:] + edges[:-1]) / 2)
+
+
+def _label(process: Process, scale: str = "") -> str:
+    """Return the label with the simulated events and what each stands for."""
+    weight = process.yield_ / max(process.events, 1)
+    return f"{pretty(process.look['label'])}{scale}: {process.events} × {scientific(weight)}"
 
 
 def _power(background: Floats, signal: Floats) -> int:
@@ -195,14 +206,17 @@ def _power(background: Floats, signal: Floats) -> int:
     return math.floor(math.log10(background.max() / signal.max()))
 
 
-def _write(path: Path, filled: dict[str, list[Process]], histograms: Mapping[str, Histogram]) -> None:
-    names = ("histogram", "process", "role", "low", "high", "events", "error")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for name, processes in filled.items():
-        edges = edges_of(histograms[name])
-        for process in processes:
-            role = "signal" if process.signal else "background"
-            for row in zip(edges[:-1], edges[1:], process.height, process.error, strict=True):
-                for column, value in zip(names, (name, process.name, role, *row), strict=True):
-                    columns[column].append(value)
-    write_table(path, columns)
+def _table(process: Process, histogram: Histogram) -> pd.DataFrame:
+    edges, total = edges_of(histogram), process.yield_ or 1.0
+    return pd.DataFrame(
+        {
+            "process": process.look["name"],
+            "role": process.look["role"],
+            "low": edges[:-1],
+            "high": edges[1:],
+            "events": process.bins.value,
+            "error": process.bins.error,
+            "share": process.bins.value / total,
+            "share_error": process.bins.error / total,
+        }
+    )

@@ -1,23 +1,25 @@
-"""ROC curves of all variants, plain and as background rejection."""
+"""ROC curves of all variants, plain and as background rejection on a logarithmic axis."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError
-from jetlens.figures.style import header, headroom, line_style, look, save, write_table
+from jetlens.figures.palette import Look, line
+from jetlens.figures.style import header, headroom, look, pretty, read_table, save, write_table
 from jetlens.files import read_json
 
-Curve = dict[str, NDArray[np.float64]]
+Curve = tuple[pd.DataFrame, dict[str, Any]]
+FEWEST_EVENTS = 5
+"""Background events below which a curve is drawn as dots: it follows single events there."""
 
 
 def draw_roc(
@@ -26,41 +28,35 @@ def draw_roc(
     outputs: Sequence[Path],
     csv: Path,
     *,
+    variants: Mapping[str, Look],
     figures: FiguresConfig,
 ) -> None:
-    """Draw background against signal efficiency of all variants: mean over seeds, band ± one standard
-    deviation.
+    """Draw background against signal efficiency of all variants: mean over seeds, band ± one standard deviation.
 
     Args:
-        roc: ``evaluation/<variant>/roc.csv``, in the order of the legend.
+        roc: ``evaluation/<variant>/roc.csv``.
         metrics: ``evaluation/<variant>/metrics.json``, in the same order.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
+        variants: look of every variant, in the order of the legend.
         figures: the look.
 
     Raises:
         FileError: if a file cannot be read, or an output has another suffix.
     """
-    curves = [_read(*files) for files in zip(roc, metrics, strict=True)]
+    curves = _read(roc, metrics, variants)
     with look(figures):
-        figure = Figure(figsize=(5.6, 5.2))
+        figure = Figure(figsize=(4.6, 4.5))
         axes = figure.add_subplot()
-        for number, (curve, merit) in enumerate(curves):
-            style = line_style(number)
-            axes.plot(
-                curve["signal_efficiency"], curve["background_efficiency"], label=_legend(merit), **style
-            )
-            axes.fill_between(
-                curve["signal_efficiency"],
-                curve["background_efficiency_low"],
-                curve["background_efficiency_high"],
-                color=style["color"],
-                alpha=0.25,
-                linewidth=0,
-            )
+        for name, (curve, merit) in curves.items():
+            style = line(variants[name])
+            x = curve["signal_efficiency"]
+            axes.plot(x, curve["background_efficiency"], label=_legend(merit, variants[name]), **style)
+            low, high = curve["background_efficiency_low"], curve["background_efficiency_high"]
+            axes.fill_between(x, low, high, color=style["color"], alpha=0.25, linewidth=0)
         axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle=(0, (2, 2)), label="random guess")
         axes.set(xlim=(0, 1), ylim=(0, 1), **_labels("Background efficiency $\\epsilon_B$"))
-        axes.legend(loc="upper left", title=_title(curves))
+        axes.legend(loc="upper left", title=_title(curves), title_fontsize=8.5)
         header(axes, figures)
         save(figure, outputs)
     _write(csv, curves)
@@ -72,43 +68,48 @@ def draw_rejection(
     outputs: Sequence[Path],
     csv: Path,
     *,
+    variants: Mapping[str, Look],
     figures: FiguresConfig,
 ) -> None:
     """Draw background rejection 1/ε_B against signal efficiency, with the rejections quoted in the summary.
 
-    A line is 1/⟨ε_B⟩ over seeds and ends where no background event passes; its band is ± one standard
-    deviation over seeds. Points carry the statistical errors of the test sample, arrows are lower limits
-    at 95 % confidence. Arguments and errors as in :func:`draw_roc`.
+    A line is 1/⟨ε_B⟩ over seeds, its band ± one standard deviation of ε_B over seeds, cut at three times the line.
+    Where fewer than :data:`FEWEST_EVENTS` background events pass, the line is dotted, without a band; it ends where
+    none passes. Points carry the errors of the summary, arrows are lower limits at 95 % confidence. Arguments and
+    errors as in :func:`draw_roc`.
     """
-    curves = [_read(*files) for files in zip(roc, metrics, strict=True)]
+    curves = _read(roc, metrics, variants)
     with look(figures):
-        figure = Figure(figsize=(5.6, 5.2))
+        figure = Figure(figsize=(4.6, 4.5))
         axes = figure.add_subplot()
         axes.set_yscale("log")
         top = 10.0
-        for number, (curve, merit) in enumerate(curves):
-            style = line_style(number)
-            drawn = curve["background_efficiency"] > 0
-            x, share = curve["signal_efficiency"][drawn], curve["background_efficiency"][drawn]
-            low = np.maximum(curve["background_efficiency_low"][drawn], share / 3)
-            axes.plot(x, 1 / share, label=_legend(merit), **style)
-            axes.fill_between(
-                x,
-                1 / curve["background_efficiency_high"][drawn],
-                1 / low,
-                color=style["color"],
-                alpha=0.2,
-                linewidth=0,
-            )
-            top = max(
-                top, _points(axes, merit, style["color"], number, len(curves)), float((1 / share).max())
-            )
+        for number, (name, (curve, merit)) in enumerate(curves.items()):
+            style = line(variants[name])
+            top = max(top, _rejection(axes, curve, style, _legend(merit, variants[name])))
+            top = max(top, _points(axes, merit, style["color"], number, len(curves)))
+        axes.plot(
+            [], [], color="0.3", linestyle=(0, (0.7, 1.3)), label=f"< {FEWEST_EVENTS} background events"
+        )
         axes.set(xlim=(0, 1), ylim=(0.8, top), **_labels("Background rejection $1/\\epsilon_B$"))
-        headroom(axes, 1.5 * top, 0.06 * (len(curves) + 1))
-        axes.legend(loc="upper right", title=_title(curves))
+        headroom(axes, 1.5 * top, 0.065 * (len(curves) + 2))
+        axes.legend(loc="upper right", title=_title(curves), title_fontsize=8.5)
         header(axes, figures)
         save(figure, outputs)
     _write(csv, curves)
+
+
+def _rejection(axes: Axes, curve: pd.DataFrame, style: dict[str, Any], label: str) -> float:
+    """Draw one curve; return its largest rejection."""
+    passing = curve[curve["background_efficiency"] > 0]
+    x, share = passing["signal_efficiency"], passing["background_efficiency"]
+    enough = passing["background_events"] >= FEWEST_EVENTS
+    axes.plot(x[enough], 1 / share[enough], label=label, **style)
+    axes.plot(x[~enough], 1 / share[~enough], color=style["color"], linestyle=(0, (0.7, 1.3)))
+    low = np.maximum(passing["background_efficiency_low"], share / 3)[enough]
+    high = passing["background_efficiency_high"][enough]
+    axes.fill_between(x[enough], 1 / high, 1 / low, color=style["color"], alpha=0.2, linewidth=0)
+    return float((1 / share).max())
 
 
 def _points(axes: Axes, metrics: dict[str, Any], colour: str, number: int, of: int) -> float:
@@ -126,47 +127,35 @@ def _points(axes: Axes, metrics: dict[str, Any], colour: str, number: int, of: i
     return max(values)
 
 
-def _read(roc: Path, file: Path) -> tuple[Curve, dict[str, Any]]:
-    try:
-        with Path(roc).open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        metrics: dict[str, Any] = read_json(file)
-    except OSError as error:
-        raise FileError(f"{error.filename}: cannot be read; run the evaluation stage first") from error
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}, metrics
+def _read(roc: Sequence[Path], metrics: Sequence[Path], variants: Mapping[str, Look]) -> dict[str, Curve]:
+    """Return curve and figures of merit of each variant, in the order of their looks."""
+    read = {}
+    for curve, file in zip(roc, metrics, strict=True):
+        try:
+            merit: dict[str, Any] = read_json(file)
+        except OSError as error:
+            raise FileError(f"{file}: cannot be read; run the evaluation stage first") from error
+        columns = ("signal_efficiency", "background_efficiency", "background_events")
+        read[merit["variant"]] = (read_table(curve, columns, "evaluation"), merit)
+    return {name: read[name] for name in variants if name in read}
 
 
-def _legend(metrics: dict[str, Any]) -> str:
+def _legend(metrics: dict[str, Any], own: Look) -> str:
     low, high = metrics["auc_interval"]
     error = max(high - metrics["auc"], metrics["auc"] - low)
-    name = metrics["variant"].replace("_", " ")
-    return f"{name}: AUC = {metrics['auc']:.3f} ± {error:.3f}"
+    return f"{pretty(own['label'])}: {metrics['auc']:.3f} ± {error:.3f}"
 
 
 def _labels(background: str) -> dict[str, str]:
     return {"xlabel": "Signal efficiency $\\epsilon_S$", "ylabel": background}
 
 
-def _title(curves: list[tuple[Curve, dict[str, Any]]]) -> str:
-    metrics = curves[0][1]
-    weights = (
-        "all test events count the same" if metrics["weights"] == "unit" else "test events weighted by σL"
-    )
+def _title(curves: Mapping[str, Curve]) -> str:
+    metrics = next(iter(curves.values()))[1]
+    weights = "unit weights" if metrics["weights"] == "unit" else "σL weights"
     number = len(metrics["seeds"])
-    return f"mean of {number} trainings; {weights}" if number > 1 else f"one training; {weights}"
+    return f"AUC, mean of {number} trainings, {weights}" if number > 1 else f"AUC, one training, {weights}"
 
 
-def _write(path: Path, curves: list[tuple[Curve, dict[str, Any]]]) -> None:
-    columns: dict[str, list[Any]] = {"variant": []}
-    names = (
-        "signal_efficiency",
-        "background_efficiency",
-        "background_efficiency_low",
-        "background_efficiency_high",
-        "background_events",
-    )
-    for curve, metrics in curves:
-        columns["variant"] += [metrics["variant"]] * len(curve[names[0]])
-        for name in names:
-            columns.setdefault(name, []).extend(curve[name].tolist())
-    write_table(path, columns)
+def _write(path: Path, curves: Mapping[str, Curve]) -> None:
+    write_table(path, pd.concat([curve.assign(variant=name) for name, (curve, _) in curves.items()]))

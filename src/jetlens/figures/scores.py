@@ -1,4 +1,4 @@
-"""Distribution of a classifier's output for signal and background."""
+"""Distribution of a classifier's output for every process."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hist
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.evaluation.application import read_application
-from jetlens.evaluation.scores import Scores, read_scores
-from jetlens.figures.style import (
-    LINE_STYLES,
-    SIGNAL_COLOUR,
-    background_colour,
-    header,
-    headroom,
-    look,
-    pretty,
-    save,
-    write_table,
-)
+from jetlens.evaluation.scores import read_scores
+from jetlens.figures.histograms import fill, filled_edges, garwood
+from jetlens.figures.palette import DASHES, Look, line
+from jetlens.figures.style import header, headroom, look, pretty, save, write_table
+
+Floats = NDArray[np.float64]
+FINEST = np.linspace(0, 1, 26)
+FEWEST = 5
+"""Events that each bin of a process must hold; neighbouring bins are merged until it does."""
+COLUMNS = ("process", "low", "high", "events", "density", "density_low", "density_high")
 
 
 def draw_scores(
@@ -33,109 +33,115 @@ def draw_scores(
     outputs: Sequence[Path],
     csv: Path,
     *,
-    variant: str,
-    figures: FiguresConfig,
+    label: str,
+    processes: Mapping[str, Look],
     applications: Mapping[str, str],
-    bins: int = 25,
+    figures: FiguresConfig,
 ) -> None:
-    """Draw the output of the ensemble on the test events, each process normalised to one.
+    """Draw the output of the ensemble on the test events as a density, each process normalised to one.
 
-    The output is the mean logit over training seeds, as a probability. Error bars are statistical, from the
-    number of test events; events weigh by their σ·L weight within a process.
+    The output is the sigmoid of the mean logit over training seeds. Each process has bins of its own, merged until
+    each holds :data:`FEWEST` events; errors are Garwood's 68 % intervals. Events weigh by their σ·L weight within a
+    process.
 
     Args:
         scores: ``evaluation/<variant>/scores.npz``.
-        applied: ``application/<variant>/<sample>/<part>.npz`` of all application samples, drawn dashed.
+        applied: ``application/<variant>/<sample>/<part>.npz`` of all application samples, drawn in black.
         outputs: figure files, .pdf or .png.
-        csv: the numbers drawn.
-        variant: name of the variant, for the axis.
-        figures: the look.
+        csv: the numbers drawn, one line per process and bin.
+        label: name of the variant, for the axis.
+        processes: look of every process.
         applications: process of each application sample.
-        bins: number of bins.
+        figures: the look.
 
     Raises:
         FileError: if the scores cannot be read or an output has another suffix.
     """
-    edges = np.linspace(0, 1, bins + 1)
-    drawn = _test_processes(read_scores(scores))
+    drawn = _test_processes(scores, processes)
     taken = [each.name for each in drawn] + list(applications.values())
-    for sample, name in applications.items():
+    for number, (sample, name) in enumerate(applications.items()):
         files = [file for file in applied if file.parent.name == sample]
-        drawn.append(_applied(name if taken.count(name) == 1 else f"{name}, {sample}", files))
-    columns: dict[str, NDArray[np.float64]] = {"low": edges[:-1], "high": edges[1:]}
+        unique = name if taken.count(name) == 1 else f"{name}, {sample}"
+        drawn.append(_applied(unique, files, DASHES[(1 + number) % len(DASHES)]))
+    table: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     with look(figures):
-        figure = Figure(figsize=(5.6, 4.6))
+        figure = Figure(figsize=(4.6, 4.6))
         axes = figure.add_subplot()
         axes.set_yscale("log")
-        styles = _styles(drawn)
-        top, bottom = 0.0, 1.0
-        for process, style in zip(drawn, styles, strict=True):
-            share, error = _normalised(process.output, process.weight, edges)
-            if process.label == 1:
-                axes.stairs(share, edges, color=style["color"], fill=True, alpha=0.25)
-            axes.stairs(share, edges, label=f"{pretty(process.name)} ({len(process.weight)})", **style)
-            shown = share > 0
-            centres = ((edges[1:] + edges[:-1]) / 2)[shown]
-            axes.errorbar(centres, share[shown], error[shown], color=style["color"], linestyle="none")
-            columns[process.name], columns[f"{process.name} error"] = share, error
-            top, bottom = max(top, float(share.max())), min(bottom, float(share[shown].min(initial=1.0)))
-        axes.set(xlim=(0, 1), ylim=(bottom / 2, 1), xlabel=f"Output of {variant.replace('_', ' ')}")
-        axes.set_ylabel(f"Share of events / {edges[1]:g}")
-        headroom(axes, top * 1.3, 0.06 * (len(drawn) + 1))
+        heights = np.concatenate([_draw(axes, each, table) for each in drawn])
+        axes.set(xlim=(0, 1), ylim=(heights[heights > 0].min() / 2, 1), xlabel=f"Output of {pretty(label)}")
+        axes.set_ylabel("Density of events")
+        headroom(axes, float(heights.max()) * 1.3, 0.065 * (len(drawn) + 1.3))
         axes.legend(loc="upper center", ncols=1, title=f"process ({'' if applications else 'test '}events)")
         header(axes, figures)
         save(figure, outputs)
-    write_table(csv, columns)
+    write_table(csv, table)
 
 
 @dataclass(frozen=True)
 class _Process:
-    """Events to draw: output (R, N), weight (N,), label 1 or 0, None for an application sample.
+    """Events to draw: output (R, N), weight (N,).
 
     R is 1, or the number of rotations that each score all events of an application sample.
     """
 
     name: str
-    output: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    label: int | None
+    label: str
+    output: Floats
+    weight: Floats
+    style: Mapping[str, Any]
+    shaded: bool = False
 
 
-def _applied(name: str, files: Sequence[Path]) -> _Process:
+def _draw(axes: Axes, process: _Process, table: dict[str, list[Any]]) -> Floats:
+    """Draw one process; return its densities and their upper errors."""
+    events = len(process.weight)
+    label = f"{pretty(process.label)} ({events})"
+    edges, density, low, high = binned(process.output, process.weight)
+    if process.shaded:
+        axes.stairs(density, edges, color=process.style["color"], fill=True, alpha=0.2)
+    axes.stairs(density, edges, label=label, linewidth=1.5, **process.style)
+    centres = (edges[1:] + edges[:-1]) / 2
+    error = np.stack([density - low, high - density])
+    axes.errorbar(centres, density, error, color=process.style["color"], linestyle="none", linewidth=1)
+    for row in zip(edges[:-1], edges[1:], density, low, high, strict=True):
+        for column, value in zip(COLUMNS, (process.name, *row[:2], events, *row[2:]), strict=True):
+            table[column].append(value)
+    return np.concatenate([density, high, low[low > 0]])
+
+
+def binned(output: Floats, weight: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return edges, densities and their intervals of outputs (R, N), R scores of the same N events."""
+    repeats = len(output)
+    weight = np.broadcast_to(weight, output.shape).ravel()
+    edges = filled_edges(output.ravel(), FINEST, FEWEST * repeats)
+    # an output of exactly one belongs to the last bin
+    filled = fill(hist.axis.Variable(edges), np.minimum(output.ravel(), np.nextafter(1, 0)), weight)
+    total = float(weight.sum()) or 1.0  # without any event all densities are zero
+    value = np.asarray(filled.values()) / total
+    variance = np.asarray(filled.variances()) * repeats / total**2  # an event's rotations are one event
+    width = np.diff(edges)
+    low, high = garwood(value, variance)
+    return edges, value / width, low / width, high / width
+
+
+def _applied(name: str, files: Sequence[Path], linestyle: Any) -> _Process:
     events = read_application(files)
-    return _Process(name, np.exp(-np.logaddexp(0, -events.logit)), events.weight, None)
+    output = np.exp(-np.logaddexp(0, -events.logit))
+    return _Process(name, name, output, events.weight, {"color": "black", "linestyle": linestyle})
 
 
-def _test_processes(scores: Scores) -> list[_Process]:
-    """Return the processes of the test events, signals first."""
+def _test_processes(path: Path, processes: Mapping[str, Look]) -> list[_Process]:
+    """Return the processes of the test events in the order of their looks, signals first."""
+    scores = read_scores(path)
     output = np.exp(-np.logaddexp(0, -scores.ensemble))
     of_event = scores.process_names[scores.sample]
-    processes = []
-    for name in dict.fromkeys(scores.process_names.tolist()):
-        own = of_event == name
-        label = int(scores.label[own].max())
-        processes.append(_Process(name, output[None, own], scores.weight[own], label))
-    return sorted(processes, key=lambda process: -(process.label or 0))
-
-
-def _styles(processes: Sequence[_Process]) -> list[dict[str, Any]]:
-    styles = []
-    for number, process in enumerate(processes):
-        before = [other.label for other in processes[:number]].count(process.label)
-        if process.label is None:
-            styles.append({"color": "black", "linestyle": LINE_STYLES[1 + before % (len(LINE_STYLES) - 1)]})
-        else:
-            styles.append({"color": SIGNAL_COLOUR if process.label else background_colour(before)})
-    return [{"linewidth": 1.5, **style} for style in styles]
-
-
-def _normalised(
-    output: NDArray[np.float64], weight: NDArray[np.float64], edges: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Histogram outputs (R, N), the mean over R; an event's rotations are one event to the error."""
-    repeats = len(output)
-    weight = np.broadcast_to(weight, output.shape)
-    total = float(weight[0].sum()) or 1.0  # without any event all shares are zero
-    share = np.histogram(output, edges, weights=weight)[0] / repeats / total
-    error = np.sqrt(np.histogram(output, edges, weights=weight**2)[0] / repeats) / total
-    return share, error
+    names = [name for name in processes if name in set(scores.process_names.tolist())]
+    drawn = []
+    for name in sorted(names, key=lambda name: processes[name]["role"] != "signal"):
+        own, entry = of_event == name, processes[name]
+        signal = entry["role"] == "signal"
+        drawn.append(
+            _Process(name, entry["label"], output[None, own], scores.weight[own], line(entry), signal)
+        )
+    return drawn

@@ -1,44 +1,32 @@
 """The look that all figures share, and how they are written.
 
-Colours are those of Petroff (arXiv:2107.02270), told apart with every common form of colour blindness;
-maps use perceptually uniform scales. Files are deterministic: the same numbers give the same bytes.
+Colours of processes and variants are in :mod:`jetlens.figures.palette`; maps use perceptually uniform scales.
+Files are deterministic: the same numbers give the same bytes.
 Figures are made without pyplot, so no window system is needed and the state of a notebook stays as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import mplhep
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import FileError
+from jetlens.figures.palette import COLOURS, Look, hatch, line
 from jetlens.files import atomic_path
 
-SIGNAL_COLOUR = "#bd1f01"
-BACKGROUND_COLOUR = "#3f90da"
-STACK_COLOURS = ("#3f90da", "#ffa90e", "#94a4a2", "#832db6", "#a96b59", "#92dadd", "#b9ac70", "#717581")
-LINE_COLOURS = (
-    "#bd1f01",
-    "#3f90da",
-    "#e39600",
-    "#832db6",
-    "#5b6b69",
-    "#a96b59",
-    "#1b9e77",
-    "#717581",
-)
-LINE_STYLES = ("-", "--", "-.", ":", (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (8, 2)), (0, (1, 1)))
 EMPTY_COLOUR = "0.93"
 SEQUENTIAL = "viridis"
 DIVERGING = "PuOr_r"
@@ -136,12 +124,9 @@ def indexed(name: str) -> str:
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour and dashes of the n-th line: told apart in print without colour, too."""
-    return {
-        "color": LINE_COLOURS[number % len(LINE_COLOURS)],
-        # a colour that comes again comes with other dashes
-        "linestyle": LINE_STYLES[(number + number // len(LINE_COLOURS)) % len(LINE_STYLES)],
-    }
+    """Colour and dashes of the n-th line where lines are neither processes nor variants."""
+    colours = COLOURS["variant"]
+    return line({"color": colours[number % len(colours)], "number": number})
 
 
 def headroom(axes: Axes, top: float, share: float) -> None:
@@ -153,31 +138,59 @@ def headroom(axes: Axes, top: float, share: float) -> None:
         axes.set_ylim(low, low + (top - low) / (1 - share))
 
 
-def background_colour(number: int) -> str:
-    """Colour of the n-th background of the sample table, the same in every figure."""
-    return STACK_COLOURS[number % len(STACK_COLOURS)]
-
-
-def stack(
-    axes: Axes,
-    heights: Sequence[ArrayLike],
-    edges: ArrayLike,
-    labels: Sequence[str],
-    colours: Sequence[str],
-) -> None:
-    """Draw stacked, filled histograms, the first one at the bottom."""
+def stack(axes: Axes, heights: Sequence[ArrayLike], edges: ArrayLike, looks: Sequence[Look]) -> None:
+    """Draw stacked, filled histograms, the first one at the bottom, told apart by colour and hatch."""
     mplhep.histplot(
         [np.asarray(row) for row in heights],
         np.asarray(edges),
         ax=axes,
         stack=True,
         histtype="fill",
-        color=list(colours),
-        label=list(labels),
+        color=[own["color"] for own in looks],
+        hatch=[hatch(own) for own in looks],
+        label=[pretty(own["label"]) for own in looks],
         flow="none",
         edgecolor="white",
         linewidth=0.3,
     )
+
+
+def uncertainty_band(axes: Axes, low: ArrayLike, high: ArrayLike, edges: ArrayLike, label: str) -> None:
+    """Hatch the range of an uncertainty per bin."""
+    baseline = np.maximum(np.asarray(low), 0)
+    axes.stairs(
+        high, edges, baseline=baseline, fill=True, facecolor="none", edgecolor="0.2",
+        hatch="//////", linewidth=0, label=label,
+    )  # fmt: skip
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str) -> None:
+    """Put a legend under all panels, in two columns if they fit."""
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    for ncols in (2, 1):
+        legend = figure.legend(
+            handles, labels, loc="outside lower center", ncols=ncols, title=title,
+            columnspacing=1.2, handletextpad=0.6, fontsize=9,
+        )  # fmt: skip
+        if ncols == 1 or legend.get_window_extent(renderer).width < 0.98 * figure.bbox.width:
+            return
+        legend.remove()
+
+
+def mark_flow(axes: Axes, below: bool, above: bool) -> None:
+    """Say at the ends of the axis where its first or last bin also holds what lies beyond."""
+    for there, x, side in ((below, 0.012, "left"), (above, 1.012, "left")):
+        if there:
+            text = "incl. underflow" if x < 0.5 else "last bin incl. overflow"
+            axes.text(x, 0.98, text, transform=axes.transAxes, rotation=90, ha=side, va="top", size=8)
+
+
+def scientific(x: float) -> str:
+    """Return ``7.4 × 10⁷`` as mathtext, two digits; small powers as a plain number."""
+    power = int(np.floor(np.log10(abs(x)))) if x else 0
+    if -2 <= power < 3:
+        return f"{x:.2g}" if power < 2 else f"{x:.0f}"
+    return f"{x / 10.0**power:.1f}$\\cdot 10^{{{power}}}$"
 
 
 def save(figure: Figure, outputs: Sequence[Path]) -> None:
@@ -202,10 +215,26 @@ def save(figure: Figure, outputs: Sequence[Path]) -> None:
             figure.savefig(temporary, metadata=metadata)
 
 
-def write_table(path: Path, columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]) -> None:
-    """Write the numbers of a figure as CSV, one column per entry, numbers to seven significant digits."""
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        for row in zip(*columns.values(), strict=True):
-            writer.writerow([f"{x:.7g}" if isinstance(x, float | np.floating) else x for x in row])
+def write_table(path: Path, columns: pd.DataFrame | Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
+    """Write the numbers of a figure as CSV, numbers to seven significant digits."""
+    with atomic_path(path) as temporary:
+        pd.DataFrame(columns).to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
+
+
+def read_table(path: Path, columns: Iterable[str], stage: str) -> pd.DataFrame:
+    """Read a CSV of a stage.
+
+    Raises:
+        FileError: if it cannot be read, is empty, or lacks one of the columns.
+    """
+    try:
+        table = pd.read_csv(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read; run the {stage} stage first") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: is no CSV table: {error}; run the {stage} stage again") from error
+    missing = [name for name in columns if name not in table]
+    if missing or not len(table):
+        what = f"has no column '{missing[0]}'" if missing else "has no line"
+        raise FileError(f"{path}: {what}; run the {stage} stage again")
+    return table

@@ -17,6 +17,7 @@ from jetlens.config import Config
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.slices import Context
 from jetlens.figures import captions
+from jetlens.figures.palette import process_looks, variant_looks
 
 Settings = Callable[[Context], dict[str, Any]]
 
@@ -34,7 +35,6 @@ class FigureEntry:
         caption: reStructuredText; settings and wildcards in braces are filled in.
         each: the wildcards of the figures to draw for a configuration; none if it has nothing to draw.
         settings: argument of the function → plain data; a change of it, and of no other key, draws again.
-        styles: parts of ``figures`` that it depends on, besides those that concern all figures.
         memory_mb: of its job.
     """
 
@@ -46,7 +46,6 @@ class FigureEntry:
     caption: str
     each: Callable[[Config], Sequence[Mapping[str, str]]] = lambda config: [{}]
     settings: Settings = lambda context: {}
-    styles: tuple[str, ...] = ()
     memory_mb: int = 1000
 
     @property
@@ -61,7 +60,7 @@ class FigureEntry:
 
     def look(self, config: Config) -> dict[str, Any]:
         """Return the part of ``figures`` that this figure depends on, as plain data."""
-        return config.figures.model_dump(mode="json", include={*COMMON_STYLES, *self.styles})
+        return config.figures.model_dump(mode="json", include=COMMON_STYLES)
 
     def text(self, context: Context) -> str:
         """Return the caption of one figure."""
@@ -77,7 +76,7 @@ class FigureEntry:
 
 
 NORMALISATION = "features/normalisation.json"
-COMMON_STYLES = ("label", "energy_tev", "dpi")
+COMMON_STYLES = {"label", "energy_tev", "dpi"}
 """Keys of ``figures`` that every figure depends on."""
 MANY = ("skims", "events", "constituents", "roc", "metrics", "histories", "applied")
 """Inputs that are lists of files, made by the workflow."""
@@ -126,21 +125,29 @@ def _luminosity(context: Context) -> dict[str, Any]:
 def _histogram(context: Context) -> dict[str, Any]:
     name = context.wildcards["quantity"]
     histogram = context.config.figures.kinematics[name].model_dump(mode="json")
-    return {"histograms": {name: histogram}, **_luminosity(context)}
+    return {"histogram": histogram, **_processes(context), **_luminosity(context)}
 
 
-def _signals(context: Context) -> dict[str, Any]:
-    signals = [name for name, sample in context.samples.items() if sample.role == "signal"]
-    return {"signals": signals, **_luminosity(context)}
+def _processes(context: Context) -> dict[str, Any]:
+    return {"processes": process_looks(context.config.figures, context.samples)}
+
+
+def _yields(context: Context) -> dict[str, Any]:
+    return {**_processes(context), **_luminosity(context)}
+
+
+def _variants_drawn(context: Context) -> dict[str, Any]:
+    return {"variants": variant_looks(context.config.figures, context.config.training.variants)}
 
 
 def _variant(context: Context) -> dict[str, Any]:
-    return {"variant": context.wildcards["variant"]}
+    name = context.wildcards["variant"]
+    return {"label": variant_looks(context.config.figures, [name])[name]["label"]}
 
 
 def _applications(context: Context) -> dict[str, Any]:
     applied = {name: s.process for name, s in context.samples.items() if s.role == "application"}
-    return {"applications": applied, **_variant(context)}
+    return {"applications": applied, **_processes(context), **_variant(context)}
 
 
 ROC = {"roc": "roc", "metrics": "metrics"}
@@ -155,7 +162,7 @@ FIGURES: tuple[FigureEntry, ...] = (
     ),
     FigureEntry(
         "cutflow", "cutflow.draw_cutflow", {"cutflow": "skim/cutflow.csv"},
-        "Selection", "cutflow", captions.CUTFLOW, settings=_signals,
+        "Selection", "cutflow", captions.CUTFLOW, settings=_yields,
     ),
     FigureEntry(
         "jet_images", "images.draw_jet_images",
@@ -166,8 +173,13 @@ FIGURES: tuple[FigureEntry, ...] = (
         "training/{variant}", "training.draw_training", {"histories": "histories"},
         "Classifiers", "training of {variant}", captions.TRAINING, _variants, _variant,
     ),
-    FigureEntry("roc", "roc.draw_roc", ROC, "Classifiers", "ROC of all variants", captions.ROC),
-    FigureEntry("rejection", "roc.draw_rejection", ROC, "Classifiers", "background rejection", captions.REJECTION),
+    FigureEntry(
+        "roc", "roc.draw_roc", ROC, "Classifiers", "ROC of all variants", captions.ROC, settings=_variants_drawn,
+    ),
+    FigureEntry(
+        "rejection", "roc.draw_rejection", ROC,
+        "Classifiers", "background rejection", captions.REJECTION, settings=_variants_drawn,
+    ),
     FigureEntry(
         "scores/{variant}", "scores.draw_scores",
         {"scores": "evaluation/{variant}/scores.npz", "applied": "applied"},

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import csv as csv_module
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jetlens.config.evaluation import FiguresConfig
-from jetlens.errors import FileError
-from jetlens.figures.style import (
-    BACKGROUND_COLOUR,
-    LINE_STYLES,
-    SIGNAL_COLOUR,
-    header,
-    look,
-    save,
-    write_table,
-)
+from jetlens.figures.palette import COLOURS, DASHES
+from jetlens.figures.style import header, look, pretty, read_table, save, write_table
 
+TRAINING, VALIDATION = COLOURS["background"][0], COLOURS["signal"][0]
 COLUMNS = ("epoch", "training_loss", "validation_loss", "validation_auc")
 
 
@@ -30,7 +22,7 @@ def draw_training(
     outputs: Sequence[Path],
     csv: Path,
     *,
-    variant: str,
+    label: str,
     figures: FiguresConfig,
 ) -> None:
     """Draw losses and the validation AUC against epochs (trees: iterations); a dot marks what was kept.
@@ -39,49 +31,35 @@ def draw_training(
         histories: ``training/<variant>/seed<k>/history.csv``, one per seed.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
-        variant: name of the variant.
+        label: name of the variant.
         figures: the look.
 
     Raises:
         FileError: if a history cannot be read or lacks a column.
     """
-    table: dict[str, list[Any]] = {name: [] for name in ("seed", *COLUMNS)}
+    tables = []
     with look(figures):
-        figure = Figure(figsize=(5.6, 5.6))
+        figure = Figure(figsize=(4.6, 4.8))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for number, path in enumerate(histories):
             seed = Path(path).parent.name.removeprefix("seed")
-            history = _read(path)
-            epoch, dashes = history["epoch"], LINE_STYLES[number % len(LINE_STYLES)]
-            best = min(range(len(epoch)), key=history["validation_loss"].__getitem__)
-            for key, colour in (("training_loss", BACKGROUND_COLOUR), ("validation_loss", SIGNAL_COLOUR)):
-                label = f"{key.split('_')[0]}, seed {seed}"
-                upper.plot(epoch, history[key], color=colour, linestyle=dashes, label=label)
+            history = read_table(path, COLUMNS, "training")
+            epoch, dashes = history["epoch"], DASHES[number % len(DASHES)]
+            best = int(history["validation_loss"].argmin())
+            for key, colour in (("training_loss", TRAINING), ("validation_loss", VALIDATION)):
+                name = f"{key.split('_')[0]}, seed {seed}"
+                upper.plot(epoch, history[key], color=colour, linestyle=dashes, label=name)
             for axes, key in ((upper, "validation_loss"), (lower, "validation_auc")):
-                axes.plot(epoch[best], history[key][best], "o", color=SIGNAL_COLOUR, markersize=5)
-            lower.plot(epoch, history["validation_auc"], color=SIGNAL_COLOUR, linestyle=dashes)
-            table["seed"] += [seed] * len(epoch)
-            for name in COLUMNS:
-                table[name] += history[name]
+                axes.plot(epoch[best], history[key][best], "o", color=VALIDATION, markersize=5)
+            lower.plot(epoch, history["validation_auc"], color=VALIDATION, linestyle=dashes)
+            tables.append(history[list(COLUMNS)].assign(seed=seed))
         upper.set_ylabel("Loss")
-        upper.legend(loc="upper right", ncols=2 if len(histories) < 4 else 3, title=variant.replace("_", " "))
+        upper.legend(loc="upper right", ncols=min(3, len(histories)), title=pretty(label))
         upper.margins(x=0.02)
         low, high = upper.get_ylim()
-        upper.set_ylim(low, high + 0.25 * (high - low))
+        upper.set_ylim(low, high + (0.3 if len(histories) < 4 else 0.6) * (high - low))
         lower.set(xlabel="Epoch", ylabel="Validation AUC")
         lower.xaxis.set_major_locator(MaxNLocator(integer=True))
         header(upper, figures)
         save(figure, outputs)
-    write_table(csv, table)
-
-
-def _read(path: Path) -> dict[str, list[float]]:
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as stream:
-            rows = list(csv_module.DictReader(stream))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read; run the training stage first") from error
-    for name in COLUMNS:
-        if not rows or name not in rows[0]:
-            raise FileError(f"{path}: has no column '{name}'; train the variant again")
-    return {name: [float(row[name]) for row in rows] for name in COLUMNS}
+    write_table(csv, pd.concat(tables))

@@ -56,6 +56,17 @@ def test_a_process_that_cannot_be_drawn() -> None:
         preflight(changed(), {"s": replace(SAMPLE, process="$t\\bar{t$")})
 
 
+def test_looks_of_processes_that_there_are_not() -> None:
+    def change(content: Any) -> None:
+        content["figures"]["processes"] = {"tt": {"color": "#123456"}, "tt̄": {"label": "$\\frac{$"}}
+
+    with pytest.raises(ConfigError) as caught:
+        preflight(changed(change), {"s": SAMPLE})
+    first, second = sorted(str(caught.value).splitlines())
+    assert first.startswith("figures.processes.tt̄.label: matplotlib cannot draw")
+    assert second.startswith("figures.processes: no sample of config/samples.tsv has the process 'tt'")
+
+
 def test_a_back_end_that_is_not_installed() -> None:
     if importlib.util.find_spec("torch") is not None:
         pytest.skip("every back end is installed here")

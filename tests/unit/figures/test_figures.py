@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from jetlens.config.evaluation import Histogram
+from jetlens.config.evaluation import FiguresConfig, Histogram
+from jetlens.config.samples import Sample
 from jetlens.errors import FileError, NoEventsError
 from jetlens.evaluation.scores import read_scores
 from jetlens.explanation.mapfile import read_maps
@@ -18,6 +19,7 @@ from jetlens.figures.gradcam import draw_gradcam
 from jetlens.figures.images import draw_jet_images
 from jetlens.figures.kinematics import draw_kinematics
 from jetlens.figures.matrices import draw_attention_matrices
+from jetlens.figures.palette import process_looks, variant_looks
 from jetlens.figures.roc import draw_rejection, draw_roc
 from jetlens.figures.scores import draw_scores
 from jetlens.figures.training import draw_training
@@ -25,9 +27,9 @@ from jetlens.figures.values import read_values
 from jetlens.files import read_json
 
 MASS = Histogram(quantity="fat_jets[0].mass", label="$m(J_1)$", unit="GeV", bins=20, min=50, max=150)
-RATIO = Histogram(
-    quantity="fat_jets[0].tau2 / fat_jets[0].tau1", label="$\\tau_{21}$", bins=10, min=0, max=1, log=False
-)
+
+
+VARIANTS = variant_looks(FiguresConfig(), ["gradient_boosting", "cross_attention_three_stream"])
 
 
 @pytest.fixture
@@ -41,8 +43,15 @@ def scales(demo_features):
     return next(iter(demo_features.values())).parent / "normalisation.json"
 
 
-@pytest.mark.parametrize("histograms", [{"mass": MASS}, {"mass": MASS, "ratio": RATIO}])
-def test_kinematics_counts_every_event_once(check, parts, scales, normalisation, look, histograms):
+@pytest.fixture
+def processes(demo_features):
+    """Looks of the processes of ``demo_features``, as the table makes them of a sample table."""
+    roles = {name: "signal" if name.startswith("signal") else "background" for name in demo_features}
+    samples = {name: Sample(name, name, role, {}, 1.0) for name, role in roles.items()}
+    return process_looks(FiguresConfig(), samples)
+
+
+def test_kinematics_counts_every_event_once(check, parts, scales, normalisation, look, processes):
     skims, features = parts
     rows = check(
         lambda outputs, csv: draw_kinematics(
@@ -51,19 +60,21 @@ def test_kinematics_counts_every_event_once(check, parts, scales, normalisation,
             scales,
             outputs,
             csv,
-            histograms=histograms,
-            luminosity_fb=3000,
+            histogram=MASS,
+            processes=processes,
+            luminosity_fb=3,
             figures=look,
         )
     )
     for path in features:
         content = normalisation.apply(FeatureSet.read(path.parent, []))
-        own = [row for row in rows if row["process"] == path.parent.name and row["histogram"] == "mass"]
+        own = [row for row in rows if row["process"] == path.parent.name]
         assert len(own) == 20
         # what lies beyond the axis is in the first and last bin
         assert sum(float(row["events"]) for row in own) == pytest.approx(content.weight.sum(), rel=1e-6)
         error = np.sqrt(sum(float(row["error"]) ** 2 for row in own))
         assert error == pytest.approx(np.sqrt((content.weight**2).sum()), rel=1e-6)
+        assert sum(float(row["share"]) for row in own) == pytest.approx(1, rel=1e-5)
 
 
 def test_joined_quantities(parts):
@@ -74,7 +85,7 @@ def test_joined_quantities(parts):
     assert len(number) == len(values["ratio"])
 
 
-def test_kinematics_refuses_files_that_do_not_belong_together(parts, scales, look, tmp_path):
+def test_kinematics_refuses_files_that_do_not_belong_together(parts, scales, look, processes, tmp_path):
     skims, features = parts
     with pytest.raises(FileError, match="its events are not those of"):
         draw_kinematics(
@@ -83,7 +94,8 @@ def test_kinematics_refuses_files_that_do_not_belong_together(parts, scales, loo
             scales,
             [tmp_path / "a.png"],
             tmp_path / "a.csv",
-            histograms={"mass": MASS},
+            histogram=MASS,
+            processes=processes,
             luminosity_fb=3000,
             figures=look,
         )
@@ -98,7 +110,6 @@ def test_unreadable_quantities_are_found_before_anything_runs():
 
 
 def test_cutflow(check, parts, look, tmp_path_factory):
-    from jetlens.config.samples import Sample
     from jetlens.skim.cutflow import write_cutflow_table
 
     jsons = [path.with_suffix(".json") for path in parts[0]]
@@ -108,9 +119,10 @@ def test_cutflow(check, parts, look, tmp_path_factory):
     ]
     table = tmp_path_factory.mktemp("cutflow") / "cutflow.csv"
     write_cutflow_table(jsons, samples, 3000, table)
+    processes = process_looks(FiguresConfig(), {sample.name: sample for sample in samples})
     rows = check(
         lambda outputs, csv: draw_cutflow(
-            table, outputs, csv, signals=[samples[0].name], luminosity_fb=3000, figures=look
+            table, outputs, csv, processes=processes, luminosity_fb=3000, figures=look
         )
     )
     expected = list(csv.DictReader(table.open(encoding="utf-8")))
@@ -124,7 +136,9 @@ def evaluated(folders):
 
 
 def test_roc(check, evaluations, look):
-    rows = check(lambda outputs, csv: draw_roc(*evaluated(evaluations), outputs, csv, figures=look))
+    rows = check(
+        lambda outputs, csv: draw_roc(*evaluated(evaluations), outputs, csv, variants=VARIANTS, figures=look)
+    )
     assert list(dict.fromkeys(row["variant"] for row in rows)) == [
         "gradient_boosting",
         "cross_attention_three_stream",
@@ -138,59 +152,78 @@ def test_roc(check, evaluations, look):
 
 
 def test_rejection(check, evaluations, look):
-    assert check(lambda outputs, csv: draw_rejection(*evaluated(evaluations), outputs, csv, figures=look))
+    assert check(
+        lambda outputs, csv: draw_rejection(
+            *evaluated(evaluations), outputs, csv, variants=VARIANTS, figures=look
+        )
+    )
 
 
-def test_scores_of_an_application_sample_are_drawn_beside(check, evaluations, look, tmp_path_factory):
+def test_scores_of_an_application_sample_are_drawn_beside(
+    check, evaluations, look, processes, tmp_path_factory
+):
     sums = dict.fromkeys(
         ("generated_events", "generated_weight", "generated_weight_squared"), np.array([20.0])
     )
-    # two rotations of one seed, which agree on all events but one
-    logits = np.array([[-30.0, 0.1, 0.1, 30.0], [-30.0, 0.1, -30.0, 30.0]])
+    # two rotations of one seed, which agree on all events but one in four
+    first = np.repeat([-30.0, 0.1, 0.1, 30.0], 5)
+    logits = np.stack([first, np.repeat([-30.0, 0.1, -30.0, 30.0], 5)])
     files = [tmp_path_factory.mktemp("applied") / name / "part.npz" for name in "abcd"]
     for file in files:
         file.parent.mkdir()
-        np.savez(
-            file, logits=logits, rotation=np.array([0, 1]), weight=np.array([1.0, 1.0, 1.0, 5.0]), **sums
-        )
+        weight = np.repeat([1.0, 1.0, 1.0, 5.0], 5)
+        np.savez(file, logits=logits, rotation=np.array([0, 1]), weight=weight, **sums)
     # one of them is called like a process of the test events, two like one another
     own = str(read_scores(evaluations[0] / "scores.npz").process_names[0])
-    applied = {"a": "Data", "b": own, "c": "More", "d": "More"}
     rows = check(
         lambda outputs, csv: draw_scores(
             evaluations[0] / "scores.npz",
             files,
             outputs,
             csv,
-            variant="v",
+            label="v",
             figures=look,
-            applications=applied,
-            bins=4,
+            processes=processes,
+            applications={"a": "Data", "b": own, "c": "More", "d": "More"},
         )
     )
     for name in ("Data", f"{own}, b", "More, c", "More, d"):
-        assert [float(row[name]) for row in rows] == pytest.approx([0.1875, 0, 0.1875, 0.625])
-    assert sum(float(row[own]) for row in rows) == pytest.approx(1, abs=1e-5)
+        drawn = [row for row in rows if row["process"] == name]
+        assert [share_of(row) for row in drawn] == pytest.approx([0.1875, 0.1875, 0.625])
+        assert drawn[0]["events"] == "20"
 
 
-def test_scores(check, evaluations, look):
+def share_of(row):
+    return float(row["density"]) * (float(row["high"]) - float(row["low"]))
+
+
+def test_scores_fill_every_bin(check, evaluations, look, processes):
     rows = check(
         lambda outputs, csv: draw_scores(
-            evaluations[0] / "scores.npz", [], outputs, csv, variant="v", figures=look, applications={}
+            evaluations[0] / "scores.npz",
+            [],
+            outputs,
+            csv,
+            label="v",
+            figures=look,
+            processes=processes,
+            applications={},
         )
     )
     scores = read_scores(evaluations[0] / "scores.npz")
     for name in scores.process_names:
-        assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-5)
+        own = [row for row in rows if row["process"] == name]
+        assert sum(share_of(row) for row in own) == pytest.approx(1, abs=1e-5)
+        events = int((scores.process_names[scores.sample] == name).sum())
+        assert all(share_of(row) > 4.999 / events for row in own)  # of equal weights
+        assert all(
+            float(row["density_low"]) < float(row["density"]) < float(row["density_high"]) for row in own
+        )
 
 
 def test_training(check, demo_networks, look):
     histories = [folder / "history.csv" for folder in demo_networks]
-    rows = check(
-        lambda outputs, csv: draw_training(
-            histories, outputs, csv, variant="cross_attention_three_stream", figures=look
-        )
-    )
+    rows = check(lambda outputs, csv: draw_training(histories, outputs, csv, label="v", figures=look))
     assert {row["seed"] for row in rows} == {"1", "2"}
 
 
@@ -249,22 +282,24 @@ def test_faithfulness(check, explanation, look):
     assert {row["order"] for row in rows} == {"gradcam", "attention", "pt", "random"}
 
 
-def test_jet_images_add_up_to_the_whole_jet(check, parts, scales, look):
+def test_jet_images_hold_the_jets(check, parts, scales, look):
+    streams = [path.with_name(f"{name}.npz") for path in parts[1] for name in ("jet1", "jet2")]
     rows = check(
         lambda outputs, csv: draw_jet_images(
-            parts[1],
-            [path.with_name(f"{name}.npz") for path in parts[1] for name in ("jet1", "jet2")],
-            scales,
-            outputs,
-            csv,
-            figures=look,
-            half_width=1.6,
+            parts[1], streams, scales, outputs, csv, figures=look, contained=0.999
         )
     )
     for jet in ("jet1", "jet2"):
         for name in ("signal", "background"):
-            total = sum(float(r["pt_share"]) for r in rows if r["jet"] == jet and r["class"] == name)
-            assert total == pytest.approx(1, abs=1e-4)
+            own = [row for row in rows if row["jet"] == jet and row["class"] == name]
+            share, along, across = (
+                np.array([float(row[key]) for row in own]) for key in ("pt_share", "along", "across")
+            )
+            assert share.sum() == pytest.approx(1, abs=3e-3)
+            # in the common frame: centred, upright, the harder half on top
+            assert (share * along).sum() == pytest.approx(0, abs=0.01)
+            assert (share * along**2).sum() > 1.5 * (share * across**2).sum()
+            assert share[along > 0].sum() > 0.5
 
 
 def test_jet_images_need_both_classes(parts, scales, look, tmp_path):
@@ -281,9 +316,13 @@ def test_jet_images_need_both_classes(parts, scales, look, tmp_path):
 
 def test_missing_inputs_and_other_formats_are_named(evaluations, look, tmp_path):
     with pytest.raises(FileError, match="run the evaluation stage first"):
-        draw_roc(*evaluated([tmp_path]), [tmp_path / "a.png"], tmp_path / "a.csv", figures=look)
+        draw_roc(
+            *evaluated([tmp_path]), [tmp_path / "a.png"], tmp_path / "a.csv", variants=VARIANTS, figures=look
+        )
     with pytest.raises(FileError, match=r"\.pdf or \.png, not '\.jpg'"):
-        draw_roc(*evaluated(evaluations), [tmp_path / "a.jpg"], tmp_path / "a.csv", figures=look)
+        draw_roc(
+            *evaluated(evaluations), [tmp_path / "a.jpg"], tmp_path / "a.csv", variants=VARIANTS, figures=look
+        )
     assert not list(tmp_path.iterdir())
 
 

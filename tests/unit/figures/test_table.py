@@ -85,5 +85,17 @@ def test_a_key_draws_again_what_depends_on_it(demo):
     assert changed(demo, "figures.label", "x") == set(targets(demo.config))
     assert changed(demo, "figures.kinematics.met.bins", 7) == {"kinematics/met"}
     assert changed(demo, "figures.formats", ["png"]) == set()
+    processes = {
+        name for name in targets(demo.config) if name.split("/")[0] in ("kinematics", "cutflow", "scores")
+    }
+    name = next(iter(demo.samples.values())).process
+    assert changed(demo, "figures.processes", {name: {"color": "#123456"}}) == processes
+    label = {"gradient_boosting": {"label": "trees"}}
+    assert changed(demo, "figures.variants", label) == {
+        "roc",
+        "rejection",
+        "training/gradient_boosting",
+        "scores/gradient_boosting",
+    }
     luminosity = {name for name in targets(demo.config) if name.startswith("kinematics/")} | {"cutflow"}
     assert changed(demo, "luminosity_fb", 1) == luminosity

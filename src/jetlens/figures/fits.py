@@ -1,0 +1,204 @@
+"""What a fit did: post-fit stacks with ratio, pulls and impacts of its parameters, and the variations behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jetlens.config.evaluation import FiguresConfig
+from jetlens.figures.palette import COLOURS, Look, line
+from jetlens.figures.style import (
+    figure_header,
+    header,
+    headroom,
+    legend_below,
+    look,
+    read_table,
+    save,
+    stack,
+    uncertainty_band,
+    write_table,
+)
+
+Floats = NDArray[np.float64]
+UP, DOWN = COLOURS["signal"][0], COLOURS["background"][0]
+
+
+def draw_postfit(
+    yields: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    processes: Mapping[str, Look],
+    figures: FiguresConfig,
+    luminosity_fb: float,
+    observable: str,
+    title: str = "",
+    log: bool = True,
+) -> None:
+    """Draw the fitted events of one region per process, with data where unblinded, and the ratio below.
+
+    Args:
+        yields: CSV with ``process``, ``low``, ``high``, ``events``; the process ``total`` also has ``error``, the
+            uncertainty of the whole prediction; ``data``, if there are any, are counts.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        processes: look of every process; signals are drawn as lines.
+        figures: the look.
+        luminosity_fb: integrated luminosity [1/fb].
+        observable: label of the x axis, with its unit.
+        title: of the legend: the region, before or after the fit.
+        log: logarithmic axis of events.
+
+    Raises:
+        FileError: if the table cannot be read.
+    """
+    table = read_table(yields, ("process", "low", "high", "events", "error"), "inference")
+    groups = {str(name): own.sort_values("low") for name, own in table.groupby("process", sort=False)}
+    total = groups["total"]
+    edges = np.append(total["low"], total["high"].iloc[-1])
+    value, error = total["events"].to_numpy(), total["error"].to_numpy()
+    backgrounds = [name for name in processes if name in groups and processes[name]["role"] != "signal"]
+    backgrounds.sort(key=lambda name: float(groups[name]["events"].sum()))
+    with look(figures):
+        figure = Figure(figsize=(4.8, 5.6))
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        if log:
+            upper.set_yscale("log")
+        heights = [groups[name]["events"].to_numpy() for name in backgrounds]
+        stack(upper, heights, edges, [processes[name] for name in backgrounds])
+        uncertainty_band(upper, value - error, value + error, edges, "uncertainty")
+        for name in (name for name in processes if name in groups and processes[name]["role"] == "signal"):
+            events = groups[name]["events"].to_numpy()
+            upper.stairs(
+                events, edges, linewidth=1.8, label=processes[name]["label"], **line(processes[name])
+            )
+        if "data" in groups:
+            _data(upper, lower, edges, groups["data"]["events"].to_numpy(), value)
+        share = np.divide(error, value, out=np.zeros_like(error), where=value > 0)
+        uncertainty_band(lower, 1 - share, 1 + share, edges, "")
+        lower.axhline(1, color="0.3", linewidth=0.8)
+        reach = 1.3 * float(max(share.max(), 0.1))
+        lower.set(ylim=(1 - reach, 1 + reach) if "data" not in groups else None, xlim=(edges[0], edges[-1]))
+        lower.set(xlabel=observable, ylabel="data / fit" if "data" in groups else "rel. unc.")
+        upper.set_ylabel("Events / bin")
+        top = float((value + error).max())
+        upper.set_ylim(max(0.5 * value[value > 0].min() / 10, top * 1e-5) if log else 0, top)
+        headroom(upper, 1.2 * top, 0.05)
+        handles, labels = upper.get_legend_handles_labels()
+        legend_below(figure, handles[::-1], labels[::-1], title)
+        header(upper, figures, luminosity_fb)
+        save(figure, outputs)
+    write_table(csv, table)
+
+
+def _data(upper: Axes, lower: Axes, edges: Floats, counts: Floats, prediction: Floats) -> None:
+    """Draw counts with √n errors, and their ratio to the prediction."""
+    centres, error = (edges[1:] + edges[:-1]) / 2, np.sqrt(counts)
+    there = prediction > 0
+    upper.errorbar(
+        centres, counts, error, color="black", marker="o", markersize=3.5, linestyle="none", label="data"
+    )
+    lower.errorbar(
+        centres[there], counts[there] / prediction[there], error[there] / prediction[there],
+        color="black", marker="o", markersize=3.5, linestyle="none",
+    )  # fmt: skip
+
+
+def draw_pulls(
+    pulls: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig, largest: int = 20
+) -> None:
+    """Draw the parameters of a fit: impact on the signal strength on the left, pull and constraint on the right.
+
+    Args:
+        pulls: CSV with ``parameter``, ``pull`` and ``constraint`` in units of the uncertainty before the fit, and
+            ``impact_up``, ``impact_down``: the change of the signal strength when the parameter is held one post-fit
+            standard deviation up or down. Parameters without a prior have an empty pull.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        figures: the look.
+        largest: how many parameters are drawn, by impact.
+
+    Raises:
+        FileError: if the table cannot be read.
+    """
+    columns = ("parameter", "pull", "constraint", "impact_up", "impact_down")
+    table = read_table(pulls, columns, "inference")
+    size = table[["impact_up", "impact_down"]].abs().max(axis=1)
+    table = table.loc[size.sort_values(ascending=False).index].head(largest)
+    y = np.arange(len(table))
+    with look(figures):
+        figure = Figure(figsize=(5.6, 0.28 * len(table) + 1.5))
+        left, right = figure.subplots(1, 2, sharey=True)
+        for key, colour, hatched, shift in (("impact_up", UP, "////", -0.2), ("impact_down", DOWN, "", 0.2)):
+            label = "+1σ" if key == "impact_up" else "−1σ"
+            left.barh(y + shift, table[key], 0.4, color=colour, hatch=hatched, edgecolor="white", label=label)
+        left.axvline(0, color="0.3", linewidth=0.8)
+        for level, shade in ((2, "0.93"), (1, "0.83")):
+            right.axvspan(-level, level, color=shade, linewidth=0)
+        right.errorbar(table["pull"], y, xerr=table["constraint"], fmt="o", color="black", markersize=4)
+        reach = max(2.4, float((table["pull"].abs() + table["constraint"]).max()) * 1.05)
+        right.set_xlim(-reach, reach)
+        left.set_yticks(y, [str(name).replace("_", " ") for name in table["parameter"]])
+        left.set_ylim(len(table) - 0.4, -0.6)
+        for axes in (left, right):
+            axes.tick_params(axis="y", which="minor", left=False, right=False)
+        left.set_xlabel("impact on $\\mu$")
+        right.set_xlabel("pull [pre-fit σ]")
+        handles, labels = left.get_legend_handles_labels()
+        legend_below(figure, handles, labels, "")
+        figure_header(figure, figures)
+        save(figure, outputs)
+    write_table(csv, table[list(columns)])
+
+
+def draw_variation(
+    variation: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
+    observable: str,
+    title: str,
+) -> None:
+    """Draw one process under one systematic variation: nominal, up and down, and their ratio to nominal.
+
+    Args:
+        variation: CSV with ``low``, ``high``, ``nominal``, ``nominal_error``, ``up``, ``down``.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        figures: the look.
+        observable: label of the x axis, with its unit.
+        title: of the legend: process and variation.
+
+    Raises:
+        FileError: if the table cannot be read.
+    """
+    columns = ("low", "high", "nominal", "nominal_error", "up", "down")
+    table = read_table(variation, columns, "inference").sort_values("low")
+    edges = np.append(table["low"], table["high"].iloc[-1])
+    nominal, error = table["nominal"].to_numpy(), table["nominal_error"].to_numpy()
+    with look(figures):
+        figure = Figure(figsize=(4.6, 4.8))
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        safe = np.where(nominal > 0, nominal, np.nan)
+        for axes, scale in ((upper, np.ones_like(safe)), (lower, safe)):
+            uncertainty_band(
+                axes, (nominal - error) / scale, (nominal + error) / scale, edges, "stat. uncertainty"
+            )
+            axes.stairs(nominal / scale, edges, color="black", label="nominal", baseline=None)
+            axes.stairs(table["up"] / scale, edges, color=UP, linestyle="--", label="up", baseline=None)
+            axes.stairs(table["down"] / scale, edges, color=DOWN, linestyle="-.", label="down", baseline=None)
+        top = float(table[["up", "down", "nominal"]].max().max()) + float(error.max())
+        upper.set(xlim=(edges[0], edges[-1]), ylim=(0, top), ylabel="Events / bin")
+        headroom(upper, top, 0.4)
+        upper.legend(loc="upper right", ncols=2, title=title)
+        lower.set(xlabel=observable, ylabel="ratio to nominal")
+        header(upper, figures)
+        save(figure, outputs)
+    write_table(csv, table[list(columns)])

@@ -1,0 +1,83 @@
+"""How processes and variants look: the same colour, hatch and dashes in every figure. Loads no drawing library.
+
+Colours are those of Petroff (arXiv:2107.02270), told apart with every common form of colour blindness; hatches and
+dashes tell them apart without colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jetlens.config.evaluation import FiguresConfig, LookConfig
+from jetlens.config.samples import Sample
+
+Look = Mapping[str, Any]
+"""``name``, ``label``, ``color``, ``number`` among those of its kind (sets hatch and dashes), ``role``."""
+
+COLOURS = {
+    "signal": ("#bd1f01", "#e76300", "#000000", "#5b1a18"),
+    "background": (
+        "#3f90da", "#ffa90e", "#94a4a2", "#832db6", "#a96b59", "#92dadd", "#b9ac70", "#717581",
+    ),
+    "application": ("#000000",),
+    "variant": (
+        "#bd1f01", "#3f90da", "#e39600", "#832db6", "#5b6b69", "#a96b59", "#1b9e77", "#717581",
+    ),
+}  # fmt: skip
+HATCHES = ("", "....", "\\\\\\\\", "xxxx", "----", "oo", "++++", "**")
+DASHES: tuple[Any, ...] = (
+    "-", "--", "-.", ":", (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (8, 2)), (0, (1, 1)),
+)  # fmt: skip
+
+
+def process_looks(figures: FiguresConfig, samples: Mapping[str, Sample]) -> dict[str, dict[str, Any]]:
+    """Return the look of every process of the sample table; ``figures.processes`` comes first, in its order."""
+    roles: dict[str, str] = {}
+    for sample in samples.values():
+        if roles.get(sample.process) != "signal":
+            roles[sample.process] = sample.role
+    looks: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys([*(name for name in figures.processes if name in roles), *roles]):
+        number = sum(entry["role"] == roles[name] for entry in looks.values())
+        looks[name] = {
+            "name": name,
+            "role": roles[name],
+            **_look(figures.processes, name, number, roles[name]),
+        }
+    return looks
+
+
+def variant_looks(figures: FiguresConfig, variants: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the look of every variant; those in ``figures.variants`` come first, in its order."""
+    names = [name for name in dict.fromkeys([*figures.variants, *variants]) if name in variants]
+    return {
+        name: {"name": name, **_look(figures.variants, name, number, "variant")}
+        for number, name in enumerate(names)
+    }
+
+
+def _look(chosen: Mapping[str, LookConfig], name: str, number: int, kind: str) -> dict[str, Any]:
+    own = chosen.get(name, LookConfig())
+    label = own.label or (name.replace("_", " ") if kind == "variant" else name)
+    return {
+        "label": label,
+        "color": own.color or COLOURS[kind][number % len(COLOURS[kind])],
+        "number": number,
+    }
+
+
+def hatch(look: Look) -> str:
+    """Return the hatch of a filled histogram."""
+    return HATCHES[int(look["number"]) % len(HATCHES)]
+
+
+def dashes(look: Look) -> Any:
+    """Return the line style; a colour that comes again comes with other dashes."""
+    number = int(look["number"])
+    return DASHES[(number + number // len(DASHES)) % len(DASHES)]
+
+
+def line(look: Look) -> dict[str, Any]:
+    """Return colour and dashes of a line, as matplotlib takes them."""
+    return {"color": look["color"], "linestyle": dashes(look)}
