@@ -44,8 +44,9 @@ def draw_postfit(
     """Draw the fitted events of one region per process, with data where unblinded, and the ratio below.
 
     Args:
-        yields: CSV with ``process``, ``low``, ``high``, ``events``; the process ``total`` also has ``error``, the
-            uncertainty of the whole prediction; ``data``, if there are any, are counts.
+        yields: CSV with ``process``, ``low``, ``high``, ``events``, ``error``; the process ``total`` is the sum of
+            all that is stacked, its ``error`` that of the prediction with all correlations; ``data``, if there are
+            any, are counts. Errors of other processes may be empty.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         processes: look of every process; signals are drawn as lines.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import NoEventsError
@@ -56,11 +57,11 @@ def draw_limits(
         axes = figure.add_subplot()
         axes.set_yscale("log")
         mass = table["mass_GeV"]
-        _band(axes, table, "minus2", "plus2", TWO_SIGMA, "expected ± 2 std. deviations")
-        _band(axes, table, "minus1", "plus1", ONE_SIGMA, "expected ± 1 std. deviation")
-        axes.plot(mass, table["expected"], "--", color="black", label="median expected")
         if "observed" in table and table["observed"].notna().any():
             axes.plot(mass, table["observed"], "o-", color="black", markersize=4, label="observed")
+        axes.plot(mass, table["expected"], "--", color="black", label="median expected")
+        _band(axes, table, "minus1", "plus1", ONE_SIGMA, "expected ± 1 std. deviation", 0.6)
+        _band(axes, table, "minus2", "plus2", TWO_SIGMA, "expected ± 2 std. deviations", 0.5)
         if theory:
             x = sorted(theory)
             axes.plot(x, [theory[m] for m in x], "-.", color="#bd1f01", label="theory")
@@ -114,11 +115,12 @@ def draw_limits_by_variant(
             style = {"marker": "o", "markersize": 3.5, **line(variants[name])}
             upper.plot(table.index, table["expected"], label=pretty(variants[name]["label"]), **style)
             lower.plot(table.index, table["expected"] / base["expected"].reindex(table.index), **style)
-        _band(lower, _relative(base), "minus1", "plus1", "0.85", "± 1 std. deviation")
+        _band(lower, _relative(base), "minus1", "plus1", "0.85", "± 1 std. deviation of the reference")
         first = base.reset_index()
         _mass_axis(upper, first, f"expected limit on\n$\\sigma\\,B$({pretty(signal)}) [fb]")
         upper.set_xlabel("")
         _legend_above(upper, "")
+        lower.legend(loc="best", fontsize=8.5)
         lower.set_xlabel("$m$ [GeV]")
         shown = variants[reference or list(tables)[-1]]["label"]
         lower.set_ylabel(f"ratio to\n{pretty(shown)}")
@@ -186,9 +188,11 @@ def draw_significance(
     write_table(csv, table[list(columns)])
 
 
-def _band(axes: Axes, table: pd.DataFrame, low: str, high: str, colour: str, label: str) -> None:
+def _band(
+    axes: Axes, table: pd.DataFrame, low: str, high: str, colour: str, label: str, layer: float = 0.5
+) -> None:
     edges = table[f"expected_{low}"], table[f"expected_{high}"]
-    axes.fill_between(table["mass_GeV"], *edges, color=colour, linewidth=0, label=label, zorder=0.5)
+    axes.fill_between(table["mass_GeV"], *edges, color=colour, linewidth=0, label=label, zorder=layer)
 
 
 def _relative(table: pd.DataFrame) -> pd.DataFrame:
@@ -200,6 +204,14 @@ def _relative(table: pd.DataFrame) -> pd.DataFrame:
 def _mass_axis(axes: Axes, table: pd.DataFrame, label: str) -> None:
     axes.set_xlim(table["mass_GeV"].min(), table["mass_GeV"].max())
     axes.set(xlabel="$m$ [GeV]", ylabel=label)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: _between(axes, y)))
+
+
+def _between(axes: Axes, y: float) -> str:
+    """Return the label of 2 and 5 between powers of ten, where the axis spans few of them."""
+    low, high = axes.get_ylim()
+    return f"{y:g}" if high < 300 * low and f"{y:e}"[0] in "25" else ""
 
 
 def _legend_above(axes: Axes, note: str) -> None:
@@ -207,9 +219,9 @@ def _legend_above(axes: Axes, note: str) -> None:
     handles, labels = axes.get_legend_handles_labels()
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    headroom(axes, high, 0.075 * (len(labels) + 0.5 + bool(note)))
+    headroom(axes, high, 0.062 * (len(labels) + 0.5 + bool(note)))
     settings: dict[str, Any] = {"title": note, "title_fontsize": 9.5, "alignment": "left"} if note else {}
-    axes.legend(handles[::-1], labels[::-1], loc="upper right", **settings)
+    axes.legend(handles, labels, loc="upper right", **settings)
 
 
 def _refuse_empty(values: pd.Series, path: Path) -> None:
