@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jetlens.config import Config
+from jetlens.config.evaluation import LookConfig
 from jetlens.config.load import load
 from jetlens.config.samples import Sample, read_samples
 from jetlens.config.slices import SLICES, Context, settings_of
@@ -25,7 +26,13 @@ from jetlens.files import write_text
 DOCUMENT = Path("docs/reruns.md")
 MARKS = ("<!-- generated: keys -->\n", "<!-- end of generated -->\n")
 Key = tuple[str | int, ...]
-NAMED = {"models": "<variant>", "features.streams": "<stream>", "figures.kinematics": "<quantity>"}
+NAMED = {
+    "models": "<variant>",
+    "features.streams": "<stream>",
+    "figures.processes": "<process>",
+    "figures.variants": "<variant>",
+    "figures.kinematics": "<quantity>",
+}
 """Sections whose keys are the user's own names."""
 NO_RULE = {
     "analysis": "another folder of results: everything, there",
@@ -198,6 +205,11 @@ def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sampl
     config = load(Path(root) / "config/full.yaml")
     samples = read_samples(config.samples)
     applied = Sample("applied", "Data", "application", {"part": "applied.root"})
+    looks = {
+        "processes": {next(iter(samples.values())).process: LookConfig(label="S", color="#000000")},
+        "variants": {config.training.variants[0]: LookConfig(label="V", color="#000000")},
+    }
+    config = config.model_copy(update={"figures": config.figures.model_copy(update=looks)})
     return config, {**samples, "applied": applied}
 
 

@@ -42,6 +42,12 @@ def keys() -> dict[str, set[str]]:
         ("evaluation.background_uncertainty", {"significance"}),
         ("explanation.bins", {"explain"}),
         ("figures.kinematics.<quantity>.label", {"figure_kinematics"}),
+        ("figures.processes.<process>.color", {"figure_kinematics", "figure_cutflow", "figure_scores"}),
+        (
+            "figures.variants.<variant>.label",
+            {"figure_roc", "figure_rejection", "figure_training", "figure_scores"},
+        ),
+        ("figures.variants.<variant>.color", {"figure_roc", "figure_rejection"}),
     ],
 )
 def test_keys_go_to_the_rules_whose_results_they_change(
