@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import hist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri
+
+from jetlens.statistics import garwood
 
 Floats = NDArray[np.float64]
 
@@ -81,7 +82,7 @@ def filled_edges(values: ArrayLike, edges: ArrayLike, fewest: float = 5) -> Floa
     return np.array(kept)
 
 
-def garwood(value: Floats, variance: Floats) -> tuple[Floats, Floats]:
+def interval(value: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Return the central 68 % interval of Σw, Garwood's of the effective number of events times their mean weight.
 
     Args:
@@ -89,11 +90,9 @@ def garwood(value: Floats, variance: Floats) -> tuple[Floats, Floats]:
         variance: Σw² per bin.
 
     Returns:
-        Lower and upper ends, those of no event being zero.
+        Lower and upper ends, both zero where there is no event.
     """
-    tail = 0.1586552539314571
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(value > 0, variance / value, 0.0)
-        n = np.where(value > 0, value**2 / variance, 0.0)
-        low = np.where(n > 0, chdtri(2 * np.where(n > 0, n, 1), 1 - tail) / 2, 0.0)
-    return low * scale, chdtri(2 * n + 2, tail) / 2 * scale
+    there = value > 0
+    scale = np.divide(variance, value, out=np.zeros_like(value), where=there)
+    low, high = garwood(np.divide(value, scale, out=np.zeros_like(value), where=there))
+    return low * scale, high * scale

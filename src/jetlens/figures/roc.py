@@ -141,9 +141,7 @@ def _read(roc: Sequence[Path], metrics: Sequence[Path], variants: Mapping[str, L
 
 
 def _legend(metrics: dict[str, Any], own: Look) -> str:
-    low, high = metrics["auc_interval"]
-    error = max(high - metrics["auc"], metrics["auc"] - low)
-    return f"{pretty(own['label'])}: {metrics['auc']:.3f} ± {error:.3f}"
+    return f"{pretty(own['label'])}: {metrics['auc']:.3f} ± {metrics['auc_error']:.3f}"
 
 
 def _labels(background: str) -> dict[str, str]:

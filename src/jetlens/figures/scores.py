@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.evaluation.application import read_application
 from jetlens.evaluation.scores import read_scores
-from jetlens.figures.histograms import fill, filled_edges, garwood
+from jetlens.figures.histograms import fill, filled_edges, interval
 from jetlens.figures.palette import DASHES, Look, line
 from jetlens.figures.style import header, headroom, look, pretty, save, write_table
 
@@ -121,7 +121,7 @@ def binned(output: Floats, weight: Floats) -> tuple[Floats, Floats, Floats, Floa
     value = np.asarray(filled.values()) / total
     variance = np.asarray(filled.variances()) * repeats / total**2  # an event's rotations are one event
     width = np.diff(edges)
-    low, high = garwood(value, variance)
+    low, high = interval(value, variance)
     return edges, value / width, low / width, high / width
 
 

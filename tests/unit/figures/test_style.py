@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.samples import Sample
-from jetlens.figures.histograms import fill, filled_edges, fold, garwood
+from jetlens.figures.histograms import fill, filled_edges, fold, interval
 from jetlens.figures.maps import position_labels
 from jetlens.figures.palette import hatch, line, process_looks, variant_looks
 from jetlens.figures.style import conditions, headroom, indexed, line_style, look, pretty, write_table
@@ -118,10 +118,10 @@ def test_ends_are_folded_and_single_bins_filled():
     assert filled_edges([0.5], edges, 5).tolist() == [0, 1]
 
 
-def test_garwood_holds_known_intervals():
+def test_intervals_are_garwoods_scaled():
     """Central 68.27 % intervals of 1 and 10 events: 0.173 to 3.300, 6.891 to 14.267 (PDG, Statistics)."""
-    low, high = garwood(np.array([1.0, 10.0, 0.0]), np.array([1.0, 10.0, 0.0]))
+    low, high = interval(np.array([1.0, 10.0, 0.0]), np.array([1.0, 10.0, 0.0]))
     assert low == pytest.approx([0.173, 6.891, 0], abs=1e-3)
     assert high == pytest.approx([3.300, 14.267, 0], abs=1e-3)
-    low, high = garwood(np.array([30.0]), np.array([90.0]))  # ten events of weight 3
+    low, high = interval(np.array([30.0]), np.array([90.0]))  # ten events of weight 3
     assert (low[0], high[0]) == pytest.approx((3 * 6.891, 3 * 14.267), abs=3e-3)
