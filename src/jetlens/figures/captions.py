@@ -48,9 +48,9 @@ k-fold training only the first rotation is shown.
 ROC = """\
 Background against signal efficiency of all variants, on test events that no training saw. Lines are means
 over training seeds of ε_B at fixed ε_S, bands ± one standard deviation over seeds. The legend gives the
-mean AUC over seeds and half its 68 % bootstrap interval over test events (the larger side). The legend's
-title says whether test events count the same or by their σ·L weight. Variants are tested on the same
-events, so their errors are correlated: for differences see the paired comparison.
+mean AUC over seeds and its 68 % error, over test events and seeds together. The legend's title says whether
+test events count the same or by their σ·L weight. Variants are tested on the same events, so their errors
+are correlated: for differences see the paired comparison.
 """
 
 REJECTION = """\
