@@ -30,7 +30,7 @@ def model_options(content: dict[str, Any] = TINY, **changes: Any) -> Any:
 
 def training_config(**changes: Any) -> TrainingConfig:
     """Return a short training's settings."""
-    return TrainingConfig(**{"variants": ["tiny"], "epochs": 2, "learning_rate": 0.003, **changes})
+    return TrainingConfig(**{"variants": ["tiny"], "epochs": 2, "learning_rate": 0.01, **changes})
 
 
 @pytest.fixture(scope="session")
