@@ -6,7 +6,6 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,22 +17,6 @@ from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
-
-
-def rules_to_run(output: str) -> dict[str, int]:
-    """The job counts that a dry run prints, without the target rules."""
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE))
-    return {name: int(n) for name, n in counts.items() if name not in ("all", "analysis", "total")}
-
-
-def planned_with(workspace: Workspace, **sections: dict[str, object]) -> dict[str, int]:
-    """What a dry run plans with some keys of the configuration changed, which are then put back."""
-    before = workspace.config
-    workspace.config = before | {name: before[name] | changes for name, changes in sections.items()}
-    try:
-        return rules_to_run(workspace.snakemake("--dry-run").stdout)
-    finally:
-        workspace.config = before
 
 
 def test_every_contracted_file_is_there(finished: Workspace) -> None:
@@ -119,13 +102,6 @@ def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:
     assert "Nothing to be done" in finished.snakemake().stdout
 
 
-def test_a_figure_setting_reruns_figures_only(finished: Workspace) -> None:
-    planned = planned_with(finished, figures={"label": "Another label"})
-    assert planned
-    others = {name for name in planned if not name.startswith("figure_")}
-    assert others <= {"manifest", "html_report"}, planned
-
-
 def test_a_deleted_figure_is_rebuilt_alone(finished: Workspace) -> None:
     figure = finished.results("figures", "roc.png")
     content = figure.read_bytes()
@@ -138,36 +114,6 @@ def test_a_deleted_figure_is_rebuilt_alone(finished: Workspace) -> None:
     assert len(steps) <= 3, steps  # the figure, and what shows or lists it
 
 
-def test_a_changed_training_setting_keeps_skims_and_features(finished: Workspace) -> None:
-    planned = planned_with(finished, training={"epochs": 3})
-    assert planned["train_network"] == 1
-    assert not {"skim", "features", "cutflow"} & set(planned)
-
-
-def test_the_uncertainty_of_the_significance_concerns_nothing_else(finished: Workspace) -> None:
-    planned = planned_with(finished, evaluation={"background_uncertainty": 0.2})
-    assert set(planned) <= {"significance", "manifest", "html_report"}, planned
-
-
-def test_a_variant_more_trains_only_itself(finished: Workspace) -> None:
-    options = finished.config["models"]["gradient_boosting"]
-    variants = finished.config["training"]["variants"]
-    planned = planned_with(
-        finished, models={"boosting_again": options}, training={"variants": [*variants, "boosting_again"]}
-    )
-    assert planned["train_boosting"] == 1
-    assert "train_network" not in planned
-    assert planned["evaluate"] == 1
-
-
-def test_k_fold_trains_the_other_rotations_only(finished: Workspace) -> None:
-    """What is explained and drawn of a training is the first rotation's, which is there already."""
-    planned = planned_with(finished, training={"k_fold": 5})
-    assert planned["train_network"] == planned["train_boosting"] == 4
-    assert planned["evaluate"] == 2
-    assert not {"skim", "features", "explain", "figure_training"} & set(planned)
-
-
 def test_too_many_rotations_are_refused(new_workspace: Callable[[], Workspace]) -> None:
     workspace = new_workspace()
     workspace.config["training"]["k_fold"] = 6
@@ -175,25 +121,6 @@ def test_too_many_rotations_are_refused(new_workspace: Callable[[], Workspace]) 
     assert done.returncode != 0
     assert "training.k_fold: 6 rotations" in done.stdout
     assert "Traceback" not in done.stdout
-
-
-def test_a_repetition_gives_the_same_digits(
-    finished: Workspace, new_workspace: Callable[[], Workspace]
-) -> None:
-    """From scratch, in another folder: the summary agrees in every column but that of times."""
-    again = new_workspace()
-    summary = again.results("evaluation", "summary.csv")
-    done = again.snakemake(summary.relative_to(again.folder).as_posix())
-    assert done.returncode == 0, done.stdout
-    assert without_times(summary) == without_times(finished.results("evaluation", "summary.csv"))
-
-
-def without_times(summary: Path) -> list[dict[str, str]]:
-    """The rows of a summary, without the column that no two runs share."""
-    with summary.open(encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    assert all(float(row.pop("training_seconds")) > 0 for row in rows)
-    return rows
 
 
 def test_a_killed_run_goes_on(new_workspace: Callable[[], Workspace]) -> None:

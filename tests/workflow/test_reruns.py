@@ -1,0 +1,289 @@
+"""What runs again after an edit, by Snakemake's own word; and that one run makes everything right."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.workflow.conftest import Workspace
+
+pytestmark = pytest.mark.workflow
+
+Change = Callable[[dict[str, Any], list[dict[str, str]]], object]
+ALWAYS = {"manifest", "html_report"}
+COSTLY = {"skim", "event_features", "stream_features", "train_network", "train_boosting", "apply", "explain"}
+WEIGHED = {
+    "normalisation",
+    "evaluate",
+    "summary",
+    "significance",
+    "explain",
+    "figure_kinematics",
+    "figure_scores",
+}
+TRAININGS = {"train_network", "train_boosting"}
+
+
+def key(dotted: str, value: object) -> Change:
+    def change(config: dict[str, Any], rows: list[dict[str, str]]) -> None:
+        *path, last = dotted.split(".")
+        for step in path:
+            config = config[int(step) if isinstance(config, list) else step]
+        config[last] = value
+
+    return change
+
+
+def column(sample: str, name: str, value: str) -> Change:
+    def change(config: dict[str, Any], rows: list[dict[str, str]]) -> None:
+        next(row for row in rows if row["sample"] == sample)[name] = value
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    return lambda config, rows: [change(config, rows) for change in changes]
+
+
+def one_more_variant(config: dict[str, Any], rows: list[dict[str, str]]) -> None:
+    config["models"]["again"] = config["models"]["gradient_boosting"]
+    config["training"]["variants"].append("again")
+
+
+def harder_jets(config: dict[str, Any], rows: list[dict[str, str]]) -> None:
+    next(cut for cut in config["skim"]["cuts"] if cut["quantity"] == "fat_jets[0].pt")["min"] = 320
+
+
+CASES: dict[str, tuple[Change, set[str], set[str]]] = {
+    # edit: what it is, which of the costly rules run, what else must run
+    "nothing": (lambda config, rows: None, set(), set()),
+    "luminosity": (key("luminosity_fb", 300), {"explain"}, WEIGHED | {"cutflow", "application_summary"}),
+    "cross section": (column("ttbar_had", "cross_section_pb", "12.5"), {"explain"}, WEIGHED | {"cutflow"}),
+    "process": (column("ttbar_had", "process", "top"), {"explain"}, WEIGHED | {"cutflow"}),
+    "mass": (column("signal_H1000", "mass_GeV", "900"), set(), set()),
+    "role": (
+        column("qcd_4b", "role", "signal"),
+        {"event_features", "apply", "explain"} | TRAININGS,
+        WEIGHED - {"normalisation"} | {"classes"},
+    ),
+    "luminosity and epochs": (
+        both(key("luminosity_fb", 300), key("training.epochs", 3)),
+        {"train_network", "apply", "explain"},
+        WEIGHED | {"figure_training"},
+    ),
+    "memory of a training": (key("training.memory_gb", 2.0), set(), set()),
+    "memory of reading": (key("reading", {"memory_gb": 2.0}), set(), set()),
+    "name of a cut": (key("skim.cuts.0.name", "another name"), set(), {"cutflow", "figure_cutflow"}),
+    "a stream that no variant reads": (key("features.streams.objects.features", ["log_pt"]), set(), set()),
+    "a stream of one variant": (
+        key("features.streams.jet2.max_tokens", 20),
+        {"stream_features", "train_network", "apply", "explain"},
+        {"evaluate", "figure_jet_images"},
+    ),
+    "a setting that trees have not": (
+        key("training.batch_size", 96),
+        {"train_network", "apply", "explain"},
+        {"evaluate"},
+    ),
+    "weights of trainings": (
+        key("training.weights", "physics"),
+        TRAININGS | {"apply", "explain"},
+        {"evaluate"},
+    ),
+    "a cut": (
+        harder_jets,
+        COSTLY,
+        {"cutflow", "normalisation", "sample_cutflow", "figure_kinematics"},
+    ),
+    "bins of maps": (key("explanation.bins", 12), {"explain"}, {"figure_attention"}),
+    "uncertainty of the background": (key("evaluation.background_uncertainty", 0.2), set(), {"significance"}),
+    "look of figures": (key("figures.label", "Another label"), set(), {"figure_roc", "figure_kinematics"}),
+    "one more variant": (one_more_variant, {"train_boosting", "apply"}, {"evaluate", "summary"}),
+    "rotations": (key("training.k_fold", 5), TRAININGS | {"apply"}, {"evaluate"}),
+}
+ALONE = {
+    "nothing": set(),
+    "mass": set(),
+    "memory of a training": set(),
+    "memory of reading": set(),
+    "name of a cut": {"cutflow", "figure_cutflow"},
+    "a stream that no variant reads": set(),
+    "uncertainty of the background": {"significance"},
+}
+"""Edits after which nothing else runs, besides what always does."""
+
+
+@pytest.fixture(scope="module")
+def plans(new_workspace: Callable[[], Workspace]) -> dict[str, dict[str, int]]:
+    """What every edit reruns, after a run whose jobs Snakemake has recorded without their having been done."""
+    workspace = new_workspace()
+    workspace.rows = [
+        row for row in workspace.rows if not row["sample"].startswith(("qcd_2", "qcd_3", "qcd_jj"))
+    ]
+    listed = workspace.snakemake("--summary").stdout
+    for line in listed.splitlines():
+        if line.startswith("results/"):
+            path = workspace.folder / line.split("\t")[0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("a result")
+    touched = workspace.snakemake("--touch", "--forceall")
+    assert touched.returncode == 0, touched.stdout
+    edits = []
+    for change, _, _ in CASES.values():
+        config, rows = copy.deepcopy(workspace.config), copy.deepcopy(workspace.rows)
+        change(config, rows)
+        edited = Workspace(workspace.folder / "edited", config, rows)
+        edited.folder.mkdir(exist_ok=True)
+        edited.write()
+        edits.append(
+            {
+                str(workspace.folder / "config" / name): (edited.folder / "config" / name).read_text(
+                    encoding="utf-8"
+                )
+                for name in ("mini.yaml", "samples.tsv")
+            }
+        )
+    words = workspace.command("--dry-run", "--nolock")[3:]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "workflow" / "plans.py")],
+        input=json.dumps({"words": words, "edits": edits}),
+        capture_output=True,
+        text=True,
+        cwd=workspace.folder,
+        env=os.environ | {"PYTHONPATH": ""},
+        check=True,
+    )
+    return dict(zip(CASES, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("edit", CASES)
+def test_an_edit_reruns_what_depends_on_it(plans: dict[str, Any], edit: str) -> None:
+    planned = plans[edit]
+    assert isinstance(planned, dict), planned
+    _, costly, others = CASES[edit]
+    assert set(planned) & COSTLY == costly
+    assert others <= set(planned)
+    if edit in ALONE:
+        assert set(planned) - ALWAYS == ALONE[edit]
+
+
+def test_how_many_jobs(plans: dict[str, Any]) -> None:
+    assert plans["nothing"] == {}
+    assert plans["a setting that trees have not"]["train_network"] == 1
+    assert plans["rotations"]["train_network"] == plans["rotations"]["train_boosting"] == 4
+    assert plans["one more variant"]["train_boosting"] == plans["one more variant"]["evaluate"] == 1
+    assert not {"explain", "figure_training"} & set(plans["rotations"])  # of the first rotation alone
+    others = {name for name in plans["look of figures"] if not name.startswith("figure_")}
+    assert others == ALWAYS
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_edited_code_reruns_nothing(profile: str) -> None:
+    """A stage's number does, which is among the parameters."""
+    content = yaml.safe_load((ROOT / "profiles" / profile / "config.yaml").read_text(encoding="utf-8"))
+    assert set(content["rerun-triggers"]) == {"mtime", "params", "input", "software-env"}
+
+
+def trees_only(workspace: Workspace) -> Workspace:
+    """A few minutes' work less: three samples, boosted trees, two streams."""
+    config = workspace.config
+    workspace.rows = [r for r in workspace.rows if r["sample"] in ("signal_H1000", "qcd_4b", "ttbar_had")]
+    config["training"]["variants"] = ["gradient_boosting"]
+    config["models"] = {"gradient_boosting": config["models"]["gradient_boosting"] | {"iterations": 30}}
+    config["explanation"]["variants"] = []
+    config["features"]["streams"] = {n: config["features"]["streams"][n] for n in ("jet1", "kinematics")}
+    kinematics = config["figures"]["kinematics"]
+    config["figures"] |= {"formats": ["pdf"], "kinematics": {n: kinematics[n] for n in list(kinematics)[:1]}}
+    return workspace
+
+
+def edit(workspace: Workspace) -> None:
+    key("luminosity_fb", 300)(workspace.config, workspace.rows)
+    column("ttbar_had", "cross_section_pb", "20")(workspace.config, workspace.rows)
+
+
+def run(workspace: Workspace) -> None:
+    done = workspace.snakemake(workspace.results("manifest.json").relative_to(workspace.folder).as_posix())
+    assert done.returncode == 0, done.stdout
+
+
+def tables(workspace: Workspace) -> dict[str, Any]:
+    """Content of every table, as numbers where they are numbers, without times."""
+    found: dict[str, Any] = {}
+    for path in sorted(workspace.results().rglob("*")):
+        name = path.relative_to(workspace.results()).as_posix()
+        if name in ("manifest.json", "configuration.json") or name.startswith(("logs/", "benchmarks/")):
+            continue
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8") as stream:
+                found[name] = [
+                    {k: number(v) for k, v in row.items() if k not in TIMES} for row in csv.DictReader(stream)
+                ]
+        elif path.suffix == ".json":
+            found[name] = without_times(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
+TIMES = ("training_seconds", "seconds", "events_per_second", "job_seconds", "source", "devices", "threads")
+
+
+def without_times(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {k: without_times(v) for k, v in content.items() if k not in TIMES}
+    return [without_times(v) for v in content] if isinstance(content, list) else content
+
+
+def number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def test_one_run_after_an_edit_makes_every_table_right(new_workspace: Callable[[], Workspace]) -> None:
+    """Luminosity and a cross section: as from scratch, digit by digit, and nothing is trained again."""
+    edited, scratch = trees_only(new_workspace()), trees_only(new_workspace())
+    run(edited)
+    before = tables(edited)
+    models = {p: p.stat().st_mtime_ns for p in edited.results("training").rglob("model.npz")}
+    features = {p: p.stat().st_mtime_ns for p in edited.results("features").rglob("*.npz")}
+    edit(edited)
+    run(edited)
+    edit(scratch)
+    run(scratch)
+    after, wanted = tables(edited), tables(scratch)
+    assert set(after) == set(wanted)
+    wrong = [name for name in wanted if after[name] != wanted[name]]
+    assert not wrong, wrong
+    assert {p: p.stat().st_mtime_ns for p in (*models, *features)} == models | features
+    changed = {name for name in wanted if before[name] != wanted[name]}
+    assert {"skim/cutflow.csv", "features/normalisation.json"} <= changed
+    assert any(name.startswith("figures/kinematics") for name in changed)
+    assert any("significance" in name for name in changed)
+
+
+def test_another_configuration_of_the_same_name_is_refused(new_workspace: Callable[[], Workspace]) -> None:
+    workspace = new_workspace()
+    classes = workspace.results("features", "classes.json").relative_to(workspace.folder).as_posix()
+    assert workspace.snakemake(classes).returncode == 0
+    other = workspace.folder / "config" / "other.yaml"
+    workspace.write()
+    other.write_bytes((workspace.folder / "config" / "mini.yaml").read_bytes())
+    words = ["--configfile", str(other), "--dry-run", classes]
+    refused = workspace.snakemake(*words)
+    assert refused.returncode != 0
+    assert "other.yaml" in refused.stdout
+    assert "mini.yaml" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    allowed = workspace.snakemake(*words, "--config", "take_over=true")
+    assert allowed.returncode == 0, allowed.stdout
