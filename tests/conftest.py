@@ -40,6 +40,7 @@ TOGETHER = {
     "tests/workflow/test_running.py": "analysis",
     "tests/unit/figures/test_figures.py": "networks",
     "tests/unit/explanation/test_stage.py": "networks",
+    "tests/unit/test_stages.py": "networks",
 }
 """Files whose tests share an expensive fixture."""
 
