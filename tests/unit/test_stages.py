@@ -25,7 +25,7 @@ from jetlens.config.slices import STAGE
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import read_json
-from tests.conftest import DEMO, ROOT
+from tests.conftest import DEMO, DEMO_SAMPLES, ROOT
 
 FROZEN = Path(__file__).with_name("stages.json")
 TOLERANCE = {"training": 0.03, "explanation": 0.05}
@@ -81,7 +81,7 @@ def features(folders: Mapping[str, Path], normalisation: Normalisation, **_: Any
 
 
 def training(folders: Mapping[str, Path], models: Mapping[str, list[Path]], **_: Any) -> Numbers:
-    from jetlens.training import load_model
+    from jetlens.trained import load_model
 
     events = FeatureSet.read(folders["ttbar_had"])
     numbers: Numbers = {}
@@ -115,8 +115,9 @@ def application(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Number
 
     from jetlens.config.models import ModelOptions
     from jetlens.config.training import TrainingConfig
-    from jetlens.training import score, train
-    from jetlens.training.recipe import Recipe
+    from jetlens.trained import score
+    from jetlens.trained.recipe import Recipe
+    from jetlens.training import train
 
     config = load(ROOT / "config" / "config.yaml")
     options = {"kind": "gradient_boosting", "streams": ["kinematics"], "iterations": 5}
@@ -140,16 +141,17 @@ def explanation(
 ) -> Numbers:
     from jetlens.evaluation.testset import read_test_set
     from jetlens.explanation.gradcam import gradcam_layers, gradcam_values
-    from jetlens.training import load_model
+    from jetlens.trained import load_model
 
     trained = load_model(models["network"][0])
     events = read_test_set(list(folders.values()), normalisation, 20, trained.streams).features
-    targets = gradcam_layers(trained.model, events, "network")  # type: ignore[union-attr]
-    return dict(of_array(gradcam_values(trained.model, events, targets)[0]))  # type: ignore[union-attr]
+    targets = gradcam_layers(trained.model, events, "network")
+    return dict(of_array(gradcam_values(trained.model, events, targets)[0]))
 
 
 def figures(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Numbers:
     from jetlens.figures.kinematics import draw_kinematics
+    from jetlens.figures.palette import process_looks
 
     draw_kinematics(
         [folder.with_suffix(".parquet") for folder in folders.values()],
@@ -157,7 +159,8 @@ def figures(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Numbers:
         next(iter(folders.values())).parent / "normalisation.json",
         [tmp_path / "a.pdf"],
         tmp_path / "a.csv",
-        histograms={"m": Histogram(quantity="fat_jets[0].mass", label="m", bins=10, min=0, max=300)},
+        histogram=Histogram(quantity="fat_jets[0].mass", label="m", bins=10, min=0, max=300),
+        processes=process_looks(FiguresConfig(), {sample.name: sample for sample in DEMO_SAMPLES}),
         luminosity_fb=3000,
         figures=FiguresConfig(),
     )

@@ -213,7 +213,8 @@ def edit(workspace: Workspace) -> None:
 
 
 def run(workspace: Workspace) -> None:
-    done = workspace.snakemake(workspace.results("manifest.json").relative_to(workspace.folder).as_posix())
+    target = workspace.results("manifest.json").relative_to(workspace.folder).as_posix()
+    done = workspace.snakemake(target, timeout=1500)
     assert done.returncode == 0, done.stdout
 
 
