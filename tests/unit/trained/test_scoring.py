@@ -170,13 +170,17 @@ def test_a_missing_branch_is_named(folders: dict[str, Path], recipe: Recipe, tmp
 
 
 def test_a_feature_that_a_file_cannot_have_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
-    """NanoAOD has no b-tags, only scores: trees that cut on tags would see zeros. A network without them may go on."""
+    """NanoAOD has no b-tags, only scores, and here no impact parameters: trees that cut on them would see zeros."""
     source = str(shared_data("delphes_formats/foreign_nanoaod_v15_200_events.root"))
-    with pytest.raises(FileError, match=r"'trees' learnt from '\w*b_\w+' .* NanoAOD stores scores"):
+    with pytest.raises(
+        FileError, match=r"'trees' learnt from '\w+' \(stream '\w+'\), which this file has not"
+    ):
         score(folders["trees"], [source], tmp_path / "scores.npz")
-    constant = {"kinematics": ["n_matched_b_tags"], "objects": ["b_tag"], "event": ["n_b_jets"]}
+    features = load_model(folders["trees"]).manifest["features"]
+    constant = {name: stream["features"] for name, stream in features["streams"].items()}
+    constant["event"] = features["event"]["features"]
     blind = changed(folders["trees"], tmp_path / "seed1", constant_features=constant)
-    score(blind, [source], tmp_path / "scores.npz")  # trained without tags, it loses nothing
+    score(blind, [source], tmp_path / "scores.npz")  # it learnt from none of them, and loses nothing
 
 
 def test_a_file_without_jets_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
