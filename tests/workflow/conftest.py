@@ -98,7 +98,7 @@ def small_config() -> dict[str, Any]:
         "events": 50,
         "faithfulness_events": 10,
     }
-    config["evaluation"]["bootstrap"] = 50
+    config["evaluation"] |= {"bootstrap": 50, "unlock": True}
     block = {"layers": 1, "heads": 2, "feed_forward": 16}
     options = config["models"]["cross_attention_three_stream"]
     options |= {"width": 16, "embedding": [16], "head": [16], "cross": block}

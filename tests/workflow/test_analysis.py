@@ -26,6 +26,8 @@ def test_every_contracted_file_is_there(finished: Workspace) -> None:
         "skim/cutflow.csv",
         "evaluation/summary.csv",
         "evaluation/comparison.csv",
+        "evaluation/locked.csv",
+        "inference/significance.csv",
     ]
     for sample in finished.rows:
         if sample["role"] == "application":
@@ -73,7 +75,7 @@ def test_no_test_event_is_trained_on(finished: Workspace) -> None:
         manifest = json.loads(finished.results("training", variant, "seed1", "manifest.json").read_text())
         used = {role: sum(counts.values()) for role, counts in manifest["events"].items()}
         validation = int(np.isin(fold, split.validation).sum())
-        training = int((~np.isin(fold, [*split.test, *split.validation])).sum())
+        training = int((~np.isin(fold, [*split.test, *split.validation, *split.locked])).sum())
         assert used == {"training": training, "validation": validation}
         with np.load(finished.results("evaluation", variant, "scores.npz"), allow_pickle=False) as scores:
             assert sorted(scores["event_number"].tolist()) == sorted(np.concatenate(numbers).tolist())

@@ -174,7 +174,9 @@ def report_targets():
         for suffix in analysis.figures.formats
     ]
     tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]
-    tables += [f"evaluation/{variant}/significance.csv" for variant in VARIANTS]
+    tables.append("inference/significance.csv")
+    if analysis.evaluation.unlock:
+        tables.append("evaluation/locked.csv")
     if applications:
         tables.append("application/summary.csv")
     return [f"{RESULTS}/{name}" for name in tables] + figures

@@ -64,18 +64,44 @@ rule summary:
         "../../scripts/evaluation_summary.py"
 
 
-rule significance:
+rule locked:
     input:
-        f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+        models=lambda wildcards: models_of(wildcards.variant),
+        manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
+        events=all_features("event"),
+        streams=streams_of,
+        normalisation=NORMALISATION,
+        scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+    output:
+        f"{RESULTS}/evaluation/{{variant}}/locked.csv",
+    log:
+        f"{LOGS}/evaluation/{{variant}}.locked.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        settings=settings_of("locked"),
+    message:
+        "Locked folds: {wildcards.variant}"
+    script:
+        "../../scripts/evaluation_locked.py"
+
+
+rule locked_table:
+    input:
+        evaluations("locked.csv"),
     output:
         report(
-            f"{RESULTS}/evaluation/{{variant}}/significance.csv",
-            caption="../report/significance.rst",
+            f"{RESULTS}/evaluation/locked.csv",
+            caption="../report/locked.rst",
             category="Classifiers",
-            labels={"content": "significance, {variant}", "type": "table"},
+            labels={"content": "locked folds", "type": "table"},
         ),
     log:
-        f"{LOGS}/evaluation/{{variant}}.significance.log",
+        f"{LOGS}/evaluation/locked.log",
     conda:
         "../../envs/jetlens.yaml"
     threads: 1
@@ -83,8 +109,8 @@ rule significance:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=settings_of("significance"),
+        settings=settings_of("locked_table"),
     message:
-        "Expected significance of {wildcards.variant}"
+        "Locked folds of all variants"
     script:
-        "../../scripts/evaluation_significance.py"
+        "../../scripts/evaluation_locked_table.py"

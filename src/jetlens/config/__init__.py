@@ -73,6 +73,10 @@ class Config(Section):
     @model_validator(mode="after")
     def _no_event_is_tested_twice(self) -> Config:
         check_k_fold(self.features.split, self.training.k_fold)
+        if self.evaluation.unlock and not self.features.split.locked:
+            raise ValueError(
+                "evaluation.unlock: true, but features.split.locked names no fold; name folds there before training"
+            )
         return self
 
     @model_validator(mode="after")

@@ -119,11 +119,12 @@ def check_k_fold(split: SplitConfig, k_fold: int) -> None:
 
     tested: set[int] = set()
     for rotation in range(k_fold):
-        test = roles(split.folds, split.test, split.validation, rotation)["test"]
+        test = roles(split.folds, split.test, split.validation, rotation, split.locked)["test"]
         if twice := tested.intersection(test):
             raise ValueError(
                 f"training.k_fold: {k_fold} rotations of features.split.test {split.test} would test fold {min(twice)} "
-                f"of {split.folds} twice; name consecutive folds there, and at most folds / test folds rotations here"
+                f"of {split.folds} twice; name consecutive folds there, and at most unlocked folds / "
+                "test folds rotations here"
             )
         tested.update(test)
 

@@ -19,11 +19,15 @@ class EvaluationConfig(Section):
         "unit", description="unit: every test event counts the same; physics: by its σ·L weight"
     )
     bootstrap: PositiveInt = Field(
-        400, le=100_000, description="bootstrap replicas for intervals and comparisons"
+        400, le=100_000, description="bootstrap replicas of the signal for intervals of rejections"
     )
     seed: Seed = Field(1, description="seed of the bootstrap")
+    unlock: bool = Field(
+        False,
+        description="score features.split.locked, once all is settled: one line per variant in evaluation/locked.csv",
+    )
     background_uncertainty: float = Field(
-        0.1, ge=0, description="relative uncertainty of the background in the significance scan"
+        0.1, ge=0, description="relative uncertainty of the background in the significance"
     )
 
 

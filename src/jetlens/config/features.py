@@ -109,32 +109,38 @@ Stream = Annotated[ConstituentStream | KinematicStream | ObjectStream, Field(dis
 class SplitConfig(Section):
     """Folds from a hash of (sample, event number, seed); fold numbers are 0 … folds − 1.
 
-    Which fold an event is in depends on neither list; folds named in neither are for training. ``training.k_fold``
-    moves both lists on for k-fold training.
+    Which fold an event is in depends on no list; folds named in none are for training. ``training.k_fold`` moves
+    ``test`` and ``validation`` on for k-fold training, among the folds that are not locked.
     """
 
     folds: int = Field(10, ge=3, le=255, description="number of folds")
     test: list[int] = Field(default=[0, 1], min_length=1, description="folds no training ever sees")
     validation: list[int] = Field(default=[2], min_length=1, description="folds for early stopping")
+    locked: list[int] = Field(
+        default=[],
+        description="folds that no training, validation or test sees, in any rotation: evaluation.unlock scores them",
+    )
     seed: Seed = Field(1, description="seed of the hash")
 
     @model_validator(mode="after")
     def _disjoint(self) -> SplitConfig:
-        outside = [k for k in [*self.test, *self.validation] if not 0 <= k < self.folds]
+        outside = [k for k in [*self.test, *self.validation, *self.locked] if not 0 <= k < self.folds]
         if outside:
             raise ValueError(
                 f"fold {outside[0]} does not exist; with folds: {self.folds} they are 0 to {self.folds - 1}"
             )
-        for key in ("test", "validation"):
+        for key in ("test", "validation", "locked"):
             named: list[int] = getattr(self, key)
             twice = sorted({k for k in named if named.count(k) > 1})
             if twice:
                 raise ValueError(f"fold {twice[0]} is named twice in {key}; name each fold once")
-        both = set(self.test) & set(self.validation)
-        if both:
-            raise ValueError(f"fold {min(both)} is in both test and validation; no event may serve twice")
-        if len(set(self.test) | set(self.validation)) >= self.folds:
-            raise ValueError("no fold is left for training; name fewer in test and validation")
+        for first, second in (("test", "validation"), ("test", "locked"), ("validation", "locked")):
+            if both := set(getattr(self, first)) & set(getattr(self, second)):
+                raise ValueError(
+                    f"fold {min(both)} is in both {first} and {second}; no event may serve twice"
+                )
+        if len({*self.test, *self.validation, *self.locked}) >= self.folds:
+            raise ValueError("no fold is left for training; name fewer in test, validation and locked")
         return self
 
 

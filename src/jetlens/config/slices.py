@@ -18,10 +18,11 @@ STAGE = {
     "skim": 1,
     "features": 1,
     "training": 2,
-    "evaluation": 2,
-    "application": 1,
+    "evaluation": 3,
+    "application": 2,
     "explanation": 2,
-    "figures": 2,
+    "inference": 1,
+    "figures": 3,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
 follows from them, then run again everywhere. No other edit of code reruns anything."""
@@ -128,7 +129,7 @@ def _train_boosting(context: Context) -> dict[str, Any]:
 
 
 def _evaluation(context: Context) -> dict[str, Any]:
-    return {"evaluation": _plain(context.config.evaluation, "background_uncertainty")}
+    return {"evaluation": _plain(context.config.evaluation, "background_uncertainty", "unlock")}
 
 
 def _application_summary(context: Context) -> dict[str, Any]:
@@ -153,8 +154,10 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "train_boosting": ("training", _train_boosting),
     "evaluate": ("evaluation", _evaluation),
     "summary": ("evaluation", _evaluation),
+    "locked": ("evaluation", _evaluation),
+    "locked_table": ("evaluation", lambda context: {}),
     "significance": (
-        "evaluation",
+        "inference",
         lambda context: {"background_uncertainty": context.config.evaluation.background_uncertainty},
     ),
     "apply": (

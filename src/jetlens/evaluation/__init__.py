@@ -4,7 +4,6 @@ from jetlens.evaluation.application import summarise_applications
 from jetlens.evaluation.comparison import Difference, paired_difference
 from jetlens.evaluation.metrics import Area, RocCurve, auc, mean_area, roc_curve
 from jetlens.evaluation.rejection import Rejection, background_rejection
-from jetlens.evaluation.significance import asimov_significance, scan_significance
 from jetlens.evaluation.stage import evaluate
 from jetlens.evaluation.summary import compare, summarise
 
@@ -13,7 +12,6 @@ __all__ = [
     "Difference",
     "Rejection",
     "RocCurve",
-    "asimov_significance",
     "auc",
     "background_rejection",
     "compare",
@@ -21,7 +19,6 @@ __all__ = [
     "mean_area",
     "paired_difference",
     "roc_curve",
-    "scan_significance",
     "summarise",
     "summarise_applications",
 ]

@@ -35,9 +35,9 @@ class Applied:
     """The selected events of an application sample, all parts together.
 
     Attributes:
-        logit: (R, N) mean over seeds of each rotation's networks: what the evaluation cuts on. With k-fold training
-            the test events of each rotation are scored by its own networks alone, whose spread a mean over all
-            rotations would not have.
+        logit: (R, N) mean over seeds of each rotation's networks, on one scale: what the evaluation cuts on. With
+            k-fold training the test events of each rotation are scored by its own networks alone, whose spread a mean
+            over all rotations would not have.
         weight: (N,) generator weights.
         generated: sums over all generated events, by the names in :data:`SUMS`.
     """
@@ -47,8 +47,12 @@ class Applied:
     generated: dict[str, float]
 
 
-def read_application(files: Sequence[Path]) -> Applied:
+def read_application(files: Sequence[Path], scores: Scores) -> Applied:
     """Read the score files of one sample's parts, as :func:`jetlens.trained.score` wrote them.
+
+    Args:
+        files: of the parts.
+        scores: of the variant's evaluation, for the scale of its rotations.
 
     Raises:
         FileError: if a file is missing, damaged or no such file.
@@ -58,7 +62,12 @@ def read_application(files: Sequence[Path]) -> Applied:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 logits, rotation = archive["logits"].astype(np.float64), archive["rotation"]
-                logit = np.stack([logits[rotation == r].mean(axis=0) for r in np.unique(rotation)])
+                logit = np.stack(
+                    [
+                        scores.scale.apply(logits[rotation == r].mean(axis=0), np.array([r]))
+                        for r in np.unique(rotation)
+                    ]
+                )
                 parts.append((logit, archive["weight"], {name: float(archive[name].sum()) for name in SUMS}))
         except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
             raise FileError(
@@ -100,9 +109,10 @@ def summarise_applications(
     """
     rows: list[Sequence[str]] = [COLUMNS]
     for folder in evaluations:
-        cuts = working_points(read_scores(folder / "scores.npz"))
+        scores = read_scores(folder / "scores.npz")
+        cuts = working_points(scores)
         for sample in samples:
-            events = read_application(applied[folder.name][sample.name])
+            events = read_application(applied[folder.name][sample.name], scores)
             lines = _lines(events, cuts, sample, luminosity_fb)
             rows += [(folder.name, sample.name, sample.process, *cells) for cells in lines]
     text = io.StringIO()

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import EvaluationConfig
+from jetlens.evaluation.gather import score_variant
 from jetlens.evaluation.metrics import Area, auc, mean_area, roc_curve, warn_if_few
 from jetlens.evaluation.rejection import background_rejection
 from jetlens.evaluation.scores import Scores, write_scores
-from jetlens.evaluation.testset import TestSet, read_test_set
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import atomic_path, write_json
 from jetlens.statistics import effective_events
-from jetlens.trained.ensemble import folds_by_rotation
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5, 0.7)
 """Working points at which the background rejection is quoted."""
@@ -38,7 +37,8 @@ def evaluate(
     """Measure a variant on the test folds; write ``scores.npz``, ``metrics.json`` and ``roc.csv``.
 
     With k-fold training every event is scored by the networks of the rotation that has it in its test folds, and by
-    no other; the ROC curve is that of all events together, as an analysis would cut on them.
+    no other; the ROC curve is that of all events together, as an analysis would cut on them, with the scores of all
+    rotations on one scale (:mod:`jetlens.evaluation.scale`).
 
     Args:
         models: folders ``training/<variant>/seed<k>``, one per seed and rotation.
@@ -52,22 +52,8 @@ def evaluate(
         FileError: if a model or a feature file cannot be used, or a score is not finite.
         NoEventsError: if a class has no test event.
     """
-    from jetlens.trained import load_model  # brings a whole back end with it
-
-    trained = [load_model(folder) for folder in models]
-    manifests = [model.manifest for model in trained]
-    folds = folds_by_rotation(manifests)
-    seeds = list(dict.fromkeys(entry["seed"] for entry in manifests))
-    test = read_test_set(
-        features, normalisation, None, trained[0].streams, [k for named in folds.values() for k in named]
-    )
-    logits = np.empty((len(seeds), len(test.features)))
-    rotation = np.empty(len(test.features), dtype=np.uint8)
-    for model in trained:
-        own = np.isin(test.features.fold, folds[model.manifest["rotation"]])
-        rotation[own] = model.manifest["rotation"]
-        logits[seeds.index(model.manifest["seed"]), own] = model.predict_logits(test.features.select(own))
-    scores = _scores(logits, seeds, test, rotation)
+    scores, manifests = score_variant(models, features, normalisation)
+    seeds = scores.seeds.tolist()
     content = {"variant": variant, "seeds": seeds, **_training(manifests), **measure(scores, evaluation)}
     write_scores(output / "scores.npz", scores)
     write_roc(output / "roc.csv", scores, evaluation)
@@ -168,7 +154,7 @@ def _per_process(scores: Scores, weight: NDArray[np.float64]) -> dict[str, float
 def _per_rotation(scores: Scores, weight: NDArray[np.float64]) -> list[float | None]:
     """Return the AUC within each rotation's test events, averaged over seeds; None where a class is missing.
 
-    The AUC of all events together is lower if the rotations' networks are not on one scale.
+    The AUC of all events together is lower by what the rotations' networks still differ in scale.
     """
     areas: list[float | None] = []
     for rotation in range(int(scores.rotation.max()) + 1):
@@ -232,24 +218,6 @@ def _on_grid(
     background = np.sort(row[scores.label == 0])
     events = len(background) - np.searchsorted(background, curve.threshold[first][after], side="left")
     return efficiency, events.astype(np.float64)
-
-
-def _scores(
-    logits: NDArray[np.float64], seeds: list[int], test: TestSet, rotation: NDArray[np.uint8]
-) -> Scores:
-    features = test.features
-    return Scores(
-        logits=logits,
-        ensemble=logits.mean(axis=0),
-        seeds=np.array(seeds, dtype=np.int64),
-        label=features.label,
-        weight=features.weight,
-        event_number=features.event_number,
-        rotation=rotation,
-        sample=test.sample,
-        sample_names=np.array(test.samples),
-        process_names=np.array(test.processes),
-    )
 
 
 def _training(manifests: list[dict[str, Any]]) -> dict[str, Any]:

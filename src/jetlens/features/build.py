@@ -98,6 +98,7 @@ def build_event(
         folds=split.folds,
         test_folds=split.test,
         validation_folds=split.validation,
+        locked_folds=split.locked,
         recipe={"event": event, "split": split.model_dump(mode="json")},
         lacks=lacking("event", event, read_facts(check_schema(parquet))["lacks"]),
     )

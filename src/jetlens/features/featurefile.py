@@ -86,6 +86,7 @@ class EventMetadata(_Metadata):
     folds: int
     test_folds: list[int]
     validation_folds: list[int]
+    locked_folds: list[int] = []
     recipe: dict[str, Any]
     lacks: dict[str, str] = {}
     """As in :class:`TokenMetadata`."""
@@ -101,6 +102,7 @@ class FeatureMetadata(_Metadata):
     folds: int
     test_folds: list[int]
     validation_folds: list[int]
+    locked_folds: list[int] = []
     lacks: dict[str, dict[str, str]] = {}
     """By stream, or ``event``: features that are zero because the input file lacks a column, and why."""
     impact_parameters: dict[str, dict[str, Any]] = {}

@@ -2,7 +2,8 @@
 
 The fold of an event does not depend on which other events or files are there: adding files moves no event. Folds serve
 the split into training, validation and test events. For k-fold training this split is turned on, so that in the end
-every event has been tested by a network that never saw it.
+every event has been tested by a network that never saw it. Locked folds are set apart before: no rotation has them in
+any role, and what is tuned on the tables of the rotations can be confirmed on them once.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def folds(sample: str, event_number: NDArray[np.int64], number: int, seed: int) 
 
 
 def roles(
-    number: int, test: Sequence[int], validation: Sequence[int], rotation: int = 0
+    number: int,
+    test: Sequence[int],
+    validation: Sequence[int],
+    rotation: int = 0,
+    locked: Sequence[int] = (),
 ) -> dict[str, list[int]]:
     """Return which folds train, validate and test.
 
@@ -42,15 +47,18 @@ def roles(
         number: how many folds there are.
         test: test folds of rotation 0.
         validation: validation folds of rotation 0.
-        rotation: for k-fold training: both move on by this many times the number of test folds, cyclically.
+        rotation: for k-fold training: both move on by this many times the number of test folds, cyclically among the
+            folds that are not locked.
+        locked: folds without a role.
 
     Returns:
         Sorted fold numbers by ``training``, ``validation`` and ``test``.
     """
     step = rotation * len(test)
+    free = [fold for fold in range(number) if fold not in locked]
     moved = {
-        name: sorted((fold + step) % number for fold in named)
+        name: sorted(free[(free.index(fold) + step) % len(free)] for fold in named)
         for name, named in (("validation", validation), ("test", test))
     }
     taken = {fold for named in moved.values() for fold in named}
-    return {"training": [fold for fold in range(number) if fold not in taken], **moved}
+    return {"training": [fold for fold in free if fold not in taken], **moved}

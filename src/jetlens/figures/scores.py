@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.evaluation.application import read_application
-from jetlens.evaluation.scores import read_scores
+from jetlens.evaluation.scores import Scores, read_scores
 from jetlens.figures.histograms import fill, filled_edges, interval
 from jetlens.figures.palette import DASHES, Look, line
 from jetlens.figures.style import header, headroom, look, pretty, save, write_table
@@ -57,12 +57,13 @@ def draw_scores(
     Raises:
         FileError: if the scores cannot be read or an output has another suffix.
     """
-    drawn = _test_processes(scores, processes)
+    evaluated = read_scores(scores)
+    drawn = _test_processes(evaluated, processes)
     taken = [each.name for each in drawn] + list(applications.values())
     for number, (sample, name) in enumerate(applications.items()):
         files = [file for file in applied if file.parent.name == sample]
         unique = name if taken.count(name) == 1 else f"{name}, {sample}"
-        drawn.append(_applied(unique, files, DASHES[(1 + number) % len(DASHES)]))
+        drawn.append(_applied(unique, files, evaluated, DASHES[(1 + number) % len(DASHES)]))
     table: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     with look(figures):
         figure = Figure(figsize=(4.6, 4.6))
@@ -125,15 +126,14 @@ def binned(output: Floats, weight: Floats) -> tuple[Floats, Floats, Floats, Floa
     return edges, value / width, low / width, high / width
 
 
-def _applied(name: str, files: Sequence[Path], linestyle: Any) -> _Process:
-    events = read_application(files)
+def _applied(name: str, files: Sequence[Path], scores: Scores, linestyle: Any) -> _Process:
+    events = read_application(files, scores)
     output = np.exp(-np.logaddexp(0, -events.logit))
     return _Process(name, name, output, events.weight, {"color": "black", "linestyle": linestyle})
 
 
-def _test_processes(path: Path, processes: Mapping[str, Look]) -> list[_Process]:
+def _test_processes(scores: Scores, processes: Mapping[str, Look]) -> list[_Process]:
     """Return the processes of the test events in the order of their looks, signals first."""
-    scores = read_scores(path)
     output = np.exp(-np.logaddexp(0, -scores.ensemble))
     of_event = scores.process_names[scores.sample]
     names = [name for name in processes if name in set(scores.process_names.tolist())]

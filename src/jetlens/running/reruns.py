@@ -40,6 +40,7 @@ NO_RULE = {
     "training.variants": "a new one is trained, evaluated and drawn; tables and figures of all variants are renewed",
     "training.seeds": "new seeds are trained; evaluation and what follows",
     "training.k_fold": "new rotations are trained; evaluation and what follows",
+    "evaluation.unlock": "the locked folds are scored, or not; nothing else",
     "explanation.variants": "a new one is explained and drawn",
     "figures.formats": "figures",
 }

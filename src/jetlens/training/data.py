@@ -54,14 +54,15 @@ class Dataset:
         normalisation: Normalisation | None = None,
     ) -> None:
         """Look up which rows of which file are wanted; inputs are read later."""
-        self.parts = [Part(folder, streams) for folder in folders]
+        # in an order of their own: that of files and of the sample table changes no batch
+        self.parts = sorted((Part(folder, streams) for folder in folders), key=_place)
         if not self.parts:
             raise NoEventsError("training: no feature file given; run the features stage first")
         self.metadata: FeatureMetadata = self.parts[0].metadata
         _same(self.parts)
         self.role = role
         validation, test = folds or (self.metadata.validation_folds, self.metadata.test_folds)
-        self.folds = roles(self.metadata.folds, test, validation, rotation)
+        self.folds = roles(self.metadata.folds, test, validation, rotation, self.metadata.locked_folds)
         self._rows = [
             np.flatnonzero(np.isin(part.per_event("fold"), self.folds[role])) for part in self.parts
         ]
@@ -171,10 +172,14 @@ def _batch_indices(
         yield from (batches[i] for i in rng.permutation(len(batches)))
 
 
+def _place(part: Part) -> tuple[str, str]:
+    return part.metadata.sample, part.metadata.part
+
+
 def _same(parts: list[Part]) -> None:
     first = parts[0]
     for other in parts[1:]:
-        for key in ("streams", "event", "folds", "test_folds", "validation_folds"):
+        for key in ("streams", "event", "folds", "test_folds", "validation_folds", "locked_folds"):
             if getattr(other.metadata, key) != getattr(first.metadata, key):
                 raise FileError(
                     f"{other.path}: its {key} differ from those of {first.path}; make both with one config"

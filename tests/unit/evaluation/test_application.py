@@ -90,6 +90,8 @@ def test_rotations_are_cut_on_one_by_one(evaluation, tmp_path):
     """The cut was set on scores of single rotations; a mean over rotations would be another discriminant."""
     logits = np.array([[50.0, 50.0, -50.0, -50.0], [50.0, -50.0, 50.0, -50.0]])
     file = write_application(tmp_path / "a.npz", logits, np.ones(4), 8.0)
+    scale = {"ensemble_offset": np.zeros(2), "ensemble_slope": np.ones(2)}
+    write_scores(evaluation / "scores.npz", dataclasses.replace(toy_scores(1), **scale))
     output = tmp_path / "summary.csv"
     summarise_applications([evaluation], {"trees": {"new": [file]}}, [SAMPLE], output, luminosity_fb=1.0)
     for row in rows_of(output):

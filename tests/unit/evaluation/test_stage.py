@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from jetlens.config.evaluation import EvaluationConfig
 from jetlens.errors import FileError, JetlensWarning, NoEventsError
 from jetlens.evaluation import compare, evaluate, summarise
+from jetlens.evaluation.locked import confirm
 from jetlens.evaluation.rejection import background_rejection, working_point
 from jetlens.evaluation.scores import Scores, read_scores, write_scores
 from jetlens.evaluation.stage import measure, write_roc
@@ -49,6 +50,16 @@ def toy_scores(seed, seeds=2, distance=2.0):
         sample=(1 - label).astype(np.int16),
         sample_names=np.array(["s", "b"]),
         process_names=np.array(["S", "B"]),
+        sample_expected=np.array([15.0, 7500.0]),
+        seed_offset=np.zeros((seeds, 1)),
+        seed_slope=np.ones((seeds, 1)),
+        ensemble_offset=np.zeros(1),
+        ensemble_slope=np.ones(1),
+        validation_ensemble=logits.mean(axis=0)[::2],
+        validation_label=label[::2],
+        validation_weight=np.where(label == 1, 0.2, 60.0)[::2],
+        validation_sample=(1 - label).astype(np.int16)[::2],
+        validation_rotation=np.zeros(200, dtype=np.uint8),
     )
 
 
@@ -65,10 +76,12 @@ def test_only_test_folds_are_scored_and_all_of_them(evaluated, demo_features, no
     for path in demo_features.values():
         features = normalisation.apply(FeatureSet.read(path))
         test = np.isin(features.fold, features.metadata.test_folds)
-        own = scores.sample == scores.sample_names.tolist().index(features.metadata.sample)
+        sample = scores.sample_names.tolist().index(features.metadata.sample)
+        own = scores.sample == sample
         np.testing.assert_array_equal(scores.event_number[own], features.event_number[test])
-        # a fifth of the events stands for all
-        assert scores.weight[own].sum() == pytest.approx(features.weight[test].sum() * 5)
+        # the test events stand for the whole sample, to the last digit: as the cutflow says
+        assert scores.weight[own].sum() == pytest.approx(features.weight.sum())
+        assert scores.sample_expected[sample] == pytest.approx(features.weight.sum())
 
 
 def test_metrics_agree_with_an_independent_calculation(evaluated):
@@ -236,17 +249,38 @@ def test_k_fold_scores_every_event_by_a_network_that_never_saw_it(demo_features,
         evaluation=SETTINGS,
     )
     scores = read_scores(tmp_path / "evaluation" / "scores.npz")
-    everything = [normalisation.apply(FeatureSet.read(path)) for path in files]
-    assert len(scores) == sum(map(len, everything))
-    assert scores.weight.sum() == pytest.approx(sum(features.weight.sum() for features in everything))
+    whole = [normalisation.apply(FeatureSet.read(path)) for path in sorted(files)]
+    locked = whole[0].metadata.locked_folds
+    everything = [features.select(~np.isin(features.fold, locked)) for features in whole]
+    assert len(scores) == sum(map(len, everything)) < sum(map(len, whole))
+    assert scores.weight.sum() == pytest.approx(sum(features.weight.sum() for features in whole))
     fold = np.concatenate([features.fold for features in everything])
+    medians, widths = [], []
     for rotation, folder in enumerate(folders):
         folds = read_json(folder / "manifest.json")["folds"]
         own = scores.rotation == rotation
         assert set(fold[own]) == set(folds["test"])
         assert not set(folds["test"]) & {*folds["training"], *folds["validation"]}
+        assert not set(locked) & {*folds["training"], *folds["validation"], *folds["test"]}
         logits = np.concatenate([load_model(folder).predict_logits(features) for features in everything])
-        np.testing.assert_array_equal(scores.logits[0, own], logits[own])
+        offset, slope = scores.seed_offset[0, rotation], scores.seed_slope[0, rotation]
+        np.testing.assert_allclose(scores.logits[0, own], offset + slope * logits[own], rtol=1e-6)
+        background = np.concatenate([features.label for features in everything]) == 0
+        validated = offset + slope * logits[background & np.isin(fold, folds["validation"])]
+        medians.append(np.median(validated))
+        widths.append(np.subtract(*np.quantile(validated, [0.841345, 0.158655])))
+    np.testing.assert_allclose(medians, medians[0], rtol=1e-5)
+    np.testing.assert_allclose(widths, widths[0], rtol=1e-5)
+    confirmed = tmp_path / "locked.csv"
+    paths = (folders, files, tmp_path / "evaluation" / "scores.npz", confirmed)
+    confirm(*paths, variant="trees", normalisation=normalisation, evaluation=SETTINGS)
+    row = next(csv.DictReader(confirmed.open()))
+    in_locked = [int(np.isin(f.fold, locked).sum()) for f in whole]
+    assert int(row["signal_events"]) + int(row["background_events"]) == sum(in_locked)
+    assert abs(float(row["auc"]) - read_json(tmp_path / "evaluation" / "metrics.json")["auc"]) < 4 * float(
+        row["auc_error"]
+    )
+    assert [len(r) for r in (medians, widths)] == [5, 5]
     metrics = read_json(tmp_path / "evaluation" / "metrics.json")
     assert len(metrics["auc_per_rotation"]) == 5
     assert metrics["auc"] == pytest.approx(np.mean(metrics["auc_per_rotation"]), abs=0.02)

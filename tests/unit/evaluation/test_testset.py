@@ -61,3 +61,21 @@ def test_of_a_file_only_test_events_stay_in_memory(demo_features, normalisation)
     wanted = sum(values.nbytes for values in test.features.streams.values())
     assert kept < 1.2 * wanted
     assert peak < 2.2 * size  # one file and its copies, not three files
+
+
+def test_the_order_of_files_changes_nothing(demo_features, normalisation):
+    files = list(demo_features.values())
+    first, second = (read_test_set(order, normalisation) for order in (files, files[::-1]))
+    np.testing.assert_array_equal(first.features.event_number, second.features.event_number)
+    np.testing.assert_array_equal(first.features.weight, second.features.weight)
+    for test in (first, second):
+        assert (np.array(test.samples)[test.sample] == np.array(first.samples)[first.sample]).all()
+
+
+def test_test_events_stand_for_their_own_sample(demo_features, normalisation):
+    """Not all samples by one factor: the share of their weights in the test folds differs by statistics."""
+    test = read_test_set(list(demo_features.values()), normalisation)
+    for number, name in enumerate(test.samples):
+        whole = normalisation.apply(FeatureSet.read(demo_features[name])).weight.sum()
+        assert test.features.weight[test.sample == number].sum() == pytest.approx(whole)
+        assert test.expected[number] == pytest.approx(whole)

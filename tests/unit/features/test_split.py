@@ -52,3 +52,11 @@ def test_rotations_test_every_fold_once_and_never_train_on_it(
     for turn in turns:
         everything = [fold for named in turn.values() for fold in named]
         assert sorted(everything) == list(range(number))
+
+
+def test_locked_folds_have_no_part_in_any_rotation() -> None:
+    """They leave before the others turn: every other fold is tested once, wherever the locked ones lie."""
+    turns = [roles(12, [0, 1], [3], rotation, locked=[2, 11]) for rotation in range(5)]
+    for turn in turns:
+        assert sorted(fold for named in turn.values() for fold in named) == [0, 1, *range(3, 11)]
+    assert sorted(fold for turn in turns for fold in turn["test"]) == [0, 1, *range(3, 11)]

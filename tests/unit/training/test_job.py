@@ -90,7 +90,9 @@ def test_scores_do_not_depend_on_batching_and_learn(trained: Path, everything: F
 def test_standardisation_knows_training_tokens_only(trained: Path, everything: FeatureSet) -> None:
     """Neither padding, nor validation or test events, nor labels enter."""
     metadata = everything.metadata
-    chosen = ~np.isin(everything.fold, [*metadata.validation_folds, *metadata.test_folds])
+    chosen = ~np.isin(
+        everything.fold, [*metadata.validation_folds, *metadata.test_folds, *metadata.locked_folds]
+    )
     tokens = everything.streams["jet1"][chosen][everything.masks["jet1"][chosen]].astype(float)
     mean, scale = (np.asarray(w) for w in load_model(trained).model.get_layer("jet1_standardisation").weights)
     np.testing.assert_allclose(mean, tokens.mean(axis=0), rtol=1e-4, atol=1e-5)

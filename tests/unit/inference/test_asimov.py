@@ -1,4 +1,3 @@
-import csv
 import math
 
 import numpy as np
@@ -6,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetlens.evaluation.scores import Scores, write_scores
-from jetlens.evaluation.significance import asimov_significance, scan_significance, significance_error
+from jetlens.inference.asimov import asimov_significance, significance_error
 
 
 def literal(s, b, sigma):
@@ -54,32 +52,3 @@ def test_error_matches_repeated_simulations():
         rng.normal(s, ds, 4000), b + (shifts := rng.normal(0, db, 4000)), 0.1 * (b + shifts)
     )
     assert significance_error(s, ds, b, db, 0.1) == pytest.approx(z.std(), rel=0.1)
-
-
-def test_scan_counts_weighted_events(tmp_path):
-    logits = np.array([3.0, 2.0, 1.0, 0.0, 2.5, -1.0, -2.0, 0.5])
-    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=np.int8)
-    weight = np.where(label == 1, 2.0, 50.0)
-    names = np.array(["s", "b"])
-    index = (1 - label).astype(np.int16)
-    zeros = np.zeros(8, dtype=np.uint8)
-    scores = Scores(
-        logits[None],
-        logits,
-        np.array([1]),
-        label,
-        weight,
-        np.arange(8),
-        zeros,
-        index,
-        names,
-        np.array(["S", "B"]),
-    )
-    write_scores(tmp_path / "scores.npz", scores)
-    scan_significance(tmp_path, tmp_path / "scan.csv", background_uncertainty=0.2)
-    rows = {row["signal_efficiency"]: row for row in csv.DictReader((tmp_path / "scan.csv").open())}
-    assert rows["0.25"]["significance"] == ""  # nothing of the background passes: no number is made up
-    half = rows["0.50"]
-    assert (float(half["signal"]), float(half["background"])) == (4, 50)
-    assert float(half["background_error"]) == 50
-    assert float(half["significance"]) == pytest.approx(float(asimov_significance(4, 50, 10)), rel=1e-4)
