@@ -110,6 +110,22 @@ def evaluation(
     return dict(of_json("metrics", read_json(tmp_path / "metrics.json")))
 
 
+def inference(
+    folders: Mapping[str, Path],
+    normalisation: Normalisation,
+    models: Mapping[str, list[Path]],
+    tmp_path: Path,
+) -> Numbers:
+    from jetlens.inference.yields import write_significance
+
+    evaluation(folders, normalisation, models, tmp_path)
+    write_significance({"trees": tmp_path / "scores.npz"}, tmp_path / "a.csv", background_uncertainty=0.1)
+    with (tmp_path / "a.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    names = ("events", "yield", "yield_low", "yield_high", "significance")
+    return {f"{name}: {k}": v for name in names for k, v in of_array([float(r[name] or 0) for r in rows])}
+
+
 def application(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Numbers:
     from pydantic import TypeAdapter
 
@@ -171,7 +187,8 @@ def figures(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Numbers:
 
 
 RESULTS: dict[str, Callable[..., Numbers]] = {
-    each.__name__: each for each in (skim, features, training, evaluation, application, explanation, figures)
+    each.__name__: each
+    for each in (skim, features, training, evaluation, application, explanation, inference, figures)
 }
 
 

@@ -17,7 +17,7 @@ from jetlens.config.samples import Sample, class_of
 STAGE = {
     "skim": 1,
     "features": 1,
-    "training": 2,
+    "training": 3,
     "evaluation": 3,
     "application": 2,
     "explanation": 2,
