@@ -136,7 +136,8 @@ def significance(processes: Sequence[Process], background_uncertainty: float) ->
     """Return the expected significance, or why it cannot be computed.
 
     It can where every process has at least ten effective events above the cut, or, a background, a limit below a
-    tenth of all background: what the simulation does not show is then small.
+    tenth of all background: what the simulation does not show is then small. Of several processes with too few events
+    the one that lacks most is named.
 
     Args:
         processes: from :func:`yields`.
@@ -144,11 +145,10 @@ def significance(processes: Sequence[Process], background_uncertainty: float) ->
     """
     background = [process for process in processes if not process.signal]
     b = sum(process.passing.value for process in background)
-    for process in processes:
-        enough = process.passing.n_effective >= ENOUGH_EVENTS and process.passing.value > 0
-        small = not process.signal and process.passing.limit < NEGLIGIBLE * b
-        if not (enough or small):
-            return Significance(None, None, f"not computable: {process.name} needs {_needed(process, b)}")
+    poor = [process for process in processes if not _known(process, b)]
+    if poor:
+        worst = max(poor, key=lambda process: _factor(process, b))
+        return Significance(None, None, f"not computable: {worst.name} needs {_needed(worst, b)}")
     s = sum(process.passing.value for process in processes if process.signal)
     ds = math.hypot(*(_error(p.passing) for p in processes if p.signal))
     db = math.hypot(*(_error(p.passing) for p in background))
@@ -165,21 +165,30 @@ def _error(found: Yield) -> float:
     return found.high - found.value
 
 
+def _known(process: Process, background: float) -> bool:
+    """Whether the simulation can tell a process's yield, or that it is small."""
+    found = process.passing
+    enough = found.n_effective >= ENOUGH_EVENTS and found.value > 0
+    return enough or (not process.signal and found.limit < NEGLIGIBLE * background)
+
+
+def _factor(process: Process, background: float) -> float:
+    """How many times its test events a process needs, if as many of them pass as now; infinite if nobody can tell."""
+    found = process.passing
+    if found.n_effective > 0:
+        return ENOUGH_EVENTS / found.n_effective
+    if process.simulated and not process.signal and background > 0:
+        return found.limit / (NEGLIGIBLE * background)  # the limit shrinks with the number of events
+    return math.inf
+
+
 def _needed(process: Process, background: float) -> str:
-    """How many test events of a process would do, if as many of them pass as now."""
     if not process.simulated:
         return "test events, there is none"
-    enough = math.inf
-    if process.passing.n_effective > 0:
-        enough = process.simulated * ENOUGH_EVENTS / process.passing.n_effective
-    elif process.passing.events == 0:
-        others = background
-        if not process.signal and others > 0:  # its limit shrinks with the number of events
-            enough = process.simulated * process.passing.limit / (NEGLIGIBLE * others)
-    if not math.isfinite(enough):
-        enough = process.simulated * ENOUGH_EVENTS
-        return f"more than {_rounded(enough)} events (has {process.simulated})"
-    return f"about {_rounded(enough)} events (has {process.simulated})"
+    factor = _factor(process, background)
+    if math.isfinite(factor):
+        return f"about {_rounded(process.simulated * factor)} events (has {process.simulated})"
+    return f"more than {_rounded(process.simulated * ENOUGH_EVENTS)} events (has {process.simulated})"
 
 
 def _rounded(number: float) -> str:
