@@ -1,11 +1,11 @@
-"""Rule ``explain``: attention and Grad-CAM of one variant, with their tests."""
+"""Rule ``explain``: all methods' explanations of one variant, with their tests."""
 
 from pathlib import Path
 
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.evaluation import ExplanationConfig
+    from jetlens.config.explanation import ExplanationConfig
     from jetlens.explanation import explain
     from jetlens.features.normalisation import Normalisation
 
@@ -13,7 +13,7 @@ with stage(snakemake):
     explain(
         [Path(model).parent for model in snakemake.input.models],
         [Path(file).parent for file in snakemake.input.events],
-        Path(snakemake.output.attention).parent,
+        Path(snakemake.output.faithfulness).parent,
         variant=variant,
         normalisation=Normalisation.read(snakemake.input.normalisation),
         explanation=ExplanationConfig(variants=[variant], **snakemake.params.settings["explanation"]),

@@ -95,8 +95,8 @@ def small_config() -> dict[str, Any]:
     }
     config["explanation"] |= {
         "variants": ["cross_attention_three_stream"],
-        "events": 50,
-        "faithfulness_events": 10,
+        "events": 20,
+        "test_events": 4,
     }
     config["evaluation"] |= {"bootstrap": 50, "unlock": True}
     block = {"layers": 1, "heads": 2, "feed_forward": 16}

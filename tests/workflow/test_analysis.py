@@ -41,7 +41,13 @@ def test_every_contracted_file_is_there(finished: Workspace) -> None:
         expected += [f"evaluation/{variant}/{name}" for name in ("scores.npz", "metrics.json", "roc.csv")]
     expected += [
         f"explanation/cross_attention_three_stream/{name}"
-        for name in ("attention.npz", "gradcam.npz", "faithfulness.json")
+        for name in (
+            "leave_one_out.npz",
+            "relevance.npz",
+            "attention.npz",
+            "gradcam.npz",
+            "faithfulness.json",
+        )
     ]
     missing = [name for name in expected if not finished.results(name).is_file()]
     assert not missing

@@ -12,12 +12,16 @@ MANY = {
     "histories": lambda wildcards: trained(
         wildcards.variant, "history.csv", rotations=1
     ),
+    "first_method": lambda wildcards: (
+        f"{RESULTS}/explanation/{wildcards.variant}/{analysis.explanation.methods[0]}.npz"
+    ),
     "applied": lambda wildcards: sum(applied()[wildcards.variant].values(), []),
 }
 
 
 wildcard_constraints:
     quantity="|".join(analysis.figures.kinematics) or "none",
+    method="[a-z_]+",
 
 
 def drawn_from(entry):

@@ -10,9 +10,9 @@ from jetlens.config.consistency import (
     check_k_fold,
     check_pairs,
     check_reading,
-    why_unexplained,
 )
-from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
+from jetlens.config.evaluation import EvaluationConfig, FiguresConfig
+from jetlens.config.explanation import ExplanationConfig
 from jetlens.config.features import FeaturesConfig
 from jetlens.config.models import GradientBoostingOptions, ModelOptions, stream_names
 from jetlens.config.reading import ReadingConfig
@@ -61,13 +61,6 @@ class Config(Section):
                 raise ValueError(
                     f"explanation.variants: '{name}' is not trained; add it to training.variants"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _variants_can_be_explained(self) -> Config:
-        for name in self.explanation.variants:
-            if reason := why_unexplained(self.models[name], self.features.streams):
-                raise ValueError(f"explanation.variants: '{name}' {reason}")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Configuration of evaluation, explanation and figures."""
+"""Configuration of evaluation and figures."""
 
 from __future__ import annotations
 
@@ -29,23 +29,6 @@ class EvaluationConfig(Section):
     background_uncertainty: float = Field(
         0.1, ge=0, description="relative uncertainty of the background in the significance"
     )
-
-
-class ExplanationConfig(Section):
-    """What is explained, on which events, and how maps are binned."""
-
-    variants: list[Name] = Field(description="variants to explain; they must have token streams")
-    events: PositiveInt = Field(400, description="most test events per class in class averages")
-    single_events: int = Field(3, ge=0, le=100, description="events per class whose own maps are kept")
-    bins: PositiveInt = Field(24, le=500, description="bins of a map along Δη and along Δφ")
-    half_width: Positive = Field(0.8, le=10, description="maps reach from −half_width to half_width")
-    faithfulness_events: PositiveInt = Field(
-        100, description="most signal events in deletion and insertion curves"
-    )
-    steps: int = Field(
-        6, ge=2, le=1_000, description="points of those curves between all and no constituents"
-    )
-    seed: Seed = Field(1, description="seed of random orders and of the randomised weights")
 
 
 class Histogram(Section):

@@ -20,9 +20,9 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 2,
+    "explanation": 3,
     "inference": 1,
-    "figures": 3,
+    "figures": 4,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
 follows from them, then run again everywhere. No other edit of code reruns anything."""
@@ -167,7 +167,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "application_summary": ("application", _application_summary),
     "explain": (
         "explanation",
-        lambda context: {"explanation": _plain(context.config.explanation, "variants")},
+        lambda context: {"explanation": _plain(context.config.explanation, "variants", "bins", "half_width")},
     ),
 }
 """Rule → its stage, and what it is handed."""

@@ -1,8 +1,8 @@
 """Attention of trained networks, read off the very forward pass that scores the events.
 
-Layers in which tokens of another kind (kinematic tokens, a class token) look at constituents answer what a physicist
-asks: where in the jets does the network look? Their attention is averaged over heads and layers, per query token.
-Where a network has no such layers, the attention that constituents receive from each other takes their place.
+It shows where a network looks, which is not what decides: it is here for comparison with arXiv:2401.00452. Layers in
+which tokens of another kind (kinematic tokens, a class token) look at constituents come first; where a network has
+none, the attention that tokens of one set receive from each other takes their place.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.config.explanation import ExplanationConfig
 from jetlens.errors import ConfigError
-from jetlens.explanation.maps import has_positions
+from jetlens.explanation.heads import Heads, Matrices
+from jetlens.explanation.network import BATCH, CLASS, JointTokens, attention_layout, network_of
+from jetlens.explanation.relevance import Arrays, Relevance
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet
+from jetlens.trained.model import TrainedModel, input_arrays
 
 Floats = NDArray[np.float64]
-Arrays = dict[str, NDArray[Any]]
-BATCH = 128
+Layers = Mapping[str, tuple[list[str], list[str]]]
 
 
 @dataclass(frozen=True)
@@ -30,65 +32,51 @@ class View:
 
     Attributes:
         layers: attention layers, all with the same queries.
-        query: streams of the query axis.
+        query: streams of the query axis; none where each set looks at itself.
         queries: names of the maps, one per query token or one for all of them.
-        streams: streams of constituents that are looked at.
     """
 
     layers: list[str]
     query: list[str]
     queries: list[str]
-    streams: list[str]
 
 
-def choose_view(
-    layers: Mapping[str, tuple[list[str], list[str]]], features: FeatureSet, variant: str
-) -> View:
-    """Choose the attention layers that show best where in the jets a network looks.
+def choose_view(layers: Layers, metadata: FeatureMetadata, variant: str = "") -> View:
+    """Choose the attention layers that show best what a network looks at.
 
     Args:
         layers: query and key streams by layer, in order of the forward pass.
-        features: tell which streams have places in a jet.
-        variant: name of the variant, for messages.
+        metadata: tells what tokens are.
+        variant: its name, for messages.
 
     Raises:
-        ConfigError: if no layer attends to constituents.
+        ConfigError: if there is no layer.
     """
-
-    def placed(keys: Sequence[str]) -> list[str]:
-        own = [key for key in keys if key != "class"]
-        return own if all(has_positions(features, key) for key in own) else []
-
     groups: dict[tuple[str, ...], list[str]] = {}
-    for name, (query, keys) in layers.items():
-        if placed(keys):
-            groups.setdefault(tuple(query), []).append(name)
+    for name, (query, _) in layers.items():
+        groups.setdefault(tuple(query), []).append(name)
     if not groups:
-        raise ConfigError(
-            f"explanation.variants: '{variant}' has no attention to constituents with delta_eta and delta_phi; "
-            f"name a variant whose streams hold both"
-        )
+        raise ConfigError(f"explanation.methods: '{variant}' has no layer of attention; leave attention out")
 
-    def order(query: tuple[str, ...]) -> int:
-        if query == ("class",):
-            return 1
-        return 0 if set(query).isdisjoint(key for n in groups[query] for key in layers[n][1]) else 2
+    def order(query: tuple[str, ...]) -> tuple[int, int]:
+        keys = {key for name in groups[query] for key in layers[name][1]} - {CLASS}
+        inside = any(metadata.streams[key].kind == "constituents" for key in keys)
+        return (0 if inside else 1), (1 if query == (CLASS,) else 0 if set(query).isdisjoint(keys) else 2)
 
     best = min(order(query) for query in groups)
     chosen = [query for query in groups if order(query) == best]
     # several groups of one kind (each jet's own self-attention): one map of them all
     names = [name for query in chosen for name in groups[query]]
-    streams = list(dict.fromkeys(key for name in names for key in placed(layers[name][1])))
-    query = list(chosen[0]) if len(chosen) == 1 else []
-    return View(names, query, _query_names(query, features.metadata), streams)
+    query = list(chosen[0]) if len(chosen) == 1 and best[1] < 2 else []
+    return View(names, query, _query_names(query, metadata))
 
 
 def _query_names(query: Sequence[str], metadata: FeatureMetadata) -> list[str]:
-    if list(query) == ["class"]:
+    if list(query) == [CLASS]:
         return ["class token"]
     if len(query) == 1 and metadata.streams[query[0]].tokens:
         return [short_name(token) for token in metadata.streams[query[0]].tokens]
-    return ["all constituents"]
+    return ["all tokens"]
 
 
 def short_name(token: str) -> str:
@@ -97,137 +85,76 @@ def short_name(token: str) -> str:
     return re.sub(r"jets\[(\d+)\]", lambda match: f"j{int(match[1]) + 1}", text)
 
 
-def network_inputs(features: FeatureSet, chosen: slice = slice(None)) -> dict[str, NDArray[Any]]:
-    """Return the arrays a network may read, by their names in the feature file."""
-    arrays: dict[str, NDArray[Any]] = {"event": features.event[chosen]}
-    for name, values in features.streams.items():
-        arrays[name] = values[chosen]
-        arrays[f"{name}_mask"] = features.masks[name][chosen]
-    return arrays
+def attention(model: TrainedModel, features: FeatureSet, settings: ExplanationConfig) -> Relevance:
+    """Return the attention that each token gets, averaged over heads and layers of :func:`choose_view`.
 
-
-def attend(model: Any, features: FeatureSet, view: View, matrices: bool = False) -> tuple[Floats, Arrays]:
-    """Gather the attention that each constituent gets, averaged over heads and layers, and the full matrices.
+    Maps: ``mean`` over queries, each query token's where they are named, and ``rollout`` (Abnar, Zuidema,
+    arXiv:2005.00928): products of ½ (A + 1) from layer to layer, what arrives at the head. Further arrays tell what
+    each head looks at and average its matrices, see :mod:`jetlens.explanation.heads`; ``display_<layer>``
+    (E, H, Tq, Tk) holds the scores of the first ``display_events`` events of each class, ``display_index`` (E,) which
+    events these are.
 
     Args:
-        model: a Keras network.
+        model: a network with attention.
         features: N events.
-        view: from :func:`choose_view`.
-        matrices: whether all layers' matrices are averaged, too, see :class:`Matrices`.
-
-    Returns:
-        (M, N, T), T slots of all jets, zero in padded slots; a constituent in fewer layers than another (each jet
-        with layers of its own) is averaged over its own layers. And the arrays of :meth:`Matrices.arrays`, or none.
+        settings: ``display_events``.
     """
     from jetlens.models import probe
 
-    layers = probe.attention_layers(model) if matrices else view.layers
-    streams = {name: probe.attention_streams(model, name) for name in layers}
-    slots = {name: features.masks[name].shape[1] for name in view.streams}
-    start = dict(zip(slots, np.cumsum([0, *slots.values()]), strict=False))
-    values = np.zeros((len(view.queries), len(features), sum(slots.values())))
-    number = np.zeros(values.shape[-1])
-    averaged = Matrices(streams)
+    network = network_of(model)
+    layers = attention_layout(network)
+    view = choose_view(layers, features.metadata, str(model.manifest["variant"]))
+    tokens = JointTokens(network, features, list(model.streams))
+    looks = np.zeros((len(view.queries), len(features), tokens.number - 1))
+    rolled = np.zeros(looks.shape[1:])
+    averaged, heads = Matrices(layers), Heads(layers, features)
+    shown = np.sort(
+        np.concatenate([np.flatnonzero(features.label == c)[: settings.display_events] for c in (1, 0)])
+    )
+    display: dict[str, list[NDArray[np.float16]]] = {name: [] for name in layers}
     for first in range(0, len(features), BATCH):
         part = slice(first, first + BATCH)
-        scores = probe.attention_scores(model, network_inputs(features, part), layers, BATCH)
-        for name in view.layers:
-            query, keys = streams[name]
-            per_query = _per_query(scores[name].mean(axis=1), query, features, part, len(view.queries))
-            for stream, columns in _columns(keys, features).items():
-                where = slice(start[stream], start[stream] + slots[stream])
-                values[:, part, where] += per_query[..., columns].swapaxes(0, 1)
-                number[where] += first == 0
-        if matrices:
-            averaged.add(scores, features, part)
-    mask = np.concatenate([features.masks[name] for name in view.streams], axis=1)
-    values = np.where(mask, values / np.maximum(number, 1), 0.0)
-    return values, averaged.arrays() if matrices else {}
+        inputs = {name: array[part] for name, array in input_arrays(features, list(model.streams)).items()}
+        scores = probe.attention_scores(network, inputs, list(layers), BATCH)
+        looks[:, part] = _looks(scores, layers, view, tokens, part)
+        rolled[part] = _rollout(scores, layers, tokens, part)
+        averaged.add(scores, features, part)
+        heads.add(scores, part)
+        for name in layers:
+            display[name].append(
+                scores[name][shown[(shown >= first) & (shown < first + BATCH)] - first].astype(np.float16)
+            )
+    extra: Arrays = {
+        **averaged.arrays(), **heads.arrays(), "view_layers": np.array(view.layers), "display_index": shown,
+        **{f"display_{name}": np.concatenate(parts) for name, parts in display.items()},
+    }  # fmt: skip
+    single = len(view.queries) == 1
+    maps = [looks.mean(axis=0), *([] if single else looks), rolled]
+    names = [view.queries[0] if single else "mean", *([] if single else view.queries), "rollout"]
+    return Relevance(tuple(names), np.stack(maps), np.zeros((len(maps), *features.event.shape)), extra=extra)
 
 
-def _per_query(
-    scores: NDArray[np.float32], query: Sequence[str], features: FeatureSet, part: slice, maps: int
-) -> NDArray[np.float32]:
-    """Reduce (B, Tq, Tk) to (B, M, Tk): as it is, or the mean over real queries."""
-    if maps == scores.shape[1]:
-        return scores
-    real = np.concatenate([features.masks[name][part] for name in query], axis=1).astype(np.float32)
-    weight = real / np.maximum(real.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.einsum("bq,bqk->bk", weight, scores)[:, None])
+def _looks(scores: Arrays, layers: Layers, view: View, tokens: JointTokens, part: slice) -> Floats:
+    """Return (M, B, X − 1): the mean over heads, and over those layers of the view in which a token is a key."""
+    real = tokens.real[part]
+    total, number = np.zeros((len(view.queries), *real.shape)), np.zeros(real.shape[1])
+    for name in view.layers:
+        query, keys = layers[name]
+        q, k = tokens.places(query), tokens.places(keys)
+        per_query = scores[name].mean(axis=1, dtype=np.float64) * real[:, None, k]
+        if len(view.queries) == 1:
+            weight = real[:, q] / np.maximum(real[:, q].sum(axis=1, keepdims=True), 1)
+            per_query = np.einsum("bq,bqk->bk", weight, per_query)[:, None]
+        total[:, :, k] += per_query.swapaxes(0, 1)
+        number[k] += 1
+    return np.asarray((total / np.maximum(number, 1))[..., :-1])
 
 
-def _columns(keys: Sequence[str], features: FeatureSet) -> dict[str, slice]:
-    """Return where on a layer's key axis each stream is; the class token has one slot."""
-    columns, position = {}, 0
-    for key in keys:
-        width = 1 if key == "class" else features.masks[key].shape[1]
-        if key != "class":
-            columns[key] = slice(position, position + width)
-        position += width
-    return columns
-
-
-class Matrices:
-    """Averages of the full score matrices of each layer and head over the events of each class.
-
-    Slots of a jet are ordered in pT. An entry is averaged over the events in which both its query and its key are
-    real. Heads of different trainings have nothing in common, so this is done for one network.
-
-    Args:
-        streams: query and key streams by layer.
-    """
-
-    def __init__(self, streams: Mapping[str, tuple[list[str], list[str]]]) -> None:
-        """Start with no event."""
-        self.streams = streams
-        self.sums: dict[str, Floats] = {}
-
-    def add(self, scores: Mapping[str, NDArray[np.float32]], features: FeatureSet, part: slice) -> None:
-        """Add a batch of events."""
-        for name, (query, keys) in self.streams.items():
-            both = _real(query, features, part)[:, :, None] & _real(keys, features, part)[:, None, :]
-            moments = _moments(scores[name], both, features.label[part], features.weight[part])
-            self.sums[name] = self.sums[name] + moments if name in self.sums else moments
-
-    def arrays(self) -> Arrays:
-        """Return the averages.
-
-        ``matrix_<layer>`` (C, H, Tq, Tk) with ``matrix_error_<layer>``, NaN where no event has the entry, and
-        ``matrix_names`` (L,), ``matrix_query`` and ``matrix_keys`` (L,): streams joined by ``+``.
-        """
-        arrays: Arrays = {
-            "matrix_names": np.array(list(self.streams)),
-            "matrix_query": np.array(["+".join(query) for query, _ in self.streams.values()]),
-            "matrix_keys": np.array(["+".join(keys) for _, keys in self.streams.values()]),
-        }
-        for name, (w, ws, w2, w2s, w2s2) in self.sums.items():
-            with np.errstate(invalid="ignore", divide="ignore"):
-                mean = ws / w
-                variance = np.maximum(w2s2 - 2 * mean * w2s + mean**2 * w2, 0)
-                arrays[f"matrix_{name}"] = mean.astype(np.float32)
-                arrays[f"matrix_error_{name}"] = (np.sqrt(variance) / w).astype(np.float32)
-        return arrays
-
-
-def _real(streams: Sequence[str], features: FeatureSet, part: slice) -> NDArray[np.bool_]:
-    ones = np.ones((len(features.label[part]), 1), dtype=bool)
-    masks = [ones if name == "class" else features.masks[name][part] for name in streams]
-    return np.concatenate(masks, axis=1)
-
-
-def _moments(
-    scores: NDArray[np.float32], both: NDArray[np.bool_], label: NDArray[np.int8], weight: Floats
-) -> Floats:
-    """Return Σw, Σw·s, Σw², Σw²·s, Σw²·s² of (B, H, Tq, Tk) scores, per class: (5, C, H, Tq, Tk)."""
-    shape = scores.shape[1:]
-    moments = np.zeros((5, 2, *shape))
-    for number, truth in enumerate((1, 0)):
-        w = np.where(label == truth, weight, 0.0)
-        s = np.where(both[:, None], scores, np.float32(0)).astype(np.float64)
-        real = both.astype(np.float64)
-        moments[0, number] = np.tensordot(w, real, 1)
-        moments[1, number] = np.tensordot(w, s, 1)
-        moments[2, number] = np.tensordot(w**2, real, 1)
-        moments[3, number] = np.tensordot(w**2, s, 1)
-        moments[4, number] = np.tensordot(w**2, s**2, 1)
-    return moments
+def _rollout(scores: Arrays, layers: Layers, tokens: JointTokens, part: slice) -> Floats:
+    real = tokens.real[part]
+    carried = tokens.identity(len(real))
+    for name, (query, keys) in layers.items():
+        q, k = tokens.places(query), tokens.places(keys)
+        mean = scores[name].mean(axis=1, dtype=np.float64) * real[:, None, k]
+        carried[:, q] = 0.5 * carried[:, q] + 0.5 * (mean @ carried[:, k])
+    return tokens.answer(carried, real)

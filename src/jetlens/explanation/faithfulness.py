@@ -1,208 +1,256 @@
-"""Tests of explanations: does the network lose its mind when what they mark is taken away?
+"""Tests of explanations: is what they mark what the model needs? All on logits, for signal and for background.
 
-Deletion removes constituents in the order of a map, insertion brings them back in it (Petsiuk et al., RISE,
-arXiv:1806.07421). A constituent is removed by its mask, as if it had never been reconstructed; kinematic tokens and
-event features stay as they are. Random order and pT order are the yardsticks: a map that does no better than pT
-explains nothing beyond pT. Randomised weights (Adebayo et al., arXiv:1810.03292) must change the map.
+An order is good if the logit falls fast while its first constituents are taken away, and if these alone make up the
+logit. For background it is −z that must fall. Yardsticks: each method's own order shuffled among constituents of equal
+pT, pT order, |d0| order. Areas are scaled per event between the best and the worst order known (arXiv:2408.08137); all
+constituents away is a point by itself, not the end of a curve. Random weights must change an explanation
+(arXiv:1810.03292). Errors are standard errors over events, of paired differences where two orders are compared.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.config.explanation import ExplanationConfig
+from jetlens.explanation.agreement import (
+    between_methods,
+    between_seeds,
+    randomise_from_the_top,
+    rank_correlation,
+)
+from jetlens.explanation.curves import (
+    Judge,
+    greedy,
+    masked,
+    matched_in_pt,
+    order_of,
+    removal_curves,
+    replaced,
+)
+from jetlens.explanation.registry import METHODS
+from jetlens.explanation.relevance import layout
 from jetlens.features.featurefile import FeatureSet
+from jetlens.trained.model import TrainedModel
 
 Floats = NDArray[np.float64]
-Logits = Callable[[FeatureSet], NDArray[Any]]
-RANDOM_ORDERS = 2
+Mask = NDArray[np.bool_]
+SHARES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+"""Shares of the constituents that are taken away or kept; comprehensiveness and sufficiency are at the first three."""
+CASCADE = (0.1, 0.5, 1.0)
+"""Shares of the weights that are randomised, from the logit down."""
+CLASSES = (("signal", 1, 1), ("background", 0, -1))
+D0 = ("d0_significance", "tanh_d0", "d0")
 
 
-def keep(features: FeatureSet, streams: Sequence[str], kept: NDArray[np.bool_]) -> FeatureSet:
-    """Return the events with only the kept constituents left.
-
-    Args:
-        features: N events.
-        streams: streams of constituents, T slots together.
-        kept: (N, T).
-    """
-    values, masks, position = dict(features.streams), dict(features.masks), 0
-    for name in streams:
-        width = masks[name].shape[1]
-        masks[name] = masks[name] & kept[:, position : position + width]
-        values[name] = np.where(masks[name][..., None], values[name], np.float32(0))
-        position += width
-    return dataclasses.replace(features, streams=values, masks=masks)
-
-
-def removal_curves(
-    logits: Logits,
+def faithfulness(
+    models: Sequence[Path],
+    trained: Sequence[TrainedModel],
     features: FeatureSet,
-    streams: Sequence[str],
-    orders: Mapping[str, Floats],
-    steps: int,
-    seed: int,
-) -> tuple[Floats, dict[str, dict[str, Floats]]]:
-    """Follow the network's output while constituents are removed, or brought back, in several orders.
+    answers: Mapping[str, Mapping[str, Floats]],
+    explanation: ExplanationConfig,
+    companion: TrainedModel | None = None,
+) -> dict[str, Any]:
+    """Return all tests of a variant's explanations, as ``faithfulness.json`` holds them.
 
     Args:
-        logits: the network: events to logits (N,).
+        models: folders of the trainings, from which a network with random weights is made.
+        trained: one per seed.
         features: N events.
-        streams: streams of constituents, T slots together.
-        orders: values per constituent (N, T), largest first; random orders are added.
-        steps: points between all and no constituents, both included.
-        seed: of the random orders.
-
-    Returns:
-        Shares of constituents removed (deletion) or brought back (insertion), (steps,), and by order
-        ``{"deletion": (N, steps), "insertion": (N, steps)}`` probabilities of being signal.
+        answers: by method, values (S, N, T) in favour of ``signal`` and of ``background``.
+        explanation: ``test_events`` and ``seed``.
+        companion: network trained with constituents dropped, the judge where they are masked; None: each network.
     """
-    mask = np.concatenate([features.masks[name] for name in streams], axis=1)
-    shares = np.linspace(0, 1, steps)
-    rng = np.random.default_rng(seed)
-    ranks = {name: _ranks(values, mask) for name, values in orders.items()}
-    ranks |= {f"random {k}": _ranks(rng.random(mask.shape), mask) for k in range(RANDOM_ORDERS)}
-    kept = [mask, np.zeros_like(mask)]
-    for rank in ranks.values():
-        counts = [np.round(share * mask.sum(axis=1))[:, None] for share in shares[1:-1]]
-        kept += [mask & (rank >= count) for count in counts] + [mask & (rank < count) for count in counts]
-    complete, empty, *between = _outputs(logits, features, streams, kept)
-    result, inner = {}, steps - 2
-    for number, name in enumerate(ranks):
-        own = between[2 * inner * number : 2 * inner * (number + 1)]
-        result[name] = {
-            "deletion": np.stack([complete, *own[:inner], empty], axis=1),
-            "insertion": np.stack([empty, *own[inner:], complete], axis=1),
-        }
-    random = [result.pop(f"random {k}") for k in range(RANDOM_ORDERS)]
-    result["random"] = {
-        kind: np.mean([c[kind] for c in random], axis=0) for kind in ("deletion", "insertion")
+    chosen = np.concatenate(
+        [np.flatnonzero(features.label == truth)[: explanation.test_events] for _, truth, _ in CLASSES]
+    )
+    events = features.select(chosen)
+    about = layout(events, list(trained[0].streams))
+    removable = about["mask"] & _removable(about)[None]
+    own = {name: {side: v[:, chosen] for side, v in sides.items()} for name, sides in answers.items()}
+    tests = {}
+    for name, truth, sign in CLASSES:
+        members = np.flatnonzero(events.label == truth)
+        if not len(members):
+            continue
+        part = _Part(events.select(members), about["mask"][members], removable[members], sign)
+        orders = {method: sides[name][:, members] for method, sides in own.items()}
+        tests[name] = _tests(trained, companion, part, orders, explanation.seed)
+    signed = {method: sides["signal"] for method, sides in own.items()}
+    log_pt = _log_pt(about)
+    return {
+        "events": {name: int((events.label == truth).sum()) for name, truth, _ in CLASSES},
+        "removable": [str(s) for s in about["streams"][np.unique(about["slot_stream"][_removable(about)])]],
+        "masked_judged_by": "itself" if companion is None else "companion trained with constituents dropped",
+        "shares": list(SHARES),
+        "tests": tests,
+        "agreement": {
+            "between_seeds": {m: _plain(between_seeds(v, removable)) for m, v in signed.items()},
+            "between_methods": {
+                a: {b: _plain(pair) for b, pair in row.items()}
+                for a, row in between_methods({m: v[0] for m, v in signed.items()}, removable).items()
+            },
+            "with_pt": {m: _plain(rank_correlation(v[0], log_pt, removable)) for m, v in signed.items()},
+        },
+        "random_weights": _random_weights(models, events, signed, removable, explanation),
     }
-    return shares, result
 
 
-def _outputs(
-    logits: Logits, features: FeatureSet, streams: Sequence[str], kept: Sequence[NDArray[np.bool_]]
-) -> list[Floats]:
-    """Return the probability of being signal (N,) for each choice of kept constituents.
+class _Part:
+    """The events of one class."""
 
-    All choices are scored together, those with most constituents first, since batches are trimmed to their longest.
-    """
-    choices = np.concatenate(kept)
-    order = np.argsort(-choices.sum(axis=1), kind="stable")
-    events = np.tile(np.arange(len(features)), len(kept))[order]
-    z = np.empty(len(order))
-    z[order] = logits(keep(features.select(events), streams, choices[order]))
-    return list(np.split(1 / (1 + np.exp(-np.clip(z, -700, 700))), len(kept)))
+    def __init__(self, features: FeatureSet, real: Mask, removable: Mask, sign: int) -> None:
+        self.features, self.real, self.removable, self.sign = features, real, removable, sign
 
 
-def _ranks(values: Floats, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return 0 for the largest value of an event; padded slots come last, ties in the order of slots."""
-    order = np.argsort(-np.where(mask, values, -np.inf), axis=1, kind="stable")
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.broadcast_to(np.arange(mask.shape[1]), order.shape), axis=1)
-    return rank
-
-
-def area(shares: Floats, curve: Floats) -> Floats:
-    """Return the area under (N, steps) curves, per event: the mean output along the way."""
-    return np.asarray(np.trapezoid(curve, shares, axis=1))
-
-
-def summarise_curves(shares: Floats, per_seed: Sequence[dict[str, dict[str, Floats]]]) -> dict[str, Any]:
-    """Average curves over events and seeds, with errors, and compare each order with random and with pT order.
-
-    Args:
-        shares: (steps,).
-        per_seed: from :func:`removal_curves`, one per training seed, same events.
-
-    Returns:
-        By ``deletion`` and ``insertion``, by order: ``curve`` and ``curve_error`` (standard error over events of
-        the mean over seeds), ``area``, ``area_error``, ``area_spread`` (standard deviation over seeds), and, for
-        other orders ``random`` and ``pt``, ``minus_<other>``: the paired difference of the area and its error, and
-        ``curve_error_minus_<other>``: the error of the paired difference along the curve. A difference below zero
-        is good for deletion, above zero for insertion.
-    """
-    result: dict[str, Any] = {"share": _plain(shares)}
-    for kind in ("deletion", "insertion"):
-        mean = {name: np.mean([curves[name][kind] for curves in per_seed], axis=0) for name in per_seed[0]}
-        areas = {name: area(shares, curve) for name, curve in mean.items()}
-        result[kind] = {}
-        for name, curve in mean.items():
-            seeds = [float(area(shares, curves[name][kind]).mean()) for curves in per_seed]
-            entry: dict[str, Any] = {
-                "curve": _plain(curve.mean(axis=0)),
-                "curve_error": _plain(_error(curve)),
-                "area": _round(areas[name].mean()),
-                "area_error": _round(_error(areas[name])),
-                "area_spread": _round(np.std(seeds, ddof=1)) if len(seeds) > 1 else None,
+def _tests(
+    trained: Sequence[TrainedModel],
+    companion: TrainedModel | None,
+    part: _Part,
+    orders: Mapping[str, Floats],
+    seed: int,
+) -> dict[str, Any]:
+    """Return the tests of one class, by way of taking away."""
+    about = layout(part.features, list(trained[0].streams))
+    log_pt, d0 = _log_pt(about), _d0(part.features, trained[0].streams)
+    yardsticks = {"pt": log_pt} | ({} if d0 is None else {"d0": d0})
+    result = {}
+    for way in ("masked", "replaced"):
+        per_seed = []
+        for s, model in enumerate(trained):
+            values = {name: v[s] for name, v in orders.items()} | yardsticks
+            values |= {
+                f"{name}, matched in pt": matched_in_pt(v[s], log_pt, part.removable, seed)
+                for name, v in orders.items()
             }
-            for other in ("random", "pt"):
-                if name != other:
-                    difference = areas[name] - areas[other]
-                    entry[f"minus_{other}"] = [_round(difference.mean()), _round(_error(difference))]
-                    entry[f"curve_error_minus_{other}"] = _plain(_error(curve - mean[other]))
-            result[kind][name] = entry
+            turns = {name: order_of(v, part.removable) for name, v in values.items()}
+            judge: Judge = (
+                masked(companion or model, part.features)
+                if way == "masked"
+                else replaced(model, part.features, seed)
+            )
+            if s == 0 and way == "masked":
+                for name, direction in (("best", 1), ("worst", -1)):
+                    turns[name] = greedy(judge, part.removable, part.real, SHARES, direction * part.sign)
+            per_seed.append(removal_curves(judge, turns, part.removable, part.real, SHARES))
+        result[way] = _summary(per_seed, part.sign)
     return result
 
 
-def rank_correlation(first: Floats, second: Floats, mask: NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Return the mean over events of Spearman's rank correlation of two maps, and its standard error.
-
-    Ties share their mean rank. Events with fewer than three constituents, or with a map that is the same
-    everywhere, say nothing and are left out; None if no event is left.
-
-    Args:
-        first: (N, T).
-        second: (N, T).
-        mask: (N, T) True where a token is real.
-    """
-    values = []
-    for a, b, real in zip(first, second, mask, strict=True):
-        if real.sum() < 3 or np.ptp(a[real]) == 0 or np.ptp(b[real]) == 0:
-            continue
-        values.append(np.corrcoef(_mean_ranks(a[real]), _mean_ranks(b[real]))[0, 1])
-    if not values:
-        return None
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
-    return float(np.mean(values)), error
-
-
-def _mean_ranks(values: Floats) -> Floats:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
-
-
-def randomise_weights(model: Any, seed: int) -> None:
-    """Shuffle the entries of every trainable array of a Keras network in place.
-
-    Shuffling keeps each array's distribution, so activations stay of the same size while all that was learnt of
-    their arrangement is gone. What is standardised stays standardised.
-    """
-    import keras
-
-    rng = np.random.default_rng(seed)
-    for variable in model.trainable_variables:
-        values = keras.ops.convert_to_numpy(variable)
-        variable.assign(rng.permutation(values.ravel()).reshape(values.shape))
+def _summary(per_seed: Sequence[dict[str, dict[str, Floats]]], sign: int) -> dict[str, Any]:
+    """Sum the curves up: what is lost of the class's logit, per order."""
+    lost = [_lost(curves, sign) for curves in per_seed]
+    areas = [
+        {name: {kind: v.mean(axis=1) for kind, v in own.items()} for name, own in seed.items()}
+        for seed in lost
+    ]
+    none = np.mean([sign * (c[""]["whole"] - c[""]["none"])[:, 0] for c in per_seed], axis=0)
+    result: dict[str, Any] = {"all_removed": _mean(none), "orders": {}}
+    for name in lost[-1]:
+        entry: dict[str, Any] = {}
+        for kind, label in (("deletion", "comprehensiveness"), ("insertion", "sufficiency")):
+            curve = np.mean([seed[name][kind] for seed in lost], axis=0)
+            own = np.mean([seed[name][kind] for seed in areas], axis=0)
+            scaled = [_scaled(seed, name, kind) for seed in areas]
+            spread = [float(seed[name][kind].mean()) for seed in areas]
+            entry[kind] = {
+                "lost": [_mean(column) for column in curve.T],
+                "area": _mean(own),
+                "area_spread": _round(np.std(spread, ddof=1)) if len(spread) > 1 else None,
+                "normalised": _mean(np.nanmean(scaled, axis=0)),
+            }
+            entry[label] = {str(share): _mean(curve[:, k]) for k, share in enumerate(SHARES[:3])}
+            for other in ("pt", "d0", f"{name}, matched in pt"):
+                if other in lost[-1] and other != name:
+                    key = "minus_matched" if other.endswith("matched in pt") else f"minus_{other}"
+                    yardstick = np.mean([seed[other][kind] for seed in areas], axis=0)
+                    entry[kind][key] = _mean(own - yardstick)
+        result["orders"][name] = entry
+    return result
 
 
-def _error(values: Floats) -> Floats:
-    """Return the standard error of the mean over the first axis."""
-    number = len(values)
-    return (
-        np.asarray(values.std(axis=0, ddof=1) / np.sqrt(number)) if number > 1 else np.zeros(values.shape[1:])
-    )
+def _lost(curves: dict[str, dict[str, Floats]], sign: int) -> dict[str, dict[str, Floats]]:
+    whole = curves[""]["whole"]
+    return {
+        name: {kind: sign * (whole - z) for kind, z in own.items()} for name, own in curves.items() if name
+    }
 
 
-def _plain(values: Floats) -> list[float]:
-    return [_round(x) for x in values]
+def _scaled(areas: dict[str, dict[str, Floats]], name: str, kind: str) -> Floats:
+    """Return each event's area between the least and the most that any order of the same network reaches."""
+    everything = np.stack([own[kind] for own in areas.values()])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    return np.where(high > low, (areas[name][kind] - low) / np.where(high > low, high - low, 1), np.nan)
+
+
+def _random_weights(
+    models: Sequence[Path],
+    events: FeatureSet,
+    answers: Mapping[str, Floats],
+    removable: Mask,
+    explanation: ExplanationConfig,
+) -> dict[str, Any]:
+    """Return by method the rank correlation with the answer of networks whose weights are more and more random."""
+    from jetlens.trained import load_model
+
+    model = load_model(models[0])
+    network = getattr(model, "model", None)
+    if network is None:
+        return {}
+    few = slice(0, None, max(1, len(events) // RANDOMISED_EVENTS))
+    index = np.arange(len(events))[few]
+    table: dict[str, list[Any]] = {name: [] for name in answers}
+    for share in randomise_from_the_top(network, explanation.seed, CASCADE):
+        for name, values in answers.items():
+            again = METHODS[name].explain(model, events.select(index), explanation).value[0]
+            pair = rank_correlation(values[0, index], again, removable[index])
+            table[name].append({"randomised": share, "rank_correlation": _plain(pair)})
+    return table
+
+
+RANDOMISED_EVENTS = 20
+"""Events, of both classes, that networks with random weights explain."""
+
+
+def _removable(about: Mapping[str, Any]) -> Mask:
+    """Return the slots (T,) that may be taken away: constituents; where there are none, all tokens."""
+    kinds = about["kinds"][about["slot_stream"]]
+    inside = kinds == "constituents"
+    return np.asarray(inside if inside.any() else np.ones(len(kinds), dtype=bool))
+
+
+def _log_pt(about: Mapping[str, Any]) -> Floats:
+    return np.where(np.isfinite(about["log_pt"]), about["log_pt"], -99.0).astype(np.float64)
+
+
+def _d0(features: FeatureSet, streams: Sequence[str]) -> Floats | None:
+    """Return |d0|, or its significance, of every token (N, T); None if no stream has it."""
+    parts, known = [], False
+    for stream in streams:
+        names = features.metadata.streams[stream].features
+        name = next((n for n in D0 if n in names), None)
+        known |= name is not None
+        shape = features.masks[stream].shape
+        parts.append(np.abs(features.streams[stream][..., names.index(name)]) if name else np.zeros(shape))
+    return np.concatenate(parts, axis=1).astype(np.float64) if known else None
+
+
+def _mean(values: Floats) -> list[float]:
+    """Return mean and standard error over events."""
+    good = values[np.isfinite(values)]
+    if not len(good):
+        return [float("nan"), float("nan")]
+    error = good.std(ddof=1) / np.sqrt(len(good)) if len(good) > 1 else float("nan")
+    return [_round(good.mean()), _round(error)]
+
+
+def _plain(pair: tuple[float, float] | None) -> list[float] | None:
+    return None if pair is None else [_round(x) for x in pair]
 
 
 def _round(value: Any) -> float:
-    return round(float(value), 6)
+    return round(float(value), 5)

@@ -1,8 +1,7 @@
-"""The files ``attention.npz`` and ``gradcam.npz``: what a network looks at, averaged, by rank and event by
-event.
+"""Maps in the jets' planes from a method's file: averaged over events, by rank in pT, and event by event.
 
-Axes: M maps (attention: one per query token; Grad-CAM: towards signal, towards background), C classes, J jets
-(streams of constituents), B cells along Δη and Δφ, T slots of all jets, E single events.
+Axes: M maps, C classes, J jets (streams whose tokens have a place), B cells along Δη and Δφ, T slots of all jets, E
+single events. A signed method has two maps for each of its own: what speaks for signal, what for background.
 
 =====================  =================  =====================================================================
 ``maps``               str (M,)           names of the maps
@@ -10,31 +9,27 @@ Axes: M maps (attention: one per query token; Grad-CAM: towards signal, towards 
 ``streams``            str (J,)           names of the jets' streams
 ``alignment``          str (J,)           ``none``, or how the constituents were aligned
 ``edges``              float64 (B+1,)     of the cells
-``density``            (M,C,J,B,B)        mean share of an event's total per cell; ``density_error``
-statistical,
-                                          ``density_spread`` standard deviation over training seeds
-``relative``           (M,C,J,B,B)        mean worth of a constituent, 1: the average one; ``…_error``,
-``…_spread`` ``tokens``             (C,J,B,B)          mean number of constituents per event and cell
+``density``            (M,C,J,B,B)        mean share of an event's total per cell; ``…_error`` statistical, ``…_spread``
+                                          standard deviation over training seeds
+``relative``           (M,C,J,B,B)        mean worth of a constituent, 1: the average one; ``…_error``, ``…_spread``
+``tokens``             (C,J,B,B)          mean number of constituents per event and cell
 ``entries``            int64 (C,J,B,B)    constituents averaged
 ``outside``            (M,C,J)            mean share of an event's total outside of the grid
-``profile``            (M,C,T)            mean worth of the k-th hardest constituent; ``…_error``,
-``…_spread`` ``informative``        (M,C)              share of events whose map is not zero everywhere
+``profile``            (M,C,T)            mean worth of the k-th hardest constituent; ``…_error``, ``…_spread``
+``informative``        (M,C)              share of events whose map is not zero everywhere
 ``events``             int64 (C,)         events averaged; ``effective_events``: (Σw)²/Σw²
-``single_…``           (E, …)             ``label``, ``event_number``, ``logit``, ``eta``, ``phi``,
-``log_pt``, ``mask``,
-                                          each (E, T) where per constituent, and ``value`` (M, E, T)
+``single_…``           (E, …)             ``label``, ``event_number``, ``logit``, ``eta``, ``phi``, ``log_pt``,
+                                          ``mask``, each (E, T) where per constituent, and ``value`` (M, E, T)
 ``slot_stream``        int64 (T,)         the jet a slot belongs to
 ``seeds``              int64 (S,)         training seeds averaged over
 =====================  =================  =====================================================================
 
-NaN marks cells and ranks that no constituent fell into. Further arrays (attention matrices) are found under
-``matrix_names``, see :mod:`jetlens.explanation.attention`.
+NaN marks cells and ranks that no constituent fell into. What a method's file holds of its own is passed on.
 """
 
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,8 +37,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
-from jetlens.explanation.maps import Map, Tokens, average, normalise, rank_profile
-from jetlens.files import atomic_path
+from jetlens.explanation.maps import Map, Tokens, average, normalise, rank_profile, ranks
+from jetlens.explanation.relevance import read_relevance
 
 CLASSES = (("signal", 1), ("background", 0))
 Arrays = dict[str, NDArray[Any]]
@@ -171,26 +166,56 @@ def _take(tokens: Tokens, chosen: NDArray[np.int64]) -> Tokens:
     )
 
 
-def write_maps(path: str | os.PathLike[str], arrays: Arrays) -> None:
-    """Write a map file, atomically, compressed."""
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+def read_maps(
+    path: str | os.PathLike[str], *, bins: int = 24, half_width: float = 0.8, single: int = 0
+) -> Arrays:
+    """Read a method's file and average it: the arrays of the module's table.
 
-
-def read_maps(path: str | os.PathLike[str]) -> Arrays:
-    """Read a map file; nothing is ever unpickled.
+    Args:
+        path: ``explanation/<variant>/<method>.npz``.
+        bins: cells along Δη and along Δφ.
+        half_width: the grid reaches from −half_width to half_width.
+        single: events per class whose own maps are kept.
 
     Raises:
-        FileError: if the file is missing, damaged or no map file.
+        FileError: if the file cannot be read, or none of its tokens has a place in a jet.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
-    except FileNotFoundError as error:
-        raise FileError(f"{path}: does not exist; run the explanation stage first") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path}: is damaged: {error}; run the explanation stage again") from error
-    missing = [key for key in ("maps", "relative", "density", "edges") if key not in arrays]
-    if missing:
-        raise FileError(f"{path}: is no map file, '{missing[0]}' is missing; run the explanation stage again")
-    return arrays
+    arrays = read_relevance(path)
+    placed = [
+        j
+        for j in range(len(arrays["streams"]))
+        if np.isfinite(arrays["eta"][:, arrays["slot_stream"] == j]).any()
+    ]
+    if not placed:
+        raise FileError(f"{path}: its tokens have no delta_eta and delta_phi, so there is no map of them")
+    slots = np.flatnonzero(np.isin(arrays["slot_stream"], placed))
+    mask, log_pt = arrays["mask"][:, slots], arrays["log_pt"][:, slots].astype(np.float64)
+    tokens = Tokens(
+        eta=np.where(mask, arrays["eta"][:, slots], 0).astype(np.float64),
+        phi=np.where(mask, arrays["phi"][:, slots], 0).astype(np.float64),
+        mask=mask,
+        stream=np.searchsorted(placed, arrays["slot_stream"][slots]),
+        streams=[str(arrays["streams"][j]) for j in placed],
+        rank=ranks(log_pt, mask),
+    )
+    names, values = positive_maps(arrays)
+    values = values[..., slots]
+    label, weight = arrays["class"], arrays["weight"]
+    edges = np.linspace(-half_width, half_width, bins + 1)
+    mean = normalise(normalise(values, mask).mean(axis=0), mask)
+    logit = arrays["logit"].mean(axis=0, dtype=np.float64)
+    kept = single_events(mean, tokens, log_pt, label, arrays["event_number"], logit, single)
+    own = {name: array for name, array in arrays.items() if name.startswith(("matrix_", "view_", "head_"))}
+    about = {"seeds": arrays["seeds"], "alignment": arrays["alignment"][placed], "method": arrays["method"]}
+    return assemble(names, values, tokens, label, weight, edges) | kept | about | own
+
+
+def positive_maps(arrays: Arrays) -> tuple[list[str], NDArray[np.float64]]:
+    """Return maps (S, M, N, T) that are not negative: a signed one as what speaks for each class."""
+    names, values = [str(name) for name in arrays["maps"]], arrays["value"].astype(np.float64)
+    if not arrays["signed"]:
+        return names, values
+    prefix = [f"{name}, " if len(names) > 1 else "" for name in names]
+    both = np.stack([np.maximum(values, 0), np.maximum(-values, 0)], axis=2)
+    labels = [f"{word}{side}" for word in prefix for side in ("towards signal", "towards background")]
+    return labels, both.reshape(values.shape[0], -1, *values.shape[2:])

@@ -69,30 +69,12 @@ def column(features: FeatureSet, stream: str, name: str) -> Floats:
     return np.asarray(features.streams[stream][..., names.index(name)], dtype=np.float64)
 
 
-def locate(features: FeatureSet, streams: list[str]) -> Tokens:
-    """Gather the places of the constituents of one or more streams.
-
-    Raises:
-        FileError: if a stream lacks ``delta_eta``, ``delta_phi`` or ``log_pt``.
-    """
-    mask = np.concatenate([features.masks[name] for name in streams], axis=1)
-    slots = [features.masks[name].shape[1] for name in streams]
-
-    def joined(feature: str) -> Floats:
-        return np.concatenate([column(features, name, feature) for name in streams], axis=1)
-
-    log_pt = np.where(mask, joined("log_pt"), -np.inf)
-    order = np.argsort(-log_pt, axis=1, kind="stable")
+def ranks(log_pt: Floats, mask: Mask) -> NDArray[np.int64]:
+    """Return the rank in pT of each constituent of an event, 0 for the hardest; padded slots come last, (N, T)."""
+    order = np.argsort(-np.where(mask, log_pt, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(mask.shape[1]), order.shape), axis=1)
-    return Tokens(
-        eta=joined("delta_eta"),
-        phi=joined("delta_phi"),
-        mask=mask,
-        stream=np.repeat(np.arange(len(streams)), slots),
-        streams=list(streams),
-        rank=rank,
-    )
+    return rank
 
 
 def normalise(values: Floats, mask: Mask) -> Floats:

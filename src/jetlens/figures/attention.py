@@ -22,6 +22,8 @@ def draw_attention(
     csv: Path,
     *,
     figures: FiguresConfig,
+    bins: int,
+    half_width: float,
     quantity: Quantity = "relative",
 ) -> None:
     """Draw the class-averaged attention to constituents, one row per query token.
@@ -35,18 +37,26 @@ def draw_attention(
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
+        bins: cells of a map along Δη and along Δφ.
+        half_width: maps reach from −half_width to half_width.
         quantity: which average.
 
     Raises:
         FileError: if the file cannot be read.
     """
-    names = [str(name) for name in read_maps(maps)["maps"]]
+    content = read_maps(maps, bins=bins, half_width=half_width)
+    names = [str(name) for name in content["maps"]]
     draw_maps(
-        maps,
+        content,
         outputs,
         csv,
         rows=[(name, quantity) for name in names],
         labels=[LABELS[quantity]] * len(names),
-        row_titles=[f"query: {indexed(name)}" for name in names],
+        row_titles=[title(name) for name in names],
         figures=figures,
     )
+
+
+def title(name: str) -> str:
+    """Return what a row shows: a query token's attention, their mean, or the rollout."""
+    return name if name in ("mean", "rollout") else f"query: {indexed(name)}"

@@ -88,17 +88,14 @@ shows what is looked at, not what decides: read it with the deletion and inserti
     + FIRST_ROTATION
 )
 
-GRADCAM = (
+RELEVANCE = (
     """\
-Grad-CAM of **{variant}** for its signal logit, in true signal and true background test events: L_i =
-ReLU(Σ_k α_k A_ik), with A the activations of a jet's tokens after its encoder and α_k the mean over real
-tokens of ∂logit/∂A_ik. Maps are scaled to sum to one per event over the constituents of both jets, so they
-say where evidence for signal lies, not how much there is. Upper row: mean share per cell, which also
-follows where constituents are many. Lower row: what a constituent found in the cell is worth, relative to
-the average one of its event. Each constituent stands at its own (Δη, Δφ) from its jet's axis; averages are
-over seeds and, weighted by σ·L, over events. Events without any positive evidence are left out of the
-averages. Cells with fewer than 10 constituents are blank; the median statistical error is written in each
-panel, all errors and the spread over seeds are in the CSV.
+Where what decides lies for **{variant}**, by *{method}*, in true signal and true background test events. Rows: what
+speaks for signal, and what for background. The colour is what a constituent found in the cell is worth, relative to
+the average one of its event: 1 means no preference, whatever the number of constituents there. Each constituent stands
+at its own (Δη, Δφ) from its jet's axis; averages are over seeds and, weighted by σ·L, over events. Cells with fewer
+than 10 constituents are blank; the median statistical error is written in each panel, all errors and the spread over
+seeds are in the CSV. How far this can be believed, the tests of explanations say.
 """
     + UNTESTED
     + FIRST_ROTATION
@@ -106,15 +103,12 @@ panel, all errors and the spread over seeds are in the CSV.
 
 FAITHFULNESS = (
     """\
-Does the explanation of **{variant}** mark what the network needs? Mean output on signal test events while
-constituents are removed (left) or brought back (right) in the order of Grad-CAM, of attention, of pT, and
-at random (mean of two orders). Removing masks a constituent in the network's input; kinematic tokens and
-event features are not recomputed, so the output need not fall to zero. Lines are means over events and
-seeds; bands are the statistical errors of the difference to random order on the same events. The legend
-gives the paired difference of the area under the curve to random order: a faithful map is below zero for
-deletion and above zero for insertion, and does better than pT order. The file faithfulness.json also holds
-the spread over seeds and the rank correlation of the maps between seeds, with pT, and with a network whose
-weights were shuffled, which should be close to zero.
+Do the explanations of **{variant}** mark what decides? Left: the logit that signal (upper) and background (lower) test
+events lose while the first constituents in a method's order are taken away. Middle: what they lose if these alone are
+left. Right: areas, scaled per event between the worst and the best order known; dark: masked, light: replaced by
+constituents of other jets. Yardsticks are pT order and |d0| order; each method's own order, shuffled among
+constituents of equal pT, is in the file faithfulness.json, with agreement between seeds and methods, and with networks
+of random weights. Taking all constituents away is a marker by itself. Bars and bands are standard errors over events.
 """
     + FIRST_ROTATION
 )
@@ -132,10 +126,10 @@ Heads of different trainings have nothing in common, so the figure shows the fir
 
 SINGLE_EVENTS = (
     """\
-Single test events as **{variant}** sees them: the first of each class, not chosen by hand; each row shows
-one signal event (left) and one background event (right). Every constituent stands at its own (Δη, Δφ) from
-its jet's axis, its area is proportional to pT. The colour is its share of the event's Grad-CAM towards
-signal times the number of constituents of the event, so that 1 is the average constituent, averaged over
+Single test events as **{variant}** sees them: the first of each class, not chosen by hand; each row shows one signal
+event (left) and one background event (right). Every constituent stands at its own (Δη, Δφ) from its jet's axis, its
+area is proportional to pT. The colour is its share of what speaks for signal, by the first method of
+explanation.methods, times the number of constituents of the event: 1 is the average constituent. Averages are over
 training seeds. The output is the sigmoid of the mean logit over seeds.
 """
     + FIRST_ROTATION

@@ -16,7 +16,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import NoEventsError
 from jetlens.explanation.mapfile import Arrays, read_maps
-from jetlens.figures.gradcam import TOWARDS_SIGNAL
 from jetlens.figures.maps import jet_name, position_labels
 from jetlens.figures.style import DIVERGING, figure_header, indexed, look, save, write_table
 
@@ -25,7 +24,14 @@ REACH = 5.0
 
 
 def draw_single_events(
-    maps: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig, which: str = TOWARDS_SIGNAL
+    maps: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
+    half_width: float,
+    events: int,
+    which: str | None = None,
 ) -> None:
     """Draw the first test events of each class, one row per event, signal left, background right.
 
@@ -33,22 +39,25 @@ def draw_single_events(
     of the event: 1 for the average constituent.
 
     Args:
-        maps: ``attention.npz`` or ``gradcam.npz``.
+        maps: ``<method>.npz``.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
-        which: name of the map.
+        half_width: the frames reach from −half_width to half_width.
+        events: events per class.
+        which: name of the map; None: the first.
 
     Raises:
         FileError: if the maps cannot be read.
         NoEventsError: if the file holds no single events.
     """
-    content = read_maps(maps)
+    content = read_maps(maps, half_width=half_width, single=events)
     names = [str(name) for name in content["maps"]]
+    which = which or names[0]
     label, streams = content["single_label"], content["streams"].tolist()
     rows = max(int((label == truth).sum()) for truth in (0, 1))
     if not rows:
-        raise NoEventsError(f"{maps}: holds no single events; set explanation.single_events above 0")
+        raise NoEventsError(f"{maps}: holds no single events; set explanation.display_events above 0")
     table: dict[str, list[Any]] = {}
     eta_label, phi_label = position_labels([str(word) for word in content["alignment"]])
     norm = LogNorm(1 / REACH, REACH)

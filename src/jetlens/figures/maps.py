@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
-from jetlens.explanation.mapfile import Arrays, read_maps
+from jetlens.explanation.relevance import Arrays
 from jetlens.figures.style import (
     DIVERGING,
     EMPTY_COLOUR,
@@ -35,7 +35,7 @@ TICKS = {1.3: (0.8, 0.9, 1, 1.1, 1.2), 2.2: (0.5, 0.6, 0.8, 1, 1.2, 1.5, 2), 11:
 
 
 def draw_maps(
-    maps: Path,
+    content: Arrays,
     outputs: Sequence[Path],
     csv: Path,
     *,
@@ -47,18 +47,14 @@ def draw_maps(
     """Draw one row of panels per map; columns are the jets in signal and in background.
 
     Args:
-        maps: ``attention.npz`` or ``gradcam.npz``.
+        content: from :func:`jetlens.explanation.mapfile.read_maps`.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn, blank cells left out.
         rows: name of the map and which of its averages is drawn; rows of one average share a colour scale.
         labels: what the colours mean, per row.
         row_titles: text at the left of each row.
         figures: the look.
-
-    Raises:
-        FileError: if the maps cannot be read.
     """
-    content = read_maps(maps)
     names = [str(name) for name in content["maps"]]
     classes, streams = content["classes"].tolist(), content["streams"].tolist()
     with look(figures):

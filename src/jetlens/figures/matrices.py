@@ -79,8 +79,9 @@ def _strip(axes: Axes, content: Arrays, layer: str, c: int, head: int, norm: Log
             axes.axvline(start, color="white", linewidth=1.5)
         names = [jet_name(str(name), j) for j, name in enumerate(content["streams"])]
         axes.set_xticks([start + 0.5 for start in starts], [f"{name}: 1st" for name in names])
-    if len(content["maps"]) == matrix.shape[0]:
-        names = [indexed(str(name)) for name in content["maps"]]
+    queries = [str(name) for name in content["maps"] if str(name) not in ("mean", "rollout")]
+    if len(queries) == matrix.shape[0]:
+        names = [indexed(name) for name in queries]
         axes.set_yticks(np.arange(matrix.shape[0]) + 0.5, names, size=8)
     axes.tick_params(which="both", length=0)
 

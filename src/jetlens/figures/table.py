@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from jetlens.config import Config
+from jetlens.config.consistency import has_places
 from jetlens.config.evaluation import FiguresConfig
+from jetlens.config.explanation import methods_of
 from jetlens.config.slices import Context
 from jetlens.figures import captions
 from jetlens.figures.palette import process_looks, variant_looks
@@ -78,7 +80,7 @@ class FigureEntry:
 NORMALISATION = "features/normalisation.json"
 COMMON_STYLES = {"label", "energy_tev", "dpi"}
 """Keys of ``figures`` that every figure depends on."""
-MANY = ("skims", "events", "constituents", "roc", "metrics", "histories", "applied")
+MANY = ("skims", "events", "constituents", "roc", "metrics", "histories", "applied", "first_method")
 """Inputs that are lists of files, made by the workflow."""
 
 
@@ -110,8 +112,48 @@ def _explained(config: Config) -> list[dict[str, str]]:
     return [{"variant": name} for name in config.explanation.variants]
 
 
+def _mapped(config: Config) -> list[str]:
+    """Return the explained variants of whose constituents there are maps."""
+    return [n for n in config.explanation.variants if has_places(config.models[n], config.features.streams)]
+
+
+def _with_method(*methods: str) -> Callable[[Config], list[dict[str, str]]]:
+    def each(config: Config) -> list[dict[str, str]]:
+        return [
+            {"variant": name}
+            for name in _mapped(config)
+            if set(methods) & set(methods_of(config.models[name], config.explanation.methods))
+        ]
+
+    return each
+
+
+def _methods(config: Config) -> list[dict[str, str]]:
+    return [
+        {"variant": name, "method": method}
+        for name in _mapped(config)
+        for method in methods_of(config.models[name], config.explanation.methods)
+        if method != "attention"
+    ]
+
+
 def _single_events(config: Config) -> list[dict[str, str]]:
-    return _explained(config) if config.explanation.single_events else []
+    return _with_method(_answer(config))(config) if config.explanation.display_events else []
+
+
+def _answer(config: Config) -> str:
+    """The first method of the configuration: the one that single events are shown with."""
+    return config.explanation.methods[0]
+
+
+def _grid(context: Context) -> dict[str, Any]:
+    explanation = context.config.explanation
+    return {"bins": explanation.bins, "half_width": explanation.half_width}
+
+
+def _shown(context: Context) -> dict[str, Any]:
+    explanation = context.config.explanation
+    return {"half_width": explanation.half_width, "events": explanation.display_events}
 
 
 def _with_images(config: Config) -> list[dict[str, str]]:
@@ -152,7 +194,6 @@ def _applications(context: Context) -> dict[str, Any]:
 
 ROC = {"roc": "roc", "metrics": "metrics"}
 ATTENTION = {"maps": "explanation/{variant}/attention.npz"}
-GRADCAM = {"maps": "explanation/{variant}/gradcam.npz"}
 
 FIGURES: tuple[FigureEntry, ...] = (
     FigureEntry(
@@ -186,25 +227,26 @@ FIGURES: tuple[FigureEntry, ...] = (
         "Classifiers", "output of {variant}", captions.SCORES, _variants, _applications,
     ),
     FigureEntry(
-        "attention/{variant}", "attention.draw_attention", ATTENTION,
-        "Explanation", "attention of {variant}", captions.ATTENTION, _explained,
+        "relevance/{variant}/{method}", "relevance.draw_relevance",
+        {"maps": "explanation/{variant}/{method}.npz"},
+        "Explanation", "{method} of {variant}", captions.RELEVANCE, _methods, _grid,
     ),
     FigureEntry(
-        "gradcam/{variant}", "gradcam.draw_gradcam", GRADCAM,
-        "Explanation", "Grad-CAM of {variant}", captions.GRADCAM, _explained,
+        "attention/{variant}", "attention.draw_attention", ATTENTION,
+        "Explanation", "attention of {variant}", captions.ATTENTION, _with_method("attention"), _grid,
+    ),
+    FigureEntry(
+        "attention_matrices/{variant}", "matrices.draw_attention_matrices", ATTENTION,
+        "Explanation", "attention by head, {variant}", captions.ATTENTION_MATRICES, _with_method("attention"),
     ),
     FigureEntry(
         "faithfulness/{variant}", "faithfulness.draw_faithfulness",
         {"faithfulness": "explanation/{variant}/faithfulness.json"},
-        "Explanation", "faithfulness, {variant}", captions.FAITHFULNESS, _explained,
+        "Explanation", "tests of explanations, {variant}", captions.FAITHFULNESS, _explained,
     ),
     FigureEntry(
-        "attention_matrices/{variant}", "matrices.draw_attention_matrices", ATTENTION,
-        "Explanation", "attention by head, {variant}", captions.ATTENTION_MATRICES, _explained,
-    ),
-    FigureEntry(
-        "single_events/{variant}", "events.draw_single_events", GRADCAM,
-        "Explanation", "single events, {variant}", captions.SINGLE_EVENTS, _single_events,
+        "single_events/{variant}", "events.draw_single_events", {"maps": "first_method"},
+        "Explanation", "single events, {variant}", captions.SINGLE_EVENTS, _single_events, _shown,
     ),
 )  # fmt: skip
 

@@ -226,3 +226,76 @@ def _differentiator(
         return activations, logits[:, 0], gradient
 
     return cast(Callable[[list[Any]], tuple[Any, Any, Any]], jax.jit(with_function))
+
+
+class Cut:
+    """A network cut open at some tensors: its logits, and their gradients, as a function of these.
+
+    Args:
+        model: the network.
+        inside: symbolic tensors of its graph, by a name of one's own, that take the place of what computes them.
+        inputs: names of its inputs that are differentiated by, too.
+
+    Raises:
+        ValueError: if the model runs on JAX, which differentiates functions only.
+    """
+
+    def __init__(self, model: keras.Model, inside: Mapping[str, Any], inputs: Sequence[str] = ()) -> None:
+        """Build the parts above and below the cut."""
+        if keras.backend.backend() == "jax":
+            raise ValueError("gradients along a path need TensorFlow or PyTorch; load the model there")
+        self.model = model
+        self.inside = list(inside)
+        self.names = [*inside, *inputs]
+        self.below = keras.Model(model.inputs, dict(inside)) if inside else None
+        self.above = keras.Model([*inside.values(), *model.inputs], model.outputs[0])
+        self.backend = keras.backend.backend()
+
+    def point(self, inputs: Arrays) -> dict[str, Float]:
+        """Return the values of all that is differentiated by, for B events."""
+        given = model_inputs(self.model, inputs)
+        found = {name: given[name] for name in self.names if name not in self.inside}
+        if self.below is not None:
+            values = self.below(list(map(keras.ops.convert_to_tensor, given.values())), training=False)
+            found |= {name: keras.ops.convert_to_numpy(values[name]) for name in self.inside}
+        return {name: found[name] for name in self.names}
+
+    def logits(self, point: Arrays, inputs: Arrays) -> Float:
+        """Return the logits (B,) at a point, with all else as in ``inputs``."""
+        return keras.ops.convert_to_numpy(self._forward(*self._tensors(point, inputs)))[:, 0]
+
+    def slopes(self, point: Arrays, inputs: Arrays) -> dict[str, Float]:
+        """Return ∂ logit / ∂ x for every x of a point."""
+        moved, fixed = self._tensors(point, inputs)
+        if self.backend == "tensorflow":
+            import tensorflow as tf
+
+            with tf.GradientTape() as tape:
+                tape.watch(moved)
+                total = tf.reduce_sum(self._forward(moved, fixed))
+            found = tape.gradient(total, moved, unconnected_gradients="zero")
+        else:
+            import torch  # type: ignore[import-not-found, unused-ignore]
+
+            with torch.enable_grad():
+                moved = {name: x.detach().requires_grad_(True) for name, x in moved.items()}
+                total = self._forward(moved, fixed).sum()
+                slopes = torch.autograd.grad(total, list(moved.values()), allow_unused=True)
+            found = {
+                name: torch.zeros_like(x) if slope is None else slope
+                for (name, x), slope in zip(moved.items(), slopes, strict=True)
+            }
+        return {name: keras.ops.convert_to_numpy(x) for name, x in found.items()}
+
+    def _tensors(self, point: Arrays, inputs: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
+        given = model_inputs(self.model, inputs)
+        moved = {
+            name: keras.ops.convert_to_tensor(np.asarray(point[name], np.float32)) for name in self.names
+        }
+        fixed = {name: keras.ops.convert_to_tensor(x) for name, x in given.items()}
+        return moved, fixed
+
+    def _forward(self, moved: Mapping[str, Any], fixed: Mapping[str, Any]) -> Any:
+        own = {name: x for name, x in moved.items() if name not in self.inside}
+        values = [moved[name] for name in self.inside] + list({**fixed, **own}.values())
+        return self.above(values, training=False)

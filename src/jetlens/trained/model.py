@@ -25,8 +25,10 @@ class TrainedModel(Protocol):
         manifest: what ``manifest.json`` says.
         parameters: number of trained numbers.
         streams: streams it reads.
+        options: of its variant.
     """
 
+    options: Any
     manifest: dict[str, Any]
     parameters: int
     streams: list[str]
@@ -38,6 +40,9 @@ class TrainedModel(Protocol):
             FileError: if the features are not those the model was trained on.
         """
 
+    def predict_arrays(self, arrays: Arrays, metadata: FeatureMetadata) -> NDArray[np.float32]:
+        """Return logits (N,) for inputs by name, whose features ``metadata`` names."""
+
 
 class TrainedNetwork:
     """A Keras network with its manifest; ``model`` is the network itself."""
@@ -48,6 +53,7 @@ class TrainedNetwork:
 
         self.model = model
         self.manifest = manifest
+        self.options = options
         self.parameters = int(manifest["parameters"])
         self.streams = stream_names(options)
         self._predict = make_predict(model)

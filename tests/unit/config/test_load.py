@@ -206,46 +206,6 @@ def test_a_missing_file(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
-EXPLAINED = "  variants: [cross_attention_three_stream]\n"
-
-
-@pytest.mark.parametrize(
-    ("variant", "expected"),
-    [
-        (
-            "gradient_boosting",
-            "'gradient_boosting' is of kind gradient_boosting, which has neither attention",
-        ),
-        (
-            "analysis_object",
-            "'analysis_object' has no attention to constituents with delta_eta and delta_phi",
-        ),
-    ],
-)
-def test_what_has_no_maps_is_not_explained(tmp_path: Path, variant: str, expected: str) -> None:
-    assert expected in message(tmp_path, EXPLAINED, f"  variants: [{variant}]\n")
-
-
-def test_maps_need_places_and_transverse_momenta(tmp_path: Path) -> None:
-    for feature, expected in (
-        ("delta_eta", "has no attention to"),
-        ("log_pt", "needs 'log_pt' in features.str"),
-    ):
-        text = message(tmp_path, f"{feature}, ", "")
-        assert f"explanation.variants: 'cross_attention_three_stream' {expected}" in text
-
-
-def test_a_network_without_attention_is_not_explained(tmp_path: Path) -> None:
-    content = yaml.safe_load(DEMO)
-    content["explanation"]["variants"] = ["self_attention"]
-    for pooling, layers in (("mean", 1), ("attention", 0)):
-        content["models"]["self_attention"] |= {"pooling": pooling, "encoder": {"layers": layers}}
-        assert validate(content).explanation.variants == ["self_attention"]
-    content["models"]["self_attention"]["pooling"] = "max"
-    with pytest.raises(ConfigError, match="'self_attention' has no attention to constituents"):
-        validate(content)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -1,79 +1,83 @@
+"""Tests of the tests: on a judge whose workings are known, the true order must win, and chance must not."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from jetlens.evaluation.testset import select
-from jetlens.explanation.faithfulness import keep, rank_correlation, removal_curves, summarise_curves
-from jetlens.explanation.maps import column
-from jetlens.features.featurefile import FeatureSet
+from jetlens.explanation.agreement import (
+    between_methods,
+    between_seeds,
+    randomise_from_the_top,
+    rank_correlation,
+)
+from jetlens.explanation.curves import greedy, masked, matched_in_pt, order_of, removal_curves, replaced
+from jetlens.explanation.faithfulness import _summary
 
-STREAMS = ["jet1", "jet2"]
-
-
-@pytest.fixture(scope="module")
-def events(demo_features):
-    features = FeatureSet.read(demo_features["signal_H1000"])
-    return select(features, np.arange(60))
+SHARES = (0.1, 0.2, 0.5)
 
 
-def worth(features):
-    """What each constituent adds to the logit of a network whose workings are known: the sum of |Δη|."""
-    return np.concatenate([np.abs(column(features, name, "delta_eta")) for name in STREAMS], axis=1)
+@pytest.fixture
+def additive():
+    """Forty events of up to twenty tokens; each adds its own worth to the logit."""
+    rng = np.random.default_rng(0)
+    real = np.arange(20) < rng.integers(8, 21, 40)[:, None]
+    worth = np.where(real, rng.normal(size=real.shape), 0)
+    return real, worth, lambda events, kept: (worth[events] * kept).sum(axis=1)
 
 
-def additive_logits(features):
-    return worth(features).sum(axis=1) - 2
+def test_the_true_order_is_the_best_and_its_reverse_the_worst(additive):
+    real, worth, judge = additive
+    rng = np.random.default_rng(1)
+    values = {"true": worth, "wrong": -worth, "pt": rng.random(worth.shape)}
+    turns = {name: order_of(v, real) for name, v in values.items()}
+    turns |= {name: greedy(judge, real, real, SHARES, sign) for name, sign in (("best", 1), ("worst", -1))}
+    curves = removal_curves(judge, turns, real, real, SHARES)
+    np.testing.assert_allclose(curves["true"]["deletion"], curves["best"]["deletion"])
+    np.testing.assert_allclose(curves["wrong"]["deletion"], curves["worst"]["deletion"])
+    np.testing.assert_allclose(curves[""]["none"], 0)
+    orders = _summary([curves], 1)["orders"]
+    assert orders["true"]["deletion"]["normalised"][0] == 1
+    assert orders["wrong"]["deletion"]["normalised"][0] == 0
+    assert 0.2 < orders["pt"]["deletion"]["normalised"][0] < 0.8
+    difference, error = orders["true"]["deletion"]["minus_pt"]
+    assert difference > 5 * error
+    # kept alone, the best constituents lose less than nothing: the bad ones are gone
+    assert orders["true"]["sufficiency"]["0.2"][0] < orders["pt"]["sufficiency"]["0.2"][0]
 
 
-def test_kept_constituents_stay_as_they_are_and_others_vanish(events):
-    mask = np.concatenate([events.masks[name] for name in STREAMS], axis=1)
-    kept = np.random.default_rng(0).random(mask.shape) < 0.5
-    thinned = keep(events, STREAMS, kept)
-    left = np.concatenate([thinned.masks[name] for name in STREAMS], axis=1)
-    np.testing.assert_array_equal(left, mask & kept)
-    for name in STREAMS:
-        assert not thinned.streams[name][~thinned.masks[name]].any()
-        np.testing.assert_array_equal(
-            thinned.streams[name][thinned.masks[name]], events.streams[name][thinned.masks[name]]
-        )
-    np.testing.assert_array_equal(thinned.streams["kinematics"], events.streams["kinematics"])
+def test_every_order_of_the_greedy_search_is_a_whole_one(additive):
+    real, _, judge = additive
+    turn = greedy(judge, real, real, SHARES, 1)
+    for row, there in zip(turn, real, strict=True):
+        assert sorted(row[there]) == list(range(there.sum()))
 
 
-def test_the_true_order_beats_all_others(events):
-    orders = {"gradcam": worth(events), "wrong": -worth(events)}
-    orders["pt"] = np.concatenate([column(events, name, "log_pt") for name in STREAMS], axis=1)
-    shares, curves = removal_curves(additive_logits, events, STREAMS, orders, 6, 1)
-    result = summarise_curves(shares, [curves])
-    for kind, sign in (("deletion", 1), ("insertion", -1)):
-        areas = {name: sign * entry["area"] for name, entry in result[kind].items()}
-        assert areas["gradcam"] == min(areas.values())
-        assert areas["wrong"] == max(areas.values())
-        difference, error = result[kind]["gradcam"]["minus_random"]
-        assert sign * difference < -5 * error
+@given(st.integers(0, 1000))
+def test_matched_orders_keep_their_taste_for_hard_constituents(seed):
+    rng = np.random.default_rng(seed)
+    real = np.arange(23) < rng.integers(3, 24, 8)[:, None]
+    log_pt = np.where(real, rng.normal(size=real.shape), -99)
+    values = np.where(real, rng.random(real.shape), 0)
+    shuffled = matched_in_pt(values, log_pt, real, seed)
+    for a, b, p, there in zip(values, shuffled, log_pt, real, strict=True):
+        order = np.argsort(-p[there], kind="stable")
+        for start in range(0, there.sum() // 5 * 5, 5):
+            block = order[start : start + 5]
+            np.testing.assert_array_equal(np.sort(a[there][block]), np.sort(b[there][block]))
 
 
-def test_curves_begin_and_end_where_they_must(events):
-    shares, curves = removal_curves(additive_logits, events, STREAMS, {"gradcam": worth(events)}, 5, 1)
-    whole = 1 / (1 + np.exp(-additive_logits(events)))
-    empty = 1 / (1 + np.exp(2))
-    for curve in curves.values():
-        np.testing.assert_allclose(curve["deletion"][:, 0], whole)
-        np.testing.assert_allclose(curve["deletion"][:, -1], empty)
-        np.testing.assert_allclose(curve["insertion"][:, 0], empty)
-        np.testing.assert_allclose(curve["insertion"][:, -1], whole)
-        assert (np.diff(curve["deletion"], axis=1) <= 1e-12).all()  # every constituent adds to this logit
-    assert shares.tolist() == [0, 0.25, 0.5, 0.75, 1]
-
-
-def test_random_orders_repeat_with_their_seed(events):
-    first, second, other = (
-        removal_curves(additive_logits, events, STREAMS, {}, 4, seed)[1]["random"]["deletion"]
-        for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, second)
-    assert (first != other).any()
+def test_judges_see_what_is_kept(events, network_of_kind):
+    model = network_of_kind("cross_attention")
+    real = np.concatenate([events.masks[name] for name in model.streams], axis=1)
+    everyone = np.arange(len(events))
+    for judge in (masked(model, events), replaced(model, events, 1)):
+        np.testing.assert_allclose(judge(everyone, real), model.predict_logits(events), atol=1e-5)
+    few = real & (np.arange(real.shape[1]) % 2 == 0)
+    assert (np.abs(masked(model, events)(everyone, few) - model.predict_logits(events)) > 1e-4).all()
+    stand_ins = replaced(model, events, 1)(everyone, np.zeros_like(real))
+    assert np.isfinite(stand_ins).all()
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=15))
@@ -90,7 +94,26 @@ def test_rank_correlation_is_spearmans(pairs):
 def test_rank_correlation_ignores_padding():
     rng = np.random.default_rng(0)
     first, second = rng.random((2, 5, 8))
-    mask = np.arange(8) < 6
-    mask = np.repeat(mask[None], 5, axis=0)
+    mask = np.repeat(np.arange(8)[None] < 6, 5, axis=0)
     cut = rank_correlation(first[:, :6], second[:, :6], mask[:, :6])
     assert rank_correlation(np.where(mask, first, 9), np.where(mask, second, -9), mask) == cut
+    assert between_seeds(first[None], mask) is None
+    assert between_methods({"a": first, "b": second}, mask)["b"]["a"] == cut
+
+
+def test_weights_are_randomised_from_the_logit_down(network_of_kind):
+    from keras.models import clone_model
+
+    original = network_of_kind("cross_attention").model
+    network = clone_model(original)
+    network.set_weights(original.get_weights())
+    before = [np.array(v) for v in network.trainable_variables]
+    changed = []
+    for _ in randomise_from_the_top(network, 1, (0.2, 1.0)):
+        after = [np.array(v) for v in network.trainable_variables]
+        changed.append([bool((a != b).any()) for a, b in zip(before, after, strict=True)])
+        for a, b in zip(before, after, strict=True):
+            np.testing.assert_array_equal(np.sort(a, axis=None), np.sort(b, axis=None))
+    assert not any(changed[0][: len(before) // 2])
+    assert any(changed[0])
+    assert sum(changed[1]) > len(before) / 2

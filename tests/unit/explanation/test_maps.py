@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetlens.errors import FileError
-from jetlens.explanation.maps import Tokens, average, column, locate, masked_mean, normalise, rank_profile
+from jetlens.explanation.maps import Tokens, average, column, masked_mean, normalise, rank_profile, ranks
 from jetlens.features.featurefile import FeatureSet
 
 EDGES = np.linspace(-0.8, 0.8, 9)
@@ -123,21 +123,9 @@ def test_mean_over_real_entries_only():
     assert error[0] == pytest.approx(np.sqrt(1.5**2 + 9 * 0.5**2) / 4)
 
 
-def test_places_of_real_constituents(demo_features):
-    features = FeatureSet.read(demo_features["signal_H1000"])
-    tokens = locate(features, ["jet1", "jet2"])
-    assert tokens.mask.shape[1] == sum(features.masks[name].shape[1] for name in ("jet1", "jet2"))
-    names = features.metadata.streams["jet2"].features
-    second = tokens.stream == 1
-    np.testing.assert_array_equal(
-        tokens.eta[:, second], features.streams["jet2"][..., names.index("delta_eta")]
-    )
-    # constituents of anti-kT jets with R = 0.8 lie about their axis
-    distance = np.hypot(tokens.eta, tokens.phi)[tokens.mask]
-    assert np.percentile(distance, 99) < 1.0
-    log_pt = np.concatenate([column(features, name, "log_pt") for name in ("jet1", "jet2")], axis=1)
-    hardest = np.take_along_axis(log_pt, np.argmin(tokens.rank, axis=1)[:, None], 1)[:, 0]
-    np.testing.assert_array_equal(hardest, np.where(tokens.mask, log_pt, -np.inf).max(axis=1))
+def test_ranks_count_from_the_hardest():
+    log_pt, mask = np.array([[1.0, 3.0, 2.0, 9.0]]), np.array([[True, True, True, False]])
+    assert ranks(log_pt, mask).tolist() == [[2, 0, 1, 3]]
 
 
 def test_a_missing_feature_is_named(demo_features):

@@ -1,174 +1,113 @@
 import numpy as np
 import pytest
 
-from jetlens.config.evaluation import ExplanationConfig
+from jetlens.config.explanation import ExplanationConfig, methods_of
 from jetlens.errors import ConfigError, FileError
-from jetlens.evaluation.testset import read_test_set
 from jetlens.explanation import explain
-from jetlens.explanation.attention import attend, choose_view, network_inputs, short_name
-from jetlens.explanation.faithfulness import randomise_weights
-from jetlens.explanation.mapfile import read_maps
+from jetlens.explanation.mapfile import positive_maps, read_maps
+from jetlens.explanation.relevance import read_relevance
 from jetlens.files import read_json
 
 VARIANT = "cross_attention_three_stream"
-SETTINGS = ExplanationConfig(
-    variants=[VARIANT], events=60, single_events=2, bins=10, faithfulness_events=20, steps=3
-)
+SETTINGS = ExplanationConfig(variants=[VARIANT], events=20, display_events=2, test_events=3)
 
 
-@pytest.fixture(scope="module")
-def explained(demo_features, normalisation, demo_networks, tmp_path_factory):
-    output = tmp_path_factory.mktemp("explanation") / VARIANT
+def run(models, demo_features, normalisation, output, variant=VARIANT, settings=SETTINGS):
     explain(
-        demo_networks,
+        models,
         list(demo_features.values()),
         output,
-        variant=VARIANT,
+        variant=variant,
         normalisation=normalisation,
-        explanation=SETTINGS,
+        explanation=settings,
     )
     return output
 
 
 @pytest.fixture(scope="module")
-def network(demo_networks):
-    from jetlens.trained import load_model
-
-    return load_model(demo_networks[0])
+def explained(demo_features, normalisation, demo_networks, tmp_path_factory):
+    return run(demo_networks, demo_features, normalisation, tmp_path_factory.mktemp("explanation") / VARIANT)
 
 
-def view_of(network, features):
-    from jetlens.models import probe
-
-    layers = {
-        name: probe.attention_streams(network.model, name) for name in probe.attention_layers(network.model)
-    }
-    return choose_view(layers, features, VARIANT)
-
-
-def test_kinematic_tokens_are_the_queries(network, demo_features, normalisation):
-    test = read_test_set(list(demo_features.values()), normalisation, 20)
-    view = view_of(network, test.features)
-    assert view.queries == ["J1", "J2", "J1+J2"]
-    assert view.streams == ["jet1", "jet2"]
-    assert all(name.startswith("cross_attention") for name in view.layers)
-
-
-def test_attention_is_what_the_forward_pass_used(network, demo_features, normalisation):
-    from jetlens.models import probe
-
-    features = read_test_set(list(demo_features.values()), normalisation, 20).features
-    view = view_of(network, features)
-    values, _ = attend(network.model, features, view)
-    scores = probe.attention_scores(network.model, network_inputs(features), view.layers)
-    slow = np.mean([scores[name].mean(axis=1) for name in view.layers], axis=0)
-    np.testing.assert_allclose(values.swapaxes(0, 1), slow, atol=1e-6)
-    mask = np.concatenate([features.masks[name] for name in view.streams], axis=1)
-    np.testing.assert_allclose(values.sum(axis=-1), 1, atol=1e-5)
-    assert not values[:, ~mask].any()
+def test_all_methods_have_one_layout(explained):
+    files = sorted(path.stem for path in explained.glob("*.npz"))
+    assert files == sorted(SETTINGS.methods)
+    for name in files:
+        content = read_relevance(explained / f"{name}.npz")
+        S, M, N, T = content["value"].shape
+        assert (str(content["method"]), S, M) == (name, 2, len(content["maps"]))
+        assert content["mask"].shape == content["eta"].shape == content["log_pt"].shape == (N, T)
+        assert content["event_value"].shape == (S, M, N, len(content["event_features"]))
+        assert content["logit"].shape == (S, N)
+        assert content["tokens"].tolist()[-3:] == ["fat_jets[0]", "fat_jets[1]", "fat_jets[0]+fat_jets[1]"]
+        assert not content["value"][:, :, ~content["mask"]].any()
+        assert content["value"].any()
+        inside = np.isin(content["slot_stream"], np.flatnonzero(content["kinds"] == "constituents"))
+        assert np.isfinite(content["eta"][:, inside][content["mask"][:, inside]]).all()
 
 
-def test_matrices_average_real_entries_of_each_class(network, demo_features, normalisation):
-    from jetlens.models import probe
-
-    features = read_test_set(list(demo_features.values()), normalisation, 20).features
-    _, arrays = attend(network.model, features, view_of(network, features), matrices=True)
-    name = next(n for n in arrays["matrix_names"] if "self_attention" in n and "jet1" in n)
-    scores = probe.attention_scores(network.model, network_inputs(features), [name])[name]
-    mask, chosen = features.masks["jet1"], features.label == 0
-    for query, key in ((0, 0), (3, 5), (40, 2)):
-        both = chosen & mask[:, query] & mask[:, key]
-        expected = np.average(scores[both][:, 1, query, key], weights=features.weight[both])
-        assert arrays[f"matrix_{name}"][1, 1, query, key] == pytest.approx(expected, rel=1e-5)
-
-
-def test_files_hold_what_their_description_says(explained):
-    for name, maps in (("attention", 3), ("gradcam", 2)):
-        content = read_maps(explained / f"{name}.npz")
-        shape = (maps, 2, 2, 10, 10)
-        for key in (
-            "density",
-            "density_error",
-            "density_spread",
-            "relative",
-            "relative_error",
-            "relative_spread",
-        ):
-            assert content[key].shape == shape
-        assert content["tokens"].shape == content["entries"].shape == shape[1:]
-        assert content["profile"].shape[:2] == (maps, 2)
-        assert content["classes"].tolist() == ["signal", "background"]
-        assert content["seeds"].tolist() == [1, 2]
-        assert content["single_value"].shape[:2] == (maps, 4)
-        assert content["single_label"].tolist() == [1, 1, 0, 0]
-        total = content["density"].sum(axis=(2, 3, 4)) + content["outside"].sum(axis=2)
-        np.testing.assert_allclose(total, 1, atol=1e-6)
-        assert (content["effective_events"] <= content["events"] + 1e-9).all()
+def test_maps_are_shares_of_what_speaks_for_each_class(explained):
+    content = read_maps(explained / "leave_one_out.npz", bins=10, half_width=0.8, single=2)
+    assert content["maps"].tolist() == ["towards signal", "towards background"]
+    assert content["density"].shape == content["relative_spread"].shape == (2, 2, 2, 10, 10)
+    assert content["single_value"].shape[:2] == (2, 4)
+    total = content["density"].sum(axis=(2, 3, 4)) + content["outside"].sum(axis=2)
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+    arrays = read_relevance(explained / "leave_one_out.npz")
+    _, both = positive_maps(arrays)
+    np.testing.assert_allclose(both[:, 0] - both[:, 1], arrays["value"][:, 0], atol=1e-7)
 
 
 def test_faithfulness_reports_its_tests_with_errors(explained):
     content = read_json(explained / "faithfulness.json")
-    assert content["events"] == 20
-    for kind in ("deletion", "insertion"):
-        assert set(content["curves"][kind]) == {"gradcam", "attention", "pt", "random"}
-        for order, entry in content["curves"][kind].items():
-            assert len(entry["curve"]) == 3
-            assert ("minus_random" in entry) == (order != "random")
-    for entry in content["rank_correlation"].values():
-        for pair in entry.values():
-            assert pair is None or (abs(pair[0]) <= 1 and pair[1] >= 0)
+    assert content["removable"] == ["jet1", "jet2"]
+    for kind, ways in content["tests"].items():
+        assert content["events"][kind] == 3
+        for way, entry in ways.items():
+            for order, own in entry["orders"].items():
+                assert len(own["deletion"]["lost"]) == len(content["shares"])
+                assert 0 <= own["deletion"]["normalised"][0] <= 1
+                assert ("minus_matched" in own["deletion"]) == (order in SETTINGS.methods)
+            assert ("best" in entry["orders"]) == (way == "masked")
+    for rows in content["random_weights"].values():
+        assert [row["randomised"] for row in rows] == [0.1, 0.5, 1.0]
+    assert set(content["agreement"]["between_seeds"]) == set(SETTINGS.methods)
 
 
 def test_explaining_again_gives_the_same_bytes(
     explained, demo_features, normalisation, demo_networks, tmp_path
 ):
-    explain(
-        demo_networks,
-        list(demo_features.values()),
-        tmp_path,
-        variant=VARIANT,
-        normalisation=normalisation,
-        explanation=SETTINGS,
-    )
-    for name in ("attention.npz", "gradcam.npz", "faithfulness.json"):
-        assert (tmp_path / name).read_bytes() == (explained / name).read_bytes()
+    settings = SETTINGS.model_copy(update={"methods": ["gradcam"]})
+    again = run(demo_networks, demo_features, normalisation, tmp_path, settings=settings)
+    assert (again / "gradcam.npz").read_bytes() == (explained / "gradcam.npz").read_bytes()
 
 
-def test_randomised_weights_are_the_same_numbers_elsewhere(demo_networks):
+def test_trees_are_explained_by_their_librarys_shapley_values(
+    demo_features, normalisation, demo_trees, tmp_path
+):
     from jetlens.trained import load_model
 
-    model = load_model(demo_networks[0]).model
-    before, fixed = (
-        [v.numpy() for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables)
+    run(demo_trees[:1], demo_features, normalisation, tmp_path, "gradient_boosting")
+    content = read_relevance(tmp_path / "tree_shapley.npz")
+    total = content["value"][0, 0].sum(-1) + content["event_value"][0, 0].sum(-1) + content["baseline"][0, 0]
+    np.testing.assert_allclose(total, content["logit"][0], atol=1e-5)
+    assert methods_of(load_model(demo_trees[0]).options, SETTINGS.methods) == [
+        "leave_one_out",
+        "tree_shapley",
+    ]
+    columns = content["column_value"].astype(np.float64)
+    np.testing.assert_allclose(
+        columns.sum(-1), content["value"][0, 0].sum(-1) + content["event_value"][0, 0].sum(-1), atol=1e-5
     )
-    randomise_weights(model, 1)
-    after = [v.numpy() for v in model.trainable_variables]
-    assert sum((a != b).any() for a, b in zip(before, after, strict=True)) > len(before) / 2
-    for a, b in zip(before, after, strict=True):
-        np.testing.assert_array_equal(np.sort(a, axis=None), np.sort(b, axis=None))
-    for a, b in zip(fixed, model.non_trainable_variables, strict=True):
-        np.testing.assert_array_equal(a, b.numpy())
 
 
-def test_trees_have_no_attention(demo_features, normalisation, demo_trees, tmp_path):
-    with pytest.raises(ConfigError, match="'gradient_boosting' is no neural network"):
-        explain(
-            demo_trees,
-            list(demo_features.values()),
-            tmp_path,
-            variant="gradient_boosting",
-            normalisation=normalisation,
-            explanation=ExplanationConfig(variants=["gradient_boosting"]),
-        )
-    assert not list(tmp_path.iterdir())
+def test_a_layer_that_does_not_exist_is_named(demo_features, normalisation, demo_networks, tmp_path):
+    settings = SETTINGS.model_copy(update={"methods": ["gradcam"], "gradcam_layer": "{stream}_token"})
+    with pytest.raises(ConfigError, match="did you mean 'jet1_tokens'"):
+        run(demo_networks, demo_features, normalisation, tmp_path, settings=settings)
 
 
-def test_names_of_tokens():
-    assert short_name("fat_jets[0]+fat_jets[1]") == "J1+J2"
-    assert short_name("jets[2]") == "j3"
-
-
-def test_map_files_that_are_none_are_named(tmp_path):
+def test_files_that_are_none_are_named(tmp_path):
     path = tmp_path / "attention.npz"
     with pytest.raises(FileError, match="does not exist"):
         read_maps(path)
@@ -176,5 +115,5 @@ def test_map_files_that_are_none_are_named(tmp_path):
     with pytest.raises(FileError, match="damaged"):
         read_maps(path)
     np.savez(path, maps=np.zeros(2))
-    with pytest.raises(FileError, match="'relative' is missing"):
+    with pytest.raises(FileError, match="'method' is missing"):
         read_maps(path)

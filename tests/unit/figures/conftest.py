@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from jetlens.config.evaluation import EvaluationConfig, ExplanationConfig, FiguresConfig
+from jetlens.config.evaluation import EvaluationConfig, FiguresConfig
+from jetlens.config.explanation import ExplanationConfig
 
 VARIANT = "cross_attention_three_stream"
 
@@ -47,7 +48,7 @@ def explanation(demo_features, normalisation, demo_networks, tmp_path_factory) -
     from jetlens.explanation import explain
 
     folder = tmp_path_factory.mktemp("explanation") / VARIANT
-    settings = ExplanationConfig(variants=[VARIANT], events=60, bins=10, faithfulness_events=20, steps=3)
+    settings = ExplanationConfig(variants=[VARIANT], events=40, test_events=5)
     explain(
         demo_networks,
         list(demo_features.values()),

@@ -15,11 +15,11 @@ from jetlens.figures.attention import draw_attention
 from jetlens.figures.cutflow import draw_cutflow
 from jetlens.figures.events import draw_single_events
 from jetlens.figures.faithfulness import draw_faithfulness
-from jetlens.figures.gradcam import draw_gradcam
 from jetlens.figures.images import draw_jet_images
 from jetlens.figures.kinematics import draw_kinematics
 from jetlens.figures.matrices import draw_attention_matrices
 from jetlens.figures.palette import process_looks, variant_looks
+from jetlens.figures.relevance import draw_relevance
 from jetlens.figures.roc import draw_rejection, draw_roc
 from jetlens.figures.scores import draw_scores
 from jetlens.figures.training import draw_training
@@ -228,14 +228,17 @@ def test_training(check, demo_networks, look):
     assert {row["seed"] for row in rows} == {"1", "2"}
 
 
-@pytest.mark.parametrize("quantity", ["relative", "density"])
+GRID = {"bins": 10, "half_width": 0.8}
+
+
+@pytest.mark.parametrize("quantity", ["relative"])
 def test_attention(check, explanation, look, quantity):
     rows = check(
         lambda outputs, csv: draw_attention(
-            explanation / "attention.npz", outputs, csv, figures=look, quantity=quantity
+            explanation / "attention.npz", outputs, csv, figures=look, quantity=quantity, **GRID
         )
     )
-    content = read_maps(explanation / "attention.npz")
+    content = read_maps(explanation / "attention.npz", **GRID)
     centres = (content["edges"][1:] + content["edges"][:-1]) / 2
     for row in rows[:: max(1, len(rows) // 20)]:
         index = (
@@ -249,17 +252,19 @@ def test_attention(check, explanation, look, quantity):
         assert content["entries"][index[1:]] >= 10
 
 
-def test_gradcam(check, explanation, look):
-    rows = check(lambda outputs, csv: draw_gradcam(explanation / "gradcam.npz", outputs, csv, figures=look))
-    assert {row["quantity"] for row in rows} == {"density", "relative"}
-    assert {row["map"] for row in rows} == {"towards signal"}
+def test_relevance(check, explanation, look):
+    rows = check(
+        lambda outputs, csv: draw_relevance(explanation / "gradcam.npz", outputs, csv, figures=look, **GRID)
+    )
+    assert {row["map"] for row in rows} == {"towards signal", "towards background"}
 
 
-@pytest.mark.parametrize(("name", "which"), [("attention", "J1+J2"), ("gradcam", "towards signal")])
-def test_single_events(check, explanation, look, name, which):
-    maps = explanation / f"{name}.npz"
-    rows = check(lambda outputs, csv: draw_single_events(maps, outputs, csv, figures=look, which=which))
-    content = read_maps(maps)
+def test_single_events(check, explanation, look):
+    maps = explanation / "leave_one_out.npz"
+    rows = check(
+        lambda outputs, csv: draw_single_events(maps, outputs, csv, figures=look, half_width=0.8, events=3)
+    )
+    content = read_maps(maps, single=3)
     assert len(rows) == content["single_mask"].sum()
     # the average constituent of an event is worth one, unless the map is empty
     for number in content["single_event_number"]:
@@ -280,7 +285,9 @@ def test_faithfulness(check, explanation, look):
     rows = check(
         lambda outputs, csv: draw_faithfulness(explanation / "faithfulness.json", outputs, csv, figures=look)
     )
-    assert {row["order"] for row in rows} == {"gradcam", "attention", "pt", "random"}
+    assert {"leave_one_out", "relevance", "gradcam", "attention", "pt", "d0", "best"} < {
+        row["order"] for row in rows
+    }
 
 
 def test_jet_images_hold_the_jets(check, parts, scales, look):
