@@ -1,6 +1,5 @@
 from jetlens.config.explanation import methods_of
 
-
 # one job per variant: what takes longest is to start a back end
 for variant in analysis.explanation.variants:
 

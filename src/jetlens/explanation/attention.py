@@ -52,22 +52,22 @@ def choose_view(layers: Layers, metadata: FeatureMetadata, variant: str = "") ->
     Raises:
         ConfigError: if there is no layer.
     """
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, (query, _) in layers.items():
-        groups.setdefault(tuple(query), []).append(name)
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for name, (query, keys) in layers.items():
+        groups.setdefault((tuple(query), tuple(keys)), []).append(name)
     if not groups:
         raise ConfigError(f"explanation.methods: '{variant}' has no layer of attention; leave attention out")
 
-    def order(query: tuple[str, ...]) -> tuple[int, int]:
-        keys = {key for name in groups[query] for key in layers[name][1]} - {CLASS}
-        inside = any(metadata.streams[key].kind == "constituents" for key in keys)
-        return (0 if inside else 1), (1 if query == (CLASS,) else 0 if set(query).isdisjoint(keys) else 2)
+    def order(query: Sequence[str], keys: Sequence[str]) -> tuple[int, int]:
+        own = set(keys) - {CLASS}
+        inside = any(metadata.streams[key].kind == "constituents" for key in own)
+        return (0 if inside else 1), (1 if query == (CLASS,) else 0 if own.isdisjoint(query) else 2)
 
-    best = min(order(query) for query in groups)
-    chosen = [query for query in groups if order(query) == best]
+    best = min(order(*group) for group in groups)
+    chosen = [group for group in groups if order(*group) == best]
     # several groups of one kind (each jet's own self-attention): one map of them all
-    names = [name for query in chosen for name in groups[query]]
-    query = list(chosen[0]) if len(chosen) == 1 and best[1] < 2 else []
+    names = [name for group in chosen for name in groups[group]]
+    query = list(chosen[0][0]) if len({group[0] for group in chosen}) == 1 and best[1] < 2 else []
     return View(names, query, _query_names(query, metadata))
 
 

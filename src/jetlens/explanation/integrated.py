@@ -88,9 +88,8 @@ def integrated_gradients(model: TrainedModel, features: FeatureSet, settings: Ex
                 name: _start(name, x, inputs, None if m == 0 and name != "event" else means[name])
                 for name, x in end.items()
             }
-            found = integrate(
-                partial(_slopes, cut, inputs), start, end, settings.integration_steps, max(1, ROWS // BATCH)
-            )
+            at_once = max(1, ROWS // len(inputs["event"]))
+            found = integrate(partial(_slopes, cut, inputs), start, end, settings.integration_steps, at_once)
             value[m, part] = np.concatenate(
                 [
                     found[s].sum(axis=-1) if s in found else np.zeros(inputs[f"{s}_mask"].shape)

@@ -113,6 +113,19 @@ of random weights. Taking all constituents away is a marker by itself. Bars and 
     + FIRST_ROTATION
 )
 
+SUBJETS = (
+    """\
+What *{method}* says of **{variant}** in the jets' own frame: the harder of a jet's two exclusive kT subjets (of its
+constituents) at the origin, the other at (1, 0), distances in units of ΔR₁₂. Colour: the mean worth of the constituents
+found in a cell, their relevance over the mean |relevance| of their event; for signal, for background reweighted to the
+signal's jet pT and mass, and the difference. Errors are by bootstrap over events. Cells of fewer than 10 effective jets
+are empty, those below 2σ are hatched. Null test: constituents turned by random angles against fixed subjets have no
+structure but a radial one; printed are χ² per cell about the mean of turned maps, of the real map and of the turned
+ones, which must be 1, and the real map's rank among them as p-value. Right: radial profiles.
+"""
+    + FIRST_ROTATION
+)
+
 ATTENTION_MATRICES = (
     """\
 Attention matrices of **{variant}**, layer by layer and head by head, for the layers behind the attention

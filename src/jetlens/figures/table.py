@@ -137,6 +137,13 @@ def _methods(config: Config) -> list[dict[str, str]]:
     ]
 
 
+def _framed(config: Config) -> list[dict[str, str]]:
+    return [
+        *_methods(config),
+        *(entry | {"method": "attention"} for entry in _with_method("attention")(config)),
+    ]
+
+
 def _single_events(config: Config) -> list[dict[str, str]]:
     return _with_method(_answer(config))(config) if config.explanation.display_events else []
 
@@ -230,6 +237,11 @@ FIGURES: tuple[FigureEntry, ...] = (
         "relevance/{variant}/{method}", "relevance.draw_relevance",
         {"maps": "explanation/{variant}/{method}.npz"},
         "Explanation", "{method} of {variant}", captions.RELEVANCE, _methods, _grid,
+    ),
+    FigureEntry(
+        "subjets/{variant}/{method}", "subjets.draw_subjet_map",
+        {"maps": "explanation/{variant}/{method}.npz"},
+        "Explanation", "{method} of {variant}, subjets aligned", captions.SUBJETS, _framed,
     ),
     FigureEntry(
         "attention/{variant}", "attention.draw_attention", ATTENTION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,3 +145,72 @@ def network_of_kind(events: FeatureSet) -> Callable[[str], Any]:
         return made[name]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def toy_parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Feature files of toy events, all in the test fold."""
+    folder = tmp_path_factory.mktemp("toy_features") / "toy" / "toy"
+    toy_events(number=30, seed=7).write(folder)
+    return [folder]
+
+
+@pytest.fixture(scope="session")
+def toy_normalisation() -> Any:
+    from jetlens.features.normalisation import Normalisation, SampleNormalisation
+
+    return Normalisation(luminosity_fb=1.0, samples={"toy": SampleNormalisation(process="toy", scale=2.0)})
+
+
+@pytest.fixture(scope="session")
+def toy_models(network_of_kind: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two networks as the training stage writes them."""
+    from jetlens.files import write_json
+
+    model = network_of_kind("cross_attention")
+    rng, folders = np.random.default_rng(5), []
+    for seed in (1, 2):
+        folder = tmp_path_factory.mktemp("toy_models") / f"seed{seed}"
+        folder.mkdir()
+        model.model.save(folder / "model.keras")
+        options = model.options.model_dump(mode="json")
+        write_json(
+            folder / "manifest.json",
+            model.manifest | {"seed": seed, "options": options, "backend": "tensorflow"},
+        )
+        folders.append(folder)
+        if seed == 1:
+            before = model.model.get_weights()
+            for variable in model.model.trainable_variables:
+                variable.assign(np.asarray(variable) + 0.1 * rng.normal(size=variable.shape))
+    model.model.set_weights(before)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def toy_trees(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Trees as the training stage writes them."""
+    import lightgbm
+    from pydantic import TypeAdapter
+
+    from jetlens.config.models import ModelOptions
+    from jetlens.files import write_json
+    from jetlens.trained import trees
+    from jetlens.trained.model import input_arrays
+
+    content = {"kind": "gradient_boosting", "streams": ["kinematics"]}
+    options = TypeAdapter(ModelOptions).validate_python(content)
+    events = toy_events(number=200, seed=9)
+    columns = trees.columns(input_arrays(events, ["kinematics"]), options)
+    target = (columns[:, 0] + columns[:, 4] ** 2 + columns[:, -1] > 1).astype(int)
+    settings = {"objective": "binary", "num_leaves": 6, "verbosity": -1, "num_threads": 1}
+    booster = lightgbm.train(settings, lightgbm.Dataset(columns, target), 10)
+    folder = tmp_path_factory.mktemp("toy_trees") / "seed1"
+    folder.mkdir()
+    (folder / "model.txt").write_text(booster.model_to_string())
+    manifest = {"variant": "trees", "parameters": 0, "seed": 1, "features": events.metadata.model_dump()}
+    write_json(
+        folder / "manifest.json",
+        manifest | {"options": options.model_dump(mode="json"), "backend": "tensorflow"},
+    )
+    return [folder]

@@ -8,14 +8,14 @@ from jetlens.explanation.mapfile import positive_maps, read_maps
 from jetlens.explanation.relevance import read_relevance
 from jetlens.files import read_json
 
-VARIANT = "cross_attention_three_stream"
+VARIANT = "cross_attention"
 SETTINGS = ExplanationConfig(variants=[VARIANT], events=20, display_events=2, test_events=3)
 
 
-def run(models, demo_features, normalisation, output, variant=VARIANT, settings=SETTINGS):
+def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS):
     explain(
         models,
-        list(demo_features.values()),
+        parts,
         output,
         variant=variant,
         normalisation=normalisation,
@@ -25,8 +25,8 @@ def run(models, demo_features, normalisation, output, variant=VARIANT, settings=
 
 
 @pytest.fixture(scope="module")
-def explained(demo_features, normalisation, demo_networks, tmp_path_factory):
-    return run(demo_networks, demo_features, normalisation, tmp_path_factory.mktemp("explanation") / VARIANT)
+def explained(toy_parts, toy_normalisation, toy_models, tmp_path_factory):
+    return run(toy_models, toy_parts, toy_normalisation, tmp_path_factory.mktemp("explanation") / VARIANT)
 
 
 def test_all_methods_have_one_layout(explained):
@@ -74,24 +74,22 @@ def test_faithfulness_reports_its_tests_with_errors(explained):
     assert set(content["agreement"]["between_seeds"]) == set(SETTINGS.methods)
 
 
-def test_explaining_again_gives_the_same_bytes(
-    explained, demo_features, normalisation, demo_networks, tmp_path
-):
+def test_explaining_again_gives_the_same_bytes(explained, toy_parts, toy_normalisation, toy_models, tmp_path):
     settings = SETTINGS.model_copy(update={"methods": ["gradcam"]})
-    again = run(demo_networks, demo_features, normalisation, tmp_path, settings=settings)
+    again = run(toy_models, toy_parts, toy_normalisation, tmp_path, settings=settings)
     assert (again / "gradcam.npz").read_bytes() == (explained / "gradcam.npz").read_bytes()
 
 
 def test_trees_are_explained_by_their_librarys_shapley_values(
-    demo_features, normalisation, demo_trees, tmp_path
+    toy_parts, toy_normalisation, toy_trees, tmp_path
 ):
     from jetlens.trained import load_model
 
-    run(demo_trees[:1], demo_features, normalisation, tmp_path, "gradient_boosting")
+    run(toy_trees, toy_parts, toy_normalisation, tmp_path, "trees")
     content = read_relevance(tmp_path / "tree_shapley.npz")
     total = content["value"][0, 0].sum(-1) + content["event_value"][0, 0].sum(-1) + content["baseline"][0, 0]
     np.testing.assert_allclose(total, content["logit"][0], atol=1e-5)
-    assert methods_of(load_model(demo_trees[0]).options, SETTINGS.methods) == [
+    assert methods_of(load_model(toy_trees[0]).options, SETTINGS.methods) == [
         "leave_one_out",
         "tree_shapley",
     ]
@@ -101,10 +99,10 @@ def test_trees_are_explained_by_their_librarys_shapley_values(
     )
 
 
-def test_a_layer_that_does_not_exist_is_named(demo_features, normalisation, demo_networks, tmp_path):
+def test_a_layer_that_does_not_exist_is_named(toy_parts, toy_normalisation, toy_models, tmp_path):
     settings = SETTINGS.model_copy(update={"methods": ["gradcam"], "gradcam_layer": "{stream}_token"})
     with pytest.raises(ConfigError, match="did you mean 'jet1_tokens'"):
-        run(demo_networks, demo_features, normalisation, tmp_path, settings=settings)
+        run(toy_models, toy_parts, toy_normalisation, tmp_path, settings=settings)
 
 
 def test_files_that_are_none_are_named(tmp_path):

@@ -22,6 +22,7 @@ from jetlens.figures.palette import process_looks, variant_looks
 from jetlens.figures.relevance import draw_relevance
 from jetlens.figures.roc import draw_rejection, draw_roc
 from jetlens.figures.scores import draw_scores
+from jetlens.figures.subjets import draw_subjet_map
 from jetlens.figures.training import draw_training
 from jetlens.figures.values import read_values
 from jetlens.files import read_json
@@ -270,6 +271,14 @@ def test_single_events(check, explanation, look):
     for number in content["single_event_number"]:
         own = [float(row["worth"]) for row in rows if int(row["event_number"]) == number]
         assert np.mean(own) == pytest.approx(1, abs=1e-4) or not any(own)
+
+
+def test_subjet_maps_print_their_null_test(check, explanation, look):
+    rows = check(
+        lambda outputs, csv: draw_subjet_map(explanation / "leave_one_out.npz", outputs, csv, figures=look)
+    )
+    assert len([row for row in rows if row["part"] == "turned chi2"]) >= 50
+    assert any("turned maps" in text.get_text() for text in check.figures[-1].texts)
 
 
 def test_attention_matrices(check, explanation, look):

@@ -1,0 +1,161 @@
+"""Maps in the jets' own frame: the harder subjet at the origin, the other at (1, 0)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from jetlens.config.evaluation import FiguresConfig
+from jetlens.explanation.framemaps import EDGES_X, EDGES_Y, RADII, FrameMap, frame_map
+from jetlens.explanation.relevance import read_relevance
+from jetlens.figures.style import (
+    BACKGROUND_COLOUR,
+    DIVERGING,
+    EMPTY_COLOUR,
+    SIGNAL_COLOUR,
+    figure_header,
+    look,
+    save,
+    write_table,
+)
+
+FEWEST_SIGMA = 2.0
+"""Cells whose difference is less significant are hatched."""
+SIGNIFICANT = 0.05
+"""Largest p-value of a map that is called significant."""
+COLUMNS = ("part", "x", "y", "signal", "background", "difference", "error")
+TITLES = ("signal", "background, reweighted", "signal − background")
+
+
+def draw_subjet_map(maps: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig) -> None:
+    """Draw the mean worth of a constituent for signal, background and their difference, and radial profiles.
+
+    Args:
+        maps: ``<method>.npz``.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        figures: the look.
+
+    Raises:
+        FileError: if the file cannot be read, or holds no constituents with a place.
+    """
+    found = frame_map(read_relevance(maps))
+    with look(figures):
+        figure = Figure(figsize=(13.2, 4.1), layout="constrained")
+        panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.9))
+        both = np.concatenate([found.signal.ravel(), found.background.ravel()])
+        for axes, title, values, kind in zip(
+            panels,
+            TITLES,
+            (found.signal, found.background, found.difference),
+            ("worth", "worth", "Δ"),
+            strict=False,
+        ):
+            centre = 0.0 if kind == "Δ" else float(np.nanmean(both)) if np.isfinite(both).any() else 1.0
+            span = values if kind == "Δ" else both
+            reach = float(np.nanmax(np.abs(span - centre))) if np.isfinite(span).any() else 1.0
+            norm = TwoSlopeNorm(centre, centre - max(reach, 1e-3), centre + max(reach, 1e-3))
+            _panel(axes, values, norm)
+            axes.set_title(title, size=11)
+            if kind == "Δ":
+                _hatch(axes, found)
+            figure.colorbar(
+                ScalarMappable(norm, DIVERGING), ax=axes, orientation="horizontal", label=f"{kind}"
+            )
+        panels[0].set_ylabel(r"across subjets / $\Delta R_{12}$")
+        _profiles(panels[3], found)
+        figure.supxlabel(verdict_of(found), size=11)
+        figure_header(figure, figures)
+        save(figure, outputs)
+    write_table(csv, _table(found))
+
+
+def verdict_of(found: FrameMap) -> str:
+    """Say whether a map shows more than a radial profile."""
+    turned = found.turned_chi2
+    error = turned.std(ddof=1) / np.sqrt(len(turned))
+    word = (
+        "significant"
+        if found.p_value < SIGNIFICANT
+        else "not significant: no structure beyond a radial profile is seen"
+    )
+    return (
+        f"$\\chi^2$/cell {found.chi2:.2f}, of {len(turned)} turned maps {turned.mean():.2f} ± {error:.2f}; "
+        f"p = {found.p_value:.3f}: {word}"
+    )
+
+
+def _panel(axes: Axes, values: np.ndarray[Any, Any], norm: TwoSlopeNorm) -> None:
+    axes.set_facecolor(EMPTY_COLOUR)
+    axes.pcolormesh(
+        EDGES_X, EDGES_Y, np.ma.masked_invalid(values.T), norm=norm, cmap=DIVERGING, rasterized=True
+    )
+    axes.plot([0, 1], [0, 0], linestyle="none", marker="+", color="black", markersize=9)
+    axes.set_aspect("equal")
+    axes.minorticks_off()
+    axes.set_xlabel(r"along subjets / $\Delta R_{12}$")
+
+
+def _hatch(axes: Axes, found: FrameMap) -> None:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weak = np.abs(found.difference / found.error) < FEWEST_SIGMA
+    layer = np.ma.masked_where(~weak.T, np.ones(weak.T.shape))
+    axes.pcolor(EDGES_X, EDGES_Y, layer, hatch="////", alpha=0, edgecolor="0.45", linewidth=0)
+
+
+def _profiles(axes: Axes, found: FrameMap) -> None:
+    centre = (RADII[1:] + RADII[:-1]) / 2
+    for c, (name, colour) in enumerate((("signal", SIGNAL_COLOUR), ("background", BACKGROUND_COLOUR))):
+        axes.errorbar(
+            centre, found.radial[:, c, 0], found.radial[:, c, 1], np.diff(RADII) / 2, fmt="o", markersize=3.5,
+            color=colour, label=name,
+        )  # fmt: skip
+    axes.set_xlabel(r"distance from the harder subjet / $\Delta R_{12}$")
+    axes.set_ylabel("worth")
+    axes.legend()
+
+
+def _table(found: FrameMap) -> dict[str, list[Any]]:
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("part", "x", "y", "signal", "background", "difference", "error")
+    }
+    x, y = ((edges[1:] + edges[:-1]) / 2 for edges in (EDGES_X, EDGES_Y))
+    for i, j in np.argwhere(np.isfinite(found.difference)):
+        values = [
+            float(part[i, j]) for part in (found.signal, found.background, found.difference, found.error)
+        ]
+        for name, value in zip(rows, ["map", float(x[i]), float(y[j]), *values], strict=True):
+            rows[name].append(value)
+    for k, radius in enumerate((RADII[1:] + RADII[:-1]) / 2):
+        (s, s_error), (b, b_error) = found.radial[k]
+        row = [
+            "profile",
+            float(radius),
+            0.0,
+            float(s),
+            float(b),
+            float(s - b),
+            float(np.hypot(s_error, b_error)),
+        ]
+        for name, value in zip(rows, row, strict=True):
+            rows[name].append(value)
+    for k, chi2 in enumerate([found.chi2, *found.turned_chi2]):
+        row = [
+            "chi2" if k == 0 else "turned chi2",
+            float(k),
+            0.0,
+            float("nan"),
+            float("nan"),
+            float(chi2),
+            float("nan"),
+        ]
+        for name, value in zip(rows, row, strict=True):
+            rows[name].append(value)
+    return rows
