@@ -23,6 +23,7 @@ for variant in analysis.explanation.variants:
                 )
             ],
             faithfulness=f"{RESULTS}/explanation/{{variant}}/faithfulness.json",
+            page=f"{RESULTS}/explanation/{{variant}}/believed.html",
         log:
             f"{LOGS}/explanation/{{variant}}.log",
         benchmark:

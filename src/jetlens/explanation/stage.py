@@ -13,8 +13,9 @@ from jetlens.evaluation.testset import read_test_set
 from jetlens.explanation.faithfulness import faithfulness
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.relevance import Arrays, assemble, layout, write_relevance
+from jetlens.explanation.verdict import page, verdicts
 from jetlens.features.normalisation import Normalisation
-from jetlens.files import write_json
+from jetlens.files import write_json, write_text
 
 
 def explain(
@@ -26,7 +27,7 @@ def explain(
     normalisation: Normalisation,
     explanation: ExplanationConfig,
 ) -> None:
-    """Explain a variant on test events; write ``<method>.npz`` for every method, and ``faithfulness.json``.
+    """Explain a variant on test events: write ``<method>.npz`` per method, ``faithfulness.json`` and ``believed.html``.
 
     Args:
         models: folders ``training/<variant>/seed<k>``, one per seed.
@@ -56,7 +57,9 @@ def explain(
         write_relevance(output / f"{name}.npz", arrays)
         answers[name] = in_favour(arrays)
     tests = faithfulness(models, trained, events, answers, explanation)
+    tests["verdicts"] = verdicts(tests)
     write_json(output / "faithfulness.json", {"variant": variant, "seeds": seeds, **tests})
+    write_text(output / "believed.html", page(variant, tests))
 
 
 def in_favour(arrays: Arrays) -> dict[str, NDArray[np.float64]]:

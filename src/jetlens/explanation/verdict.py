@@ -1,0 +1,129 @@
+"""Can this map be believed? A verdict per method, computed from the tests, with the thresholds it rests on."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SIGMAS = 2.0
+"""An order beats another if its paired difference is this many standard errors above zero."""
+AGREE = 0.5
+"""Least mean rank correlation between trainings that counts as agreement."""
+FORGOTTEN = 0.2
+"""Largest |rank correlation| with random weights that counts as another answer."""
+
+
+RIVALS = (("minus_matched", "chance of equal pT"), ("minus_pt", "pT order"), ("minus_d0", "|d0| order"))
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One question: what was asked, what was found, and whether that is enough; ``passed`` None: not known."""
+
+    question: str
+    found: str
+    passed: bool | None
+
+
+def criteria(method: str, tests: Mapping[str, Any]) -> list[Criterion]:
+    """Return what the tests of one method say.
+
+    Args:
+        method: name in the registry.
+        tests: content of ``faithfulness.json``.
+    """
+    result = []
+    for kind, ways in tests["tests"].items():
+        for way, entry in ways.items():
+            deletion = entry["orders"][method]["deletion"]
+            for key, rival in RIVALS:
+                if key in deletion:
+                    question = f"{kind}, {way}: takes more of the logit away than {rival} (> {SIGMAS:g} σ)"
+                    result.append(_beats(question, deletion[key]))
+    seeds = tests["agreement"]["between_seeds"].get(method)
+    question = f"trainings agree (rank correlation ≥ {AGREE:g})"
+    result.append(_correlation(question, seeds, lambda value: value >= AGREE))
+    rows = tests["random_weights"].get(method)
+    if rows:
+        question = f"random weights give another answer (|rank correlation| ≤ {FORGOTTEN:g})"
+        result.append(
+            _correlation(question, rows[-1]["rank_correlation"], lambda value: abs(value) <= FORGOTTEN)
+        )
+    return result
+
+
+def verdict(found: Sequence[Criterion]) -> str:
+    """Return the verdict in plain words."""
+    asked = [c for c in found if c.passed is not None]
+    chance = [c for c in asked if "chance" in c.question]
+    failed = [c for c in asked if not c.passed]
+    if not chance or not asked:
+        return "not known: too little was tested"
+    if not failed:
+        return "can be believed as a ranking of what decides: it passed every test"
+    if all(not c.passed for c in chance):
+        return "cannot be believed: it does no better than chance among constituents of equal pT"
+    simple = [c for c in failed if "order" in c.question]
+    if any(not c.passed for c in chance) or len(failed) > len(simple):
+        return f"believe it with care: it failed {len(failed)} of {len(asked)} tests"
+    return "marks what decides, but so does a simple order: see the yardsticks it does not beat"
+
+
+def verdicts(tests: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return by method the verdict and the criteria it rests on, as plain data."""
+    methods = list(tests["agreement"]["between_seeds"])
+    if not tests["tests"]:
+        return {}
+    found = {method: criteria(method, tests) for method in methods}
+    return {
+        method: {"verdict": verdict(own), "criteria": [vars(criterion) for criterion in own]}
+        for method, own in found.items()
+    }
+
+
+def page(variant: str, tests: Mapping[str, Any]) -> str:
+    """Return the page of a variant as HTML that needs nothing else."""
+    rows = []
+    for method, entry in tests["verdicts"].items():
+        lines = "".join(
+            f"<tr><td>{html.escape(c['question'])}</td><td>{html.escape(c['found'])}</td>"
+            f"<td>{_word(c['passed'])}</td></tr>"
+            for c in entry["criteria"]
+        )
+        rows.append(
+            f"<h2>{html.escape(method.replace('_', ' '))}</h2><p><b>{html.escape(entry['verdict'])}</b></p>"
+            f"<table><tr><th>question</th><th>found</th><th></th></tr>{lines}</table>"
+        )
+    title = f"Can the explanations of {html.escape(variant)} be believed?"
+    counts = ", ".join(f"{number} {kind}" for kind, number in tests["events"].items())
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+        f"<h1>{title}</h1><p>Tested on {counts} events; masked constituents are judged by the network "
+        f"{html.escape(tests['masked_judged_by'])}. Errors are standard errors over events.</p>{''.join(rows)}</html>\n"
+    )
+
+
+STYLE = (
+    "body{font-family:sans-serif;max-width:60em;margin:2em auto;color:#222}table{border-collapse:collapse}"
+    "td,th{border:1px solid #ccc;padding:.25em .6em;text-align:left}"
+)
+
+
+def _beats(question: str, pair: Sequence[float]) -> Criterion:
+    mean, error = pair
+    known = mean == mean and error == error
+    return Criterion(
+        question, f"{mean:+.3f} ± {error:.3f}".replace("-", "−"), mean > SIGMAS * error if known else None
+    )
+
+
+def _correlation(question: str, pair: Sequence[float] | None, enough: Any) -> Criterion:
+    if pair is None:
+        return Criterion(question, "not known", None)
+    return Criterion(question, f"{pair[0]:.2f} ± {pair[1]:.2f}".replace("-", "−"), bool(enough(pair[0])))
+
+
+def _word(passed: bool | None) -> str:
+    return {True: "yes", False: "no", None: "?"}[passed]

@@ -1,0 +1,38 @@
+from jetlens.explanation.verdict import criteria, page, verdict, verdicts
+
+
+def content_of(matched, pt, seeds, random):
+    order = {"deletion": {"minus_matched": matched, "minus_pt": pt}}
+    ways = {way: {"orders": {"m": order}} for way in ("masked", "replaced")}
+    return {
+        "tests": {"signal": ways},
+        "events": {"signal": 10},
+        "masked_judged_by": "itself",
+        "agreement": {"between_seeds": {"m": seeds}},
+        "random_weights": {"m": [{"randomised": 1.0, "rank_correlation": random}]},
+    }
+
+
+GOOD = ([1.0, 0.1], [0.5, 0.1], [0.8, 0.02], [0.05, 0.05])
+
+
+def test_words_follow_the_numbers():
+    def word(*changed):
+        return verdict(criteria("m", content_of(*changed)))
+
+    assert word(*GOOD).startswith("can be believed")
+    assert word([0.1, 0.1], *GOOD[1:]).startswith("cannot be believed")
+    assert word(GOOD[0], [-0.5, 0.1], *GOOD[2:]).startswith("marks what decides, but so does a simple order")
+    assert word(*GOOD[:2], [0.3, 0.1], GOOD[3]) == "believe it with care: it failed 1 of 6 tests"
+    assert word(*GOOD[:3], [0.9, 0.1]) == "believe it with care: it failed 1 of 6 tests"
+    assert word(*GOOD[:2], None, GOOD[3]).startswith("can be believed")
+    assert word([float("nan")] * 2, *GOOD[1:]).startswith("not known")
+
+
+def test_the_page_shows_every_criterion():
+    content = content_of(*GOOD)
+    content["verdicts"] = verdicts(content)
+    text = page("<net>", content)
+    assert "&lt;net&gt;" in text
+    assert text.count("<tr><td>") == len(content["verdicts"]["m"]["criteria"]) == 6
+    assert "+1.000 ± 0.100" in text
