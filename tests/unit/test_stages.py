@@ -155,14 +155,16 @@ def application(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Number
 def explanation(
     folders: Mapping[str, Path], normalisation: Normalisation, models: Mapping[str, list[Path]], **_: Any
 ) -> Numbers:
+    from jetlens.config.explanation import ExplanationConfig
     from jetlens.evaluation.testset import read_test_set
-    from jetlens.explanation.gradcam import gradcam_layers, gradcam_values
+    from jetlens.explanation.gradcam import gradcam
     from jetlens.trained import load_model
 
     trained = load_model(models["network"][0])
     events = read_test_set(list(folders.values()), normalisation, 20, trained.streams).features
-    targets = gradcam_layers(trained.model, events, "network")
-    return dict(of_array(gradcam_values(trained.model, events, targets)[0]))
+    constituents = sum(events.masks[name].shape[1] for name in ("jet1", "jet2"))
+    value = gradcam(trained, events, ExplanationConfig(variants=[])).value[0, :, :constituents]
+    return dict(of_array(np.stack([np.maximum(value, 0), np.maximum(-value, 0)])))
 
 
 def figures(folders: Mapping[str, Path], tmp_path: Path, **_: Any) -> Numbers:

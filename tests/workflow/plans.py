@@ -27,7 +27,8 @@ def plan(words: list[str]) -> dict[str, int] | str:
             status = int(stop.code or 0)
     if status:
         return text.getvalue()
-    counts = re.findall(r"^(\w+) +(\d+)$", text.getvalue(), flags=re.MULTILINE)
+    # every variant is explained by a rule of its own
+    counts = re.findall(r"^(explain|\w+?)(?:(?<=explain)_\w+)? +(\d+)$", text.getvalue(), flags=re.MULTILINE)
     return {name: int(number) for name, number in counts if name not in ("all", "analysis", "total")}
 
 

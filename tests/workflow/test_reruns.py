@@ -105,7 +105,7 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         COSTLY,
         {"cutflow", "normalisation", "sample_cutflow", "figure_kinematics"},
     ),
-    "bins of maps": (key("explanation.bins", 12), {"explain"}, {"figure_attention"}),
+    "bins of maps": (key("explanation.bins", 12), set(), {"figure_attention", "figure_relevance"}),
     "uncertainty of the background": (key("evaluation.background_uncertainty", 0.2), set(), {"significance"}),
     "look of figures": (key("figures.label", "Another label"), set(), {"figure_roc", "figure_kinematics"}),
     "one more variant": (one_more_variant, {"train_boosting", "apply"}, {"evaluate", "summary"}),

@@ -15,11 +15,10 @@ from matplotlib.figure import Figure
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.explanation.framemaps import EDGES_X, EDGES_Y, RADII, FrameMap, frame_map
 from jetlens.explanation.relevance import read_relevance
+from jetlens.figures.palette import COLOURS
 from jetlens.figures.style import (
-    BACKGROUND_COLOUR,
     DIVERGING,
     EMPTY_COLOUR,
-    SIGNAL_COLOUR,
     figure_header,
     look,
     save,
@@ -112,7 +111,7 @@ def _hatch(axes: Axes, found: FrameMap) -> None:
 
 def _profiles(axes: Axes, found: FrameMap) -> None:
     centre = (RADII[1:] + RADII[:-1]) / 2
-    for c, (name, colour) in enumerate((("signal", SIGNAL_COLOUR), ("background", BACKGROUND_COLOUR))):
+    for c, (name, colour) in enumerate((kind, COLOURS[kind][0]) for kind in ("signal", "background")):
         axes.errorbar(
             centre, found.radial[:, c, 0], found.radial[:, c, 1], np.diff(RADII) / 2, fmt="o", markersize=3.5,
             color=colour, label=name,

@@ -40,7 +40,8 @@ def keys() -> dict[str, set[str]]:
         ("models.<variant>.iterations", {"train_boosting"}),
         ("models.<variant>.width", {"train_network"}),
         ("evaluation.background_uncertainty", {"significance"}),
-        ("explanation.bins", {"explain"}),
+        ("explanation.bins", {"figure_attention", "figure_relevance"}),
+        ("explanation.permutations", {"explain"}),
         ("figures.kinematics.<quantity>.label", {"figure_kinematics"}),
         ("figures.processes.<process>.color", {"figure_kinematics", "figure_cutflow", "figure_scores"}),
         (
