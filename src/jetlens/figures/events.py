@@ -118,8 +118,9 @@ def _event(
     axes.tick_params(labelsize=9.5)
     logit = float(content["single_logit"][event])
     axes.text(
-        0.04, 0.95, f"output {1 / (1 + np.exp(-logit)):.2f}", transform=axes.transAxes, va="top", size=9
-    )
+        0.04, 0.95, f"output {1 / (1 + np.exp(-logit)):.2f}", transform=axes.transAxes, va="top", size=9,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
+    )  # fmt: skip
     for k in range(len(eta)):
         row = {
             "event_number": int(content["single_event_number"][event]),
