@@ -18,7 +18,7 @@ from jetlens.evaluation.application import read_application
 from jetlens.evaluation.scores import Scores, read_scores
 from jetlens.figures.histograms import fill, filled_edges, interval
 from jetlens.figures.palette import DASHES, Look, line
-from jetlens.figures.style import header, headroom, look, pretty, save, write_table
+from jetlens.figures.style import header, headroom, legend_below, look, pretty, save, write_table
 
 Floats = NDArray[np.float64]
 FINEST = np.linspace(0, 1, 26)
@@ -66,14 +66,15 @@ def draw_scores(
         drawn.append(_applied(unique, files, evaluated, DASHES[(1 + number) % len(DASHES)]))
     table: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     with look(figures):
-        figure = Figure(figsize=(4.6, 4.6))
+        figure = Figure(figsize=(4.6, 5.0))
         axes = figure.add_subplot()
         axes.set_yscale("log")
         heights = np.concatenate([_draw(axes, each, table) for each in drawn])
         axes.set(xlim=(0, 1), ylim=(heights[heights > 0].min() / 2, 1), xlabel=f"Output of {pretty(label)}")
         axes.set_ylabel("Density of events")
-        headroom(axes, float(heights.max()) * 1.3, 0.065 * (len(drawn) + 1.3))
-        axes.legend(loc="upper center", ncols=1, title=f"process ({'' if applications else 'test '}events)")
+        headroom(axes, float(heights.max()) * 1.2, 0.03)
+        handles, labels = axes.get_legend_handles_labels()
+        legend_below(figure, handles, labels, f"process ({'' if applications else 'test '}events)")
         header(axes, figures)
         save(figure, outputs)
     write_table(csv, table)
