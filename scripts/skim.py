@@ -16,4 +16,5 @@ with stage(snakemake):
         part=snakemake.wildcards.part,
         reading=ReadingConfig(**settings["reading"], memory_gb=memory_gb(snakemake)),
         skim=SkimConfig.model_validate(settings["skim"]),
+        definitions=settings["define"],
     )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -27,7 +27,6 @@ app = typer.Typer(
 )
 OUT = Console()
 ERR = Console(stderr=True)
-COLLECTION_KEYS = ("fat_jets", "jets", "electrons", "muons", "missing_energy", "constituents")
 
 
 @contextmanager
@@ -94,34 +93,72 @@ def run(
 
 @app.command()
 def inspect(
-    file: Annotated[str, typer.Argument(help="a ROOT file, or its URL")],
+    file: Annotated[
+        str, typer.Argument(help="a ROOT, parquet, HDF5, npz or npy file, or the URL of a ROOT file")
+    ],
+    tree: Annotated[str | None, typer.Option(help="tree, group or table, where there are several")] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="write the reading section here, and a schema beside it where one is needed"),
+    ] = None,
 ) -> None:
     """Show what is in an event file: collections, constituents and whether they match, a configuration for it."""
-    from jetlens.config.reading import ReadingConfig
     from jetlens.events.inspect import inspect_file
 
     with _for_users():
-        summary = inspect_file(file)
-    OUT.print(
-        f"[bold]{escape(summary.path)}[/]: {summary.format}, tree {summary.tree}, {summary.events} events"
+        summary = inspect_file(file, tree)
+    _show(summary)
+    reading = dict(summary.reading)
+    if summary.schema is not None:
+        reading = {"format": str(write.with_suffix(".schema.yaml")) if write else summary.schema}
+    OUT.print("\na configuration for this file:", style="bold")
+    text = yaml.safe_dump({"reading": reading}, sort_keys=False, allow_unicode=True)
+    OUT.print(text, markup=False, highlight=False, soft_wrap=True)
+    if write is None:
+        return
+    from jetlens.files import write_text
+
+    write_text(write, text)
+    if summary.schema is not None:
+        content = yaml.safe_dump(summary.schema, sort_keys=False, allow_unicode=True)
+        write_text(write.with_suffix(".schema.yaml"), content)
+
+
+def _show(summary: FileSummary) -> None:
+    """Print what a file holds; names are never cut."""
+
+    def say(text: str, **style: Any) -> None:
+        OUT.print(text, highlight=False, soft_wrap=True, **style)
+
+    say(
+        f"[bold]{escape(summary.path)}[/]: {escape(summary.format)}"
+        + (f", tree {escape(summary.tree)}" if summary.tree else "")
+        + f", {summary.events} events"
         + (f"; the first {summary.looked_at} looked at" if summary.looked_at < summary.events else "")
     )
-    OUT.print(_collections(summary) if summary.collections else "no collection of jets")
+    if summary.collections:
+        OUT.print(_collections(summary))
+    elif summary.format in ("delphes", "nanoaod"):
+        say("no collection of jets")
     for jets in summary.collections:
         if jets.problem:
-            OUT.print(f"{jets.name}: {jets.problem}", style="yellow", markup=False, highlight=False)
-    counted = ", ".join(f"{name} {mean:.2f}" for name, mean in summary.sizes.items())
-    OUT.print(f"objects per event: {counted}", highlight=False)
-    for what, convention in summary.conventions.items():
-        OUT.print(f"{what}: {convention}", markup=False, highlight=False)
-    defaults = ReadingConfig().model_dump(include=set(COLLECTION_KEYS))
-    OUT.print("\na configuration for this file:", style="bold")
-    reading = yaml.safe_dump({"reading": defaults | summary.reading}, sort_keys=False)
-    OUT.print(reading, markup=False, highlight=False)
+            say(f"{jets.name}: {jets.problem}", style="yellow", markup=False)
+    if summary.sizes:
+        say("objects per event: " + ", ".join(f"{name} {mean:.2f}" for name, mean in summary.sizes.items()))
+    for what, convention in summary.assumed.items():
+        say(f"{what}: {convention}", markup=False)
+    if summary.format == "unknown":
+        say(f"columns: {', '.join(summary.columns)}", markup=False)
+        if summary.schema is None:
+            say(
+                "no momenta were recognised in these names: describe them in a schema, see docs", markup=False
+            )
 
 
 def _collections(summary: FileSummary) -> Table:
-    table = Table("jets", "number", "constituents in", "references", "matched", "|ΔpT|/pT", box=box.SIMPLE)
+    table = Table(box=box.SIMPLE)
+    for title in ("jets", "number", "constituents in", "references", "matched", "|ΔpT|/pT"):
+        table.add_column(title, no_wrap=title in ("number", "references", "matched"), overflow="fold")
     for jets in summary.collections:
         followed = bool(jets.references)
         table.add_row(

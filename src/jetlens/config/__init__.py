@@ -28,6 +28,11 @@ class Config(Section):
     samples: str = Field(description="the sample table, a TSV file")
     luminosity_fb: Positive = Field(description="integrated luminosity the yields are scaled to [1/fb]")
     reading: ReadingConfig = Field(default_factory=ReadingConfig)
+    define: dict[Name, str] = Field(
+        default_factory=dict,
+        description="names for expressions, which others may use: {b_jets: 'jets[jets.b_tag]', "
+        "m_bb: '(b_jets[0] + b_jets[1]).mass'}",
+    )
     skim: SkimConfig
     features: FeaturesConfig
     models: dict[Name, ModelOptions] = Field(min_length=1, description="model variants by name")
@@ -86,11 +91,5 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _what_is_used_is_read(self) -> Config:
-        quantities = [(f"skim.cuts[{n}].quantity", cut.quantity) for n, cut in enumerate(self.skim.cuts)]
-        quantities += [
-            (f"figures.kinematics.{name}.quantity", word)
-            for name, histogram in self.figures.kinematics.items()
-            for word in histogram.quantities
-        ]
-        check_reading(self.reading, self.features.streams, quantities)
+        check_reading(self)
         return self

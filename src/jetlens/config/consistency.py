@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from jetlens.config.features import ConstituentStream, FeaturesConfig, ObjectStream, SplitConfig, Stream
 from jetlens.config.models import (
@@ -12,8 +12,14 @@ from jetlens.config.models import (
     ParticleTransformerOptions,
     stream_names,
 )
-from jetlens.config.quantities import Group, Quantity, parse_objects, parse_quantity
-from jetlens.config.reading import ReadingConfig
+from jetlens.config.quantities import parse_objects
+from jetlens.errors import ConfigError, did_you_mean
+from jetlens.events.schema import kind_of_dtype
+from jetlens.events.selection import select_columns, selected_columns
+from jetlens.expressions import Namespace, check, define
+
+if TYPE_CHECKING:
+    from jetlens.config import Config
 
 PLACE = ("delta_eta", "delta_phi")
 PAIR_COLUMNS = (*PLACE, "log_pt")
@@ -128,37 +134,56 @@ def check_augmentation(
                 )
 
 
-def check_reading(
-    reading: ReadingConfig, streams: Mapping[str, Stream], quantities: Iterable[tuple[str, str]]
-) -> None:
-    """Refuse streams and quantities of objects that are not read: they would be empty in every event.
-
-    Args:
-        reading: the section.
-        streams: ``features.streams``.
-        quantities: where a quantity stands in the configuration, and the quantity.
+def check_reading(config: Config) -> None:
+    """Refuse expressions that mean nothing, and streams of objects that are not read.
 
     Raises:
-        ValueError: naming both keys.
+        ValueError: naming the key, and what is wrong with it.
     """
-    for name, stream in streams.items():
+    names = names_of(config)
+    for name, text in config.skim.objects.items():
+        if name not in names.collections:
+            hint = did_you_mean(name, names.collections)
+            raise ValueError(f"skim.objects: no collection '{name}' is read{hint}")
+        _checked(text, names.about(name), "any", f"skim.objects.{name}")
+    for number, cut in enumerate(config.skim.cuts):
+        key, expect = ("cut", "cut") if cut.cut is not None else ("quantity", "number")
+        _checked(cut.text, names, expect, f"skim.cuts[{number}].{key}")
+    for name, histogram in config.figures.kinematics.items():
+        _checked(histogram.quantity, names, "number", f"figures.kinematics.{name}.quantity")
+    for name, stream in config.features.streams.items():
         key = f"features.streams.{name}"
-        _require(reading, _collections(stream), key)
-        if isinstance(stream, ConstituentStream) and stream.jet >= reading.leading_jets:
+        for collection in _collections(stream):
+            if collection not in names.collections:
+                hint = did_you_mean(collection, names.collections)
+                raise ValueError(f"{key}: uses {collection}, but no such collection is read{hint}")
+        if isinstance(stream, ConstituentStream) and stream.jet >= config.reading.leading_jets:
             raise ValueError(
                 f"{key}.jet: constituents of fat jet {stream.jet} are never read, found reading.leading_jets: "
-                f"{reading.leading_jets}; set that to {stream.jet + 1} or more"
+                f"{config.reading.leading_jets}; set that to {stream.jet + 1} or more"
             )
-    for key, text in quantities:
-        _require(reading, _sources(parse_quantity(text)), f"{key} ('{text}')")
 
 
-def _require(reading: ReadingConfig, names: Iterable[str], key: str) -> None:
-    for name in names:
-        if getattr(reading, name) is None:
-            raise ValueError(
-                f"{key}: uses {name}, but reading.{name} is null; name a branch there, or leave this out"
-            )
+def names_of(config: Config) -> Namespace:
+    """Return what names mean in the configuration's expressions.
+
+    Raises:
+        ValueError: if a definition means nothing.
+    """
+    schema = config.reading.event_schema()
+    columns = selected_columns(schema, select_columns(schema, None, config.reading.also))
+    kinds = {name: kind_of_dtype(field.dtype) for name, field in columns.items()}
+    try:
+        return define(Namespace.from_columns(kinds), config.define)
+    except ConfigError as error:
+        raise ValueError(f"define: {error}") from error
+
+
+def _checked(text: str, names: Namespace, expect: Any, key: str) -> None:
+    try:
+        check(text, names, expect)
+    except ConfigError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 def _collections(stream: Stream) -> Iterable[str]:
@@ -167,15 +192,3 @@ def _collections(stream: Stream) -> Iterable[str]:
     if isinstance(stream, ObjectStream):
         return stream.max_objects
     return [name for token in stream.tokens for name, _ in parse_objects(token).parts]
-
-
-def _sources(quantity: Quantity) -> Iterator[str]:
-    """Keys of ``reading`` that a quantity is made from; H_T may come from the file's own branch."""
-    if quantity.leaf in ("met", "met_phi"):
-        yield "missing_energy"
-    for argument in quantity.arguments:
-        if isinstance(argument, Group):
-            yield argument.collection
-        else:
-            yield from (name for name, _ in argument.parts)
-            yield from ["missing_energy"] * argument.missing

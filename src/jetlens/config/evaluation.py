@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from jetlens.config.base import Name, Positive, PositiveInt, Section, Seed
-from jetlens.config.quantities import parse_quantity
 from jetlens.errors import ConfigError
+from jetlens.expressions import parse
 
 
 class EvaluationConfig(Section):
@@ -34,9 +33,7 @@ class EvaluationConfig(Section):
 class Histogram(Section):
     """One kinematic distribution."""
 
-    quantity: str = Field(
-        description="what is drawn: a quantity of jetlens.config.quantities, or several joined by ' / ' or ' + '"
-    )
+    quantity: str = Field(description="what is drawn, a number per event: (fat_jets[0] + fat_jets[1]).mass")
     label: str = Field(description="axis label, matplotlib's mathtext allowed")
     unit: str = Field("", description="unit, empty for pure numbers")
     bins: PositiveInt = Field(30, le=1_000, description="number of bins")
@@ -44,18 +41,12 @@ class Histogram(Section):
     max: float = Field(description="upper edge of the last bin, which also holds what lies above")
     log: bool = Field(True, description="logarithmic axis of events")
 
-    @property
-    def quantities(self) -> list[str]:
-        """The quantities that are joined."""
-        return re.split(" [/+] ", self.quantity)
-
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Histogram:
-        for word in self.quantities:
-            try:
-                parse_quantity(word)
-            except ConfigError as error:
-                raise ValueError(str(error)) from error
+        try:
+            parse(self.quantity)
+        except ConfigError as error:
+            raise ValueError(f"quantity: {error}") from error
         if self.min >= self.max:
             raise ValueError(f"histogram of '{self.quantity}' has min {self.min} not below max {self.max}")
         return self

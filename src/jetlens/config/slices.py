@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jetlens.config import Config
+from jetlens.config.definitions import definitions_used
 from jetlens.config.models import stream_names
 from jetlens.config.samples import Sample, class_of
 
 STAGE = {
-    "skim": 1,
+    "skim": 2,
     "features": 1,
     "training": 3,
     "evaluation": 3,
@@ -66,6 +67,7 @@ def _selection(context: Context) -> dict[str, Any]:
     return {
         "reading": _plain(context.config.reading, "memory_gb"),
         "skim": _plain(context.config.skim.unnamed()),
+        "define": definitions_used(context.config.skim.texts, context.config.define),
     }
 
 

@@ -128,6 +128,8 @@ def _values(resolved: Resolved, raw: Mapping[str, Column], length: int) -> Colum
         return np.asarray((values.astype(np.int64, copy=False) >> field.bit) & 1 != 0)
     if field.above is not None:
         return np.asarray(values > field.above)
+    if field.marker is not None:
+        values = np.where(values == field.marker, np.zeros(1, values.dtype), values)
     return np.asarray(values * field.factor) if field.factor != 1 else values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal
 
@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from jetlens.errors import FileError
 from jetlens.events.arrays import Column, Index, lists, offsets_from_counts, record, wrap_phi
 from jetlens.events.columns import Resolved, filled_text, make, plain_names, resolve_field
+from jetlens.events.impact_parameters import Treatment
 from jetlens.events.integrity import check_sums
 from jetlens.events.links import Found, report_unmatched
 from jetlens.events.objects import Objects, find_objects
-from jetlens.events.schema import Collection, Schema
-from jetlens.events.selection import Selection, select_columns
-from jetlens.events.sources import Source, open_for
+from jetlens.events.schema import Collection, Schema, kind_of_dtype
+from jetlens.events.schemas import SHIPPED, load_schema
+from jetlens.events.selection import Selection, select_columns, selected_columns
+from jetlens.events.sources import Source, open_for, open_source
+from jetlens.events.tracks import ImpactOptions, ImpactParameters
 
 _BASE_BYTES = 400e6  # the interpreter with numpy, uproot, pyarrow loaded
 _COPIES = (
@@ -39,6 +42,7 @@ class ReadOptions:
         check_closure: refuse files in which most jets, but not all, are the sum of their constituents.
         branches: branches that hold the constituents of references; None: found by looking.
         explicit: collections that must be there even where the schema calls them optional.
+        impact: what to do about impact parameters.
     """
 
     leading: int = 2
@@ -47,6 +51,7 @@ class ReadOptions:
     check_closure: bool = True
     branches: tuple[str, ...] | None = None
     explicit: frozenset[str] = frozenset()
+    impact: ImpactOptions = field(default_factory=ImpactOptions)
 
 
 class EventFile:
@@ -55,32 +60,30 @@ class EventFile:
     Attributes:
         path: the file.
         schema: what its columns mean.
-        assumed: what was assumed where the file says nothing, by topic; written into the cutflow.
-        filled: columns that the file lacks, and the reason; they hold the schema's ``fill``.
     """
 
-    def __init__(
-        self, source: Source, schema: Schema, columns: Iterable[str] | None, options: ReadOptions
-    ) -> None:
+    def __init__(self, source: Source, schema: Schema, selection: Selection, options: ReadOptions) -> None:
         """Check that all that is needed is there.
 
         Raises:
             FileError: naming what is missing, and what the file has instead.
-            ConfigError: if a column is none of the schema's.
         """
         self.path, self.schema, self.source, self.options = source.path, schema, source, options
-        self.assumed: dict[str, str] = {}
-        self.filled: dict[str, str] = {}
-        self.selection: Selection = select_columns(schema, columns)
+        self.selection = selection
+        if options.leading == 0:
+            for wanted in selection.collections.values():
+                wanted.constituents = set()
         self._scalars = [
             resolve_field(source, name, schema.scalars[name], "", name) for name in self.selection.scalars
         ]
+        self._impact = ImpactParameters(options.impact, source.path, source.entries)
         self._objects: dict[str, Objects] = {}
         for name, wanted in self.selection.collections.items():
-            objects = find_objects(source, name, schema.collections[name], wanted, options)
-            self._objects[name] = objects
+            collection = schema.collections[name]
+            self._objects[name] = find_objects(source, name, collection, wanted, options, self._impact)
+        texts = {f.name: text for f in self._scalars if (text := filled_text(f)) is not None}
+        self._own = {"assumed": dict(texts), "filled": dict(texts)}
         self._met = self._find_met()
-        self._collect()
 
     def _find_met(self) -> tuple[Collection, list[Resolved]] | None:
         met = self.schema.met
@@ -94,11 +97,12 @@ class EventFile:
             if not met.optional or "met" in self.options.explicit:
                 self.source.require(names, "the missing transverse momentum (reading.missing_energy)")
             branch = ""
-            self.assumed["met"] = f"0, as {names[0]} is missing"
-            self.filled |= {f"met.{name}": self.assumed["met"] for name in met.fields}
+            why = f"0, as {names[0]} is missing"
+            self._own["assumed"]["met"] = why
+            self._own["filled"] |= {f"met.{name}": why for name in met.fields}
             return met, [Resolved(name, field) for name, field in met.fields.items()]
         if len(met.branch) > 1:
-            self.assumed["missing momentum"] = branch
+            self._own["assumed"]["missing momentum"] = branch
         return met, [resolve_field(self.source, k, f, branch, f"met.{k}") for k, f in met.fields.items()]
 
     def _has_met(self, met: Collection, branch: str) -> bool:
@@ -106,15 +110,41 @@ class EventFile:
             any(name.replace("{}", branch) in self.source for name in f.branch) for f in met.fields.values()
         )
 
-    def _collect(self) -> None:
-        """Gather what was assumed, by all parts."""
-        for field in self._scalars:
-            if (text := filled_text(field)) is not None:
-                self.assumed[field.name] = text
-                self.filled[field.name] = text
+    def kinds(self) -> dict[str, Literal["number", "integer", "boolean"]]:
+        """What every column holds that is read, for the namespace of expressions."""
+        columns = selected_columns(self.schema, self.selection)
+        return {name: kind_of_dtype(field.dtype) for name, field in columns.items()}
+
+    @property
+    def assumed(self) -> dict[str, str]:
+        """What was assumed where the file says nothing, by topic; written into the cutflow."""
+        return self._merged("assumed")
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """Columns that the file lacks, and the reason; they hold the schema's ``fill``."""
+        return self._merged("filled")
+
+    def _merged(self, what: Literal["assumed", "filled"]) -> dict[str, str]:
+        """What all parts have recorded so far: branches of references, for one, are found while reading."""
+        found = dict(self._own[what])
         for objects in self._objects.values():
-            self.assumed |= objects.assumed
-            self.filled |= objects.filled
+            for part in (objects, objects.link):
+                found |= getattr(part, what) if part is not None else {}
+        return found
+
+    @property
+    def impact_parameters(self) -> Treatment | None:
+        """What is done to impact parameters, None if none are read.
+
+        Raises:
+            FileError: if they are to be smeared, but were already.
+        """
+        for objects in self._objects.values():
+            if objects.link is not None:
+                objects.link.columns()
+                objects.link.settle()
+        return self._impact.treatment
 
     @property
     def entries(self) -> int:
@@ -143,7 +173,6 @@ class EventFile:
             names += plain_names(self._met[1])
         for objects in self._objects.values():
             names += objects.columns()
-        self._collect()
         return list(dict.fromkeys(names))
 
     def __enter__(self) -> EventFile:
@@ -195,10 +224,11 @@ class EventFile:
         counts = {}
         for name, objects in self._objects.items():
             content[name], counts[name] = objects.read(start, stop)
-        for field in self._scalars:
-            if isinstance(field.field.fill, str) and field.constant:
-                content[field.name] = self._computed(field, content, start, stop)
-        return Batch(self, ak.Array(record(content, stop - start)), start, stop, counts)
+        for scalar in self._scalars:
+            if isinstance(scalar.field.fill, str) and scalar.constant:
+                content[scalar.name] = self._computed(scalar, content, start, stop)
+        events = ak.Array(record(content, stop - start))
+        return Batch(self, events, start, stop, counts, np.asarray(content["event_number"]))
 
     def _scalar_columns(self, start: int, stop: int) -> dict[str, Column]:
         lists_of = [f for f in self._scalars if isinstance(f.field.take, int) and not f.constant]
@@ -248,6 +278,7 @@ class Batch:
         events: awkward records without constituents; ``row`` of an object is its place among all of this batch.
         start, stop: entries.
         counts: objects per event of each collection, as stored.
+        numbers: of the events.
     """
 
     file: EventFile
@@ -255,6 +286,7 @@ class Batch:
     start: int
     stop: int
     counts: dict[str, Index]
+    numbers: Column
 
     def with_constituents(self, events: Any) -> Any:
         """Find the constituents of some events' leading jets; only now are their columns read.
@@ -295,9 +327,7 @@ class Batch:
 
     def _find(self, name: str, objects: Objects, rows: Index, columns: dict[str, Any], leading: Any) -> Found:
         assert objects.link is not None
-        found = objects.link.find(rows, self.counts[name], self.start, self.stop)
-        self.file.assumed.update(objects.link.assumed)
-        self.file.filled.update(objects.link.filled)
+        found = objects.link.find(rows, self.counts[name], self.numbers, self.start, self.stop)
         where = objects.link.assumed.get("constituents", name)
         report_unmatched(self.file.path, found, where, self.file.options.unmatched)
         if self.file.options.check_closure and found.matched == found.references and len(rows):
@@ -315,10 +345,11 @@ def _replace(events: Any, name: str, layout: Any) -> Any:
 
 
 def open_events(
-    path: str,
+    path: str | Source,
     schema: Schema,
     columns: Iterable[str] | None = None,
     *,
+    also: Iterable[str] = (),
     tree: str | None = None,
     options: ReadOptions | None = None,
     fast: bool = True,
@@ -326,11 +357,13 @@ def open_events(
     """Open an event file; use it in a ``with`` statement.
 
     Args:
-        path: a ROOT, parquet, HDF5, ``.npz`` or ``.npy`` file; of ROOT files also a URL.
+        path: a ROOT, parquet, HDF5, ``.npz`` or ``.npy`` file; of ROOT files also a URL; or an open source, which is
+            closed with the file.
         schema: what its columns mean, see :func:`jetlens.events.schemas.load_schema`.
         columns: dotted names of what is needed: ``jets`` (all fields but constituents), ``jets.b_tag``,
             ``fat_jets.constituents``, ``met``; None for all that the schema reads by default. Momenta, event number
             and weight come always.
+        also: further columns.
         tree: name of the tree, group or table, if it is not the schema's.
         options: see :class:`ReadOptions`.
         fast: read plain numbers of trees straight from the baskets; False: everything by uproot, same numbers.
@@ -339,9 +372,31 @@ def open_events(
         FileError: if the file is unreadable or truncated, or lacks what is needed.
         ConfigError: if a column is none of the schema's.
     """
-    source = open_for(schema, path, tree, fast=fast)
+    source = open_for(schema, path, tree, fast=fast) if isinstance(path, str) else path
     try:
-        return EventFile(source, schema, columns, options or ReadOptions())
+        return EventFile(source, schema, select_columns(schema, columns, also), options or ReadOptions())
     except BaseException:
         source.close()
         raise
+
+
+def open_any(path: str, tree: str | None = None) -> tuple[Source, str]:
+    """Open a file that follows one of the shipped schemas; returns it, and the schema's name.
+
+    Args:
+        path: the file.
+        tree: name of its tree, if it is no usual one.
+
+    Raises:
+        FileError: if it cannot be read, or follows none.
+    """
+    source = open_source(path, [name for schema in SHIPPED for name in load_schema(schema).trees], tree)
+    if "Event_size" not in source and "event" in source:
+        return source, "nanoaod"
+    if source.name:
+        return source, "delphes"
+    source.close()
+    raise FileError(
+        f"{path}: is neither Delphes nor NanoAOD; name a schema in reading.format (config/schemas has some, "
+        "'jetlens inspect --write' makes one)"
+    )

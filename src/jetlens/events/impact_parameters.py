@@ -49,6 +49,10 @@ class Resolution:
         return np.hypot(self.constant, self.scattering * (1 + self.forward * eta**2) / pt) * 1e-3
 
 
+D0, DZ = Resolution(15, 100), Resolution(60, 150)
+"""What is smeared with unless told otherwise."""
+
+
 @dataclass(frozen=True)
 class Treatment:
     """What is done to the impact parameters of one file; decided once for all of it, by :func:`decide`.

@@ -1,20 +1,28 @@
-"""What is in an event file, as this package sees it."""
+"""What is in an event file of any kind, as this package sees it, and what to write into a configuration for it."""
 
 from __future__ import annotations
 
+import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
-from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError, JetlensWarning
-from jetlens.events import EventReader, open_events
-from jetlens.events.kinematics import cartesian, from_cartesian
-from jetlens.events.reader import is_generated
+from jetlens.events.eventfile import EventFile, ReadOptions
+from jetlens.events.objects import branches_like
+from jetlens.events.propose import known_schema, propose_schema
+from jetlens.events.schema import Collection, Schema
+from jetlens.events.schemas import SHIPPED, load_schema
+from jetlens.events.selection import select_columns
+from jetlens.events.sources import Source, open_source
+from jetlens.events.tracks import ImpactOptions
 
 _EVENTS = 1000
+_GENERATED = re.compile(r"(Sub)?Gen|LHE|Particle$")
+_ALL_JETS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,11 @@ class JetCollection:
         """Share of references that match, NaN if there are none."""
         return self.matched / self.references if self.references else float("nan")
 
+    @property
+    def generated(self) -> bool:
+        """Tell whether it is the generator's, by the names that Delphes and NanoAOD give: no detector saw it."""
+        return _GENERATED.match(self.name) is not None
+
 
 @dataclass(frozen=True)
 class FileSummary:
@@ -51,14 +64,16 @@ class FileSummary:
 
     Attributes:
         path: the file.
-        format: ``delphes`` or ``nanoaod``.
-        tree: name of the tree.
-        events: entries of the tree.
+        format: ``delphes``, ``nanoaod``, a schema file, or ``unknown``.
+        tree: name of the tree, group or table; empty where there is none.
+        events: number of entries.
         looked_at: how many of them were read for this summary.
         collections: collections of jets.
         sizes: mean number of objects per event of all collections.
-        conventions: what would be assumed where the file says nothing.
+        assumed: what would be assumed where the file says nothing.
         reading: a ``reading:`` section for this file, for the configuration.
+        columns: all names in the file.
+        schema: of other formats: a schema for it, as plain data; None if no momentum was recognised.
     """
 
     path: str
@@ -66,94 +81,189 @@ class FileSummary:
     tree: str
     events: int
     looked_at: int
-    collections: tuple[JetCollection, ...]
+    collections: tuple[JetCollection, ...] = ()
     sizes: dict[str, float] = field(default_factory=dict)
-    conventions: dict[str, str] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    schema: dict[str, Any] | None = None
 
 
-def inspect_file(path: str, config: ReadingConfig | None = None) -> FileSummary:
-    """Look into an event file: tree, collections, where jets' constituents are and whether they match.
+def inspect_file(path: str, tree: str | None = None) -> FileSummary:
+    """Look into an event file: what it is, collections, where jets' constituents are and whether they match.
 
     Only the first thousand events are read.
 
     Args:
         path: an event file, local or a URL.
-        config: names to start from; collections the file does not have are left out.
+        tree: name of the tree, if there are several and it is no usual one.
 
     Raises:
         FileError: if the file cannot be read at all.
     """
-    config = config or ReadingConfig()
-    bare = config.model_copy(
-        update=dict.fromkeys(("fat_jets", "jets", "electrons", "muons", "missing_energy", "constituents"))
+    usual = [name for schema in SHIPPED for name in load_schema(schema).trees]
+    try:
+        source = open_source(path, usual, tree)
+    except FileError as error:
+        if tree is not None or "has no tree named" not in str(error):
+            raise
+        source = open_source(path)
+    try:
+        name = _shipped(source)
+        return _of_schema(source, name) if name else _of_unknown(source)
+    finally:
+        source.close()
+
+
+def _shipped(source: Source) -> str | None:
+    if "Event_size" in source or source.name == "Delphes":
+        return "delphes"
+    return "nanoaod" if source.name == "Events" and "event" in source else None
+
+
+# ---- Delphes and NanoAOD ---------------------------------------------------------------------------------------
+
+
+def _of_schema(source: Source, name: str) -> FileSummary:
+    schema = load_schema(name)
+    collections = tuple(_look_at(source, schema, jets) for jets in _jets(source, schema))
+    reading, assumed = _suggest(source, schema, collections)
+    sizes = _sizes(source, schema)
+    looked_at = min(_EVENTS, source.entries)
+    return FileSummary(
+        source.path,
+        name,
+        source.name,
+        source.entries,
+        looked_at,
+        collections,
+        sizes,
+        assumed,
+        reading,
+        tuple(source.names),
     )
-    with open_events(path, bare) as reader:
-        names, sizes = reader.jet_collections(), reader.sizes(min(_EVENTS, reader.entries))
-        collections = tuple(_look_at(reader, bare, name) for name in names)
-        reading, conventions = _suggest(reader, config, collections, set(sizes))
-        looked_at = min(_EVENTS, reader.entries)
-        return FileSummary(
-            path,
-            reader.format,
-            reader.tree,
-            reader.entries,
-            looked_at,
-            collections,
-            sizes,
-            conventions,
-            reading,
-        )
 
 
-def _look_at(whole: EventReader, bare: ReadingConfig, name: str) -> JetCollection:
-    update = {"fat_jets": name, "leading_jets": 1, "unmatched": "warn", "check_closure": False}
-    config = bare.model_copy(update=update)
+def _jets(source: Source, schema: Schema) -> list[str]:
+    """Branches with the fields of jets, and a tag or an area, which other objects have not."""
+    jets = schema.collections["jets"]
+    marks = [p for name in ("b_tag", "area") for p in jets.fields[name].branch]
+    return [
+        branch
+        for branch in branches_like(source, jets)
+        if any(mark.replace("{}", branch) in source for mark in marks)
+    ]
+
+
+def _sizes(source: Source, schema: Schema) -> dict[str, float]:
+    """Mean number of objects per event, in the first events."""
+    pattern = str(schema.collections["jets"].counter)
+    stop = min(_EVENTS, source.entries)
+    names = source.names
+    if pattern == "{}":
+        counted = [name for name in names if f"{name}_size" in source]
+    else:
+        counted = [n[1:] for n in names if n.startswith("n") and f"{n[1:]}_pt" in source]
+    sizes = {}
+    for name in counted if stop else ():
+        offsets, _ = source.lists([], 0, stop, pattern.replace("{}", name))
+        sizes[name] = float(offsets[-1]) / stop
+    return sizes
+
+
+def _only(schema: Schema, **branches: str | None) -> Schema:
+    """The schema with these collections alone, from these branches."""
+    chosen: dict[str, Collection] = {
+        name: replace(schema.collections[name], branch=(branch,), optional=False)
+        for name, branch in branches.items()
+        if branch is not None
+    }
+    return replace(schema, collections=chosen, met=None)
+
+
+_PEEK = ReadOptions(
+    leading=_ALL_JETS, unmatched="warn", check_closure=False, impact=ImpactOptions(mode="as_is")
+)
+
+
+def _look_at(source: Source, schema: Schema, name: str) -> JetCollection:
+    alone = _only(schema, fat_jets=name)
+    columns = ["fat_jets.pt", *(f"fat_jets.constituents.{axis}" for axis in ("pt", "eta", "phi", "mass"))]
+    if not source.entries:
+        return JetCollection(name, 0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", JetlensWarning)  # how many match is what is asked
-            reader = whole.with_config(config)
-            chunk = next(reader.chunks(_EVENTS), None)
-            if chunk is None:
-                return JetCollection(name, 0)
-            jets = chunk.collections["fat_jets"]
-            found = chunk.constituents(jets["row"])
-            branches = tuple(reader.conventions.get("constituents", "").split(", "))
+            file = EventFile(source, alone, select_columns(alone, columns), _PEEK)
+            batch = next(file.batches(_EVENTS))
+            events, found = batch.resolve(batch.events)
     except FileError as error:
-        plain = bare.model_copy(update={"fat_jets": name, "leading_jets": 0})
-        first = next(whole.with_config(plain).chunks(_EVENTS), None)
-        number = len(first.collections["fat_jets"]["pt"]) if first is not None else 0
-        return JetCollection(name, number, problem=str(error).removeprefix(f"{whole.path}: "))
-    full = found.jets.counts > 0
+        file = EventFile(source, alone, select_columns(alone, ["fat_jets.pt"]), _PEEK)
+        number = int(next(file.batches(_EVENTS)).counts["fat_jets"].sum())
+        return JetCollection(name, number, problem=str(error).removeprefix(f"{source.path}: "))
+    jets = ak.flatten(events.fat_jets)
+    full = jets[ak.num(jets.constituents) > 0]
     closure = float("nan")
-    if full.any():
-        parts = cartesian(*(found.jets[leaf] for leaf in ("pt", "eta", "phi", "mass")))
-        pt = from_cartesian(np.add.reduceat(parts, found.jets.offsets[:-1][full]))[0]
-        closure = float(np.median(np.abs(pt / jets["pt"][full] - 1)))
-    return JetCollection(name, len(jets["pt"]), branches, found.references, found.matched, closure)
+    if len(full):
+        total = ak.sum(full.constituents, axis=1)
+        closure = float(np.median(np.abs(np.asarray(total.pt) / np.maximum(np.asarray(full.pt), 1e-9) - 1)))
+    one = found["fat_jets"]
+    branches = tuple(file.assumed.get("constituents", "").split(", "))
+    return JetCollection(name, len(jets), branches, one.references, one.matched, closure)
 
 
 def _suggest(
-    whole: EventReader, config: ReadingConfig, collections: tuple[JetCollection, ...], present: set[str]
+    source: Source, schema: Schema, collections: tuple[JetCollection, ...]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """A ``reading:`` section that works for this file, nothing of the generator's in it; and its conventions."""
-    seen = [c for c in collections if not is_generated(c.name)]
+    """A ``reading:`` section that works for this file, and what it would assume; nothing of the generator's."""
+    seen = [c for c in collections if not c.generated]
     usable = [c.name for c in seen if c.references and c.matched == c.references]
-    reading: dict[str, Any] = {}
-    wanted = config.fat_jets
-    if wanted not in usable:
+    branches: dict[str, str | None] = {}
+    leading = 2
+    if "FatJet" not in usable:
         fat = [name for name in usable if "Fat" in name or "AK8" in name] or usable
-        reading["fat_jets"] = fat[0] if fat else None
-    if config.jets not in {c.name for c in seen}:
-        reading["jets"] = next((c.name for c in seen if c.name != wanted), None)
-    reading |= {name: None for name in ("electrons", "muons") if getattr(config, name) not in present}
-    for update in ({}, {"missing_energy": None}):
-        try:
-            reader = whole.with_config(config.model_copy(update=reading | update))
-            chunk = next(reader.chunks(1), None)
-            if chunk is not None and len(chunk.collections["fat_jets"]["row"]):
-                chunk.constituents(chunk.collections["fat_jets"]["row"][:1])
-            return reading | update, dict(reader.conventions)
-        except FileError:
-            continue
-    return reading, {}
+        if fat or "FatJet" not in {c.name for c in seen}:
+            branches["fat_jets"] = fat[-1] if fat else None
+        if not fat:
+            leading = 0
+    if "Jet" not in {c.name for c in seen}:
+        branches["jets"] = next((c.name for c in seen if c.name != branches.get("fat_jets")), None)
+    for name in ("electrons", "muons"):
+        if schema.collections[name].branch[0] not in branches_like(source, schema.collections[name]):
+            branches[name] = None
+    reading: dict[str, Any] = {"format": schema.name} | ({"branches": branches} if branches else {})
+    reading |= {} if leading else {"leading_jets": 0}
+    kept = {k: c for k, c in schema.collections.items() if branches.get(k, "") is not None}
+    chosen = replace(
+        schema,
+        collections={k: replace(c, branch=(b,)) if (b := branches.get(k)) else c for k, c in kept.items()},
+    )
+    file = EventFile(
+        source, chosen, select_columns(chosen, None), replace(_PEEK, leading=leading, impact=ImpactOptions())
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", JetlensWarning)
+        for batch in file.batches(1):
+            batch.resolve(batch.events)
+            break
+    return reading, file.assumed
+
+
+# ---- everything else -------------------------------------------------------------------------------------------
+
+
+def _of_unknown(source: Source) -> FileSummary:
+    looked_at = min(_EVENTS, source.entries)
+    known = known_schema(source)
+    schema = None if known else propose_schema(source)
+    reading: dict[str, Any] = {"format": known} if known else {}
+    return FileSummary(
+        source.path,
+        known or "unknown",
+        source.name,
+        source.entries,
+        looked_at,
+        reading=reading,
+        columns=tuple(source.names),
+        schema=schema,
+    )

@@ -1,7 +1,7 @@
 """Is what was read what was written? Baskets compressed with ZSTD carry no checksum, so a flipped bit may go unnoticed.
 
-Three nets, from coarse to fine: values that no detector gives (:meth:`jetlens.events.EventReader.check`), jets that
-differ from the sum of their constituents (:func:`check_closure`), and checksums, where somebody wrote them down
+Three nets, from coarse to fine: values that no detector gives (:mod:`jetlens.events.columns`), jets that
+differ from the sum of their constituents (:func:`check_sums`), and checksums, where somebody wrote them down
 (:func:`verify_checksum`). Only the last one catches every change.
 """
 
@@ -18,44 +18,12 @@ from numpy.typing import NDArray
 
 from jetlens.errors import DamagedFileError
 from jetlens.events.arrays import record
-from jetlens.events.jagged import Jagged
-from jetlens.events.kinematics import cartesian
 
 CLOSURE = 1e-6
 """Largest difference of a jet's four-momentum and that of its constituents, in units of the jet's energy."""
 
 CHECKSUMS = "SHA256SUMS"
 _BLOCK = 1 << 20
-
-
-def check_closure(path: str, jets: Mapping[str, NDArray[Any]], constituents: Jagged) -> None:
-    """Compare jets with the sums of their constituents, where the file's jets are such sums.
-
-    Jets with energy corrections are not: so if fewer than half of them close, nothing is concluded. By accident, no jet
-    closes to one part in a million.
-
-    Args:
-        path: the file, for the message.
-        jets: ``pt``, ``eta``, ``phi``, ``mass``, each (K,).
-        constituents: over the same K jets.
-
-    Raises:
-        DamagedFileError: if most jets close, but not all.
-    """
-    filled = constituents.counts > 0
-    if not filled.any():
-        return
-    parts = cartesian(*(constituents[name] for name in ("pt", "eta", "phi", "mass")))
-    total = np.add.reduceat(parts, constituents.offsets[:-1][filled])
-    expected = cartesian(*(jets[name][filled] for name in ("pt", "eta", "phi", "mass")))
-    off = np.abs(total - expected).max(axis=1) / np.maximum(expected[:, 3], 1e-9)
-    closes = off < CLOSURE
-    if closes.mean() > 0.5 and not closes.all():
-        raise DamagedFileError(
-            f"{path}: {np.count_nonzero(~closes)} of {len(closes)} jets differ from the sum of their constituents, by "
-            f"up to {off.max():.2g} of their energy, while the others agree; the file is damaged"
-            " (reading.check_closure: false reads it nevertheless)"
-        )
 
 
 def check_sums(

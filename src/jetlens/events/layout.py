@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import awkward as ak
@@ -10,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from jetlens.events.arrays import lists, record
-from jetlens.events.schema import Field, Schema
-from jetlens.events.selection import Selection, with_others
+from jetlens.events.schema import Schema
+from jetlens.events.selection import Selection, selected_columns
 from jetlens.events.standard import MOMENTA
+from jetlens.expressions.names import Kind
 
 _KINDS = {"float32": pa.float32(), "float64": pa.float64(), "bool": pa.bool_()}
 _KINDS |= {
@@ -28,34 +28,22 @@ def arrow_schema(schema: Schema, selection: Selection) -> pa.Schema:
         schema: what the events are.
         selection: which of its columns are stored.
     """
-    kinds: dict[str, pa.DataType] = {name: _KINDS[schema.scalars[name].dtype] for name in selection.scalars}
-    if selection.met and schema.met is not None:
-        kinds["met"] = _struct(schema.met.fields)
-    for name, wanted in selection.collections.items():
-        collection = with_others(schema.collections[name], sorted(wanted.fields or ()))
-        four = MOMENTA if collection.momentum else ()
-        fields = {
-            k: f
-            for k, f in collection.stored.items()
-            if wanted.fields is None or k in (*wanted.fields, *four)
-        }
-        inner = None
-        if wanted.with_constituents and collection.constituents is not None:
-            keep = wanted.constituents
-            inner = {
-                k: f
-                for k, f in collection.stored_constituents.items()
-                if keep is None or k in (*keep, *MOMENTA)
-            }
-        kinds[name] = _list(_struct(fields, inner))
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in kinds.items()])
+    tree: dict[str, Any] = {}
+    for name, field in selected_columns(schema, selection).items():
+        *path, leaf = name.split(".")
+        node = tree
+        for step in path:
+            node = node.setdefault(step, {})
+        node[leaf] = _KINDS[field.dtype]
+    return pa.schema([pa.field(name, _kind(name, node), nullable=False) for name, node in tree.items()])
 
 
-def _struct(fields: Mapping[str, Field], constituents: Mapping[str, Field] | None = None) -> pa.DataType:
-    parts = [pa.field(name, _KINDS[field.dtype], nullable=False) for name, field in fields.items()]
-    if constituents is not None:
-        parts.append(pa.field("constituents", _list(_struct(constituents)), nullable=False))
-    return pa.struct(parts)
+def _kind(name: str, node: Any) -> pa.DataType:
+    """Numbers as they are, one record ``met`` per event, and lists of records of all else."""
+    if not isinstance(node, dict):
+        return node
+    record_of = pa.struct([pa.field(leaf, _kind(leaf, kind), nullable=False) for leaf, kind in node.items()])
+    return record_of if name == "met" else _list(record_of)
 
 
 def _list(kind: pa.DataType) -> pa.DataType:
@@ -126,3 +114,22 @@ def _behaviour(names: list[str]) -> str | None:
 def empty_events(layout: pa.Schema) -> Any:
     """Return no events, in exactly the type of those in a file of this layout."""
     return from_table(layout.empty_table())
+
+
+def kinds_of(layout: pa.Schema) -> dict[str, Kind]:
+    """What every column of such a file holds, by dotted name, for the namespace of expressions."""
+    found: dict[str, Kind] = {}
+
+    def add(name: str, kind: pa.DataType) -> None:
+        while pa.types.is_large_list(kind) or pa.types.is_list(kind):
+            kind = kind.value_type
+        if pa.types.is_struct(kind):
+            for field in kind:
+                add(f"{name}.{field.name}", field.type)
+        else:
+            integer = pa.types.is_integer(kind)
+            found[name] = "boolean" if pa.types.is_boolean(kind) else "integer" if integer else "number"
+
+    for field in layout:
+        add(field.name, field.type)
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jetlens.errors import DamagedFileError, FileError, JetlensWarning
 from jetlens.events.arrays import (
@@ -28,11 +29,10 @@ from jetlens.events.columns import (
     resolve_field,
     with_momentum,
 )
-from jetlens.events.references import UNMATCHED, Candidates, resolve
+from jetlens.events.references import ID_BITS, UNMATCHED, Candidates, resolve
 from jetlens.events.schema import TYPES, Collection, Constituents
 from jetlens.events.sources import Source
-
-_PROBE_EVENTS = 200
+from jetlens.events.tracks import IMPACT, PROBE_EVENTS, ImpactParameters, charged_tracks
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,13 @@ class Link:
     """
 
     def __init__(
-        self, source: Source, name: str, collection: Collection, branch: str, wanted: Sequence[str] | None
+        self,
+        source: Source,
+        name: str,
+        collection: Collection,
+        branch: str,
+        wanted: Sequence[str] | None,
+        impact: ImpactParameters,
     ) -> None:
         """Look for what the schema names.
 
@@ -74,6 +80,7 @@ class Link:
             collection: what the schema says of it.
             branch: its branch in this file.
             wanted: fields asked for; None for all. Momenta are always among them.
+            impact: what is done to impact parameters.
 
         Raises:
             FileError: if a column that is needed is not there.
@@ -82,11 +89,14 @@ class Link:
         self.source, self.name, self.collection, self.branch = source, name, collection, branch
         self.spec: Constituents = collection.constituents
         momentum = ("pt", "eta", "rapidity", "phi", "mass", "energy", "px", "py", "pz")
-        self.fields = {
-            key: value
-            for key, value in self.spec.fields.items()
-            if wanted is None or key in wanted or key in momentum
-        }
+        keep = None if wanted is None else {*wanted, *momentum}
+        if keep is not None and keep.intersection(IMPACT):
+            keep.update((*IMPACT, "charge", "type"))  # what smearing needs to know
+        self.fields = {key: value for key, value in self.spec.fields.items() if keep is None or key in keep}
+        self._extra = (
+            [] if wanted is None else [name for name in self.fields if name not in (*wanted, *momentum)]
+        )
+        self._impact = impact if set(IMPACT) <= set(self.fields) and "charge" in self.fields else None
         self.assumed: dict[str, str] = {}
         self.filled: dict[str, str] = {}
 
@@ -101,19 +111,20 @@ class Link:
     def _note(self, field: Resolved) -> None:
         text = filled_text(field)
         if text is not None:
-            self.assumed[f"constituents.{field.name}"] = text
-            self.filled[f"{self.name}.constituents.{field.name}"] = text
+            column = f"{self.name}.constituents.{field.name}"
+            self.assumed[column] = self.filled[column] = text
 
     def columns(self) -> list[str]:
         """Columns that are read."""
         return []
 
-    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+    def find(self, rows: Index, counts: Index, numbers: Column, start: int, stop: int) -> Found:
         """Find the constituents of jets.
 
         Args:
             rows: flat indices of the jets among all of these entries, (K,).
             counts: jets per entry, (stop − start,).
+            numbers: of the events, (stop − start,).
             start, stop: entries.
 
         Raises:
@@ -121,16 +132,67 @@ class Link:
         """
         raise NotImplementedError
 
+    def first_tracks(self, start: int, stop: int) -> dict[str, Column] | None:
+        """Columns of the charged constituents between two entries, for :meth:`ImpactParameters.settle`."""
+        pools = self._pools(start, stop)
+        parts = [charged_tracks(with_momentum(p), is_charged(p)) for p in pools if self._has_tracks(p)]
+        if not parts:
+            return None
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _pools(self, start: int, stop: int) -> list[dict[str, Column]]:
+        """All objects that may be constituents."""
+        raise NotImplementedError
+
+    def _has_tracks(self, pool: dict[str, Column]) -> bool:
+        return len(pool["d0"]) > 0
+
+    def _lacks_tracks(self) -> bool:
+        """Tell whether the file has no impact parameters at all."""
+        return f"{self.name}.constituents.d0" in self.filled
+
     def _gather(
-        self, pool: dict[str, Column], chosen: Index, owner: Index, jets: int, references: int
+        self,
+        pool: dict[str, Column],
+        chosen: Index,
+        owner: Index,
+        jets: int,
+        references: int,
+        identity: tuple[Column, Column],
     ) -> Found:
-        """Take constituents out of joined columns and order them by jet and falling pT."""
-        columns = {name: values[chosen] for name, values in pool.items()}
-        columns = with_momentum(columns)
+        """Take constituents out of joined columns and order them by jet and falling pT.
+
+        Args:
+            pool: the joined columns.
+            chosen: rows of the constituents.
+            owner: the jet of each, rising.
+            jets: number of jets.
+            references: how many constituents there should be.
+            identity: number of the event, and what tells an object within its event, of each constituent.
+        """
+        columns = with_momentum({name: values[chosen] for name, values in pool.items()})
+        if self._impact is not None and not self._lacks_tracks():
+            self.settle()
+            columns = self._impact.apply(columns, is_charged(columns), *identity)
         order, offsets = by_falling_pt(owner, columns["pt"], jets)
-        return Found(
-            offsets, {name: values[order] for name, values in columns.items()}, references, len(chosen)
-        )
+        columns = {name: values[order] for name, values in columns.items() if name not in self._extra}
+        return Found(offsets, columns, references, len(chosen))
+
+    def settle(self) -> None:
+        """Decide what is done to impact parameters, and record it."""
+        if self._impact is not None and self._impact.treatment is None:
+            if self._lacks_tracks():
+                self._impact.settle(lambda start, stop: None)
+            else:
+                self._impact.settle(self.first_tracks)
+        if self._impact is not None:
+            self._impact.note(f"{self.name}.constituents", self.assumed, self.filled)
+
+
+def is_charged(columns: dict[str, Column]) -> NDArray[np.bool_]:
+    """Tell which objects may have been tracked."""
+    charged = columns["charge"] != 0
+    return np.asarray(charged | (columns["type"] == TYPES["track"]) if "type" in columns else charged)
 
 
 class ListLink(Link):
@@ -157,7 +219,10 @@ class ListLink(Link):
             inner, raw = self.source.lists(names, start, stop)
         return inner, outer, make(self.source.path, self._fields, raw, int(inner[-1]))
 
-    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+    def _pools(self, start: int, stop: int) -> list[dict[str, Column]]:
+        return [self.read(start, stop)[2]]
+
+    def find(self, rows: Index, counts: Index, numbers: Column, start: int, stop: int) -> Found:
         """Take the lists of the jets wanted."""
         inner, outer, pool = self.read(start, stop)
         expected = offsets_from_counts(counts)
@@ -167,7 +232,11 @@ class ListLink(Link):
             )
         number = np.diff(inner)[rows]
         chosen = ranges(inner[:-1][rows], number)
-        return self._gather(pool, chosen, np.repeat(np.arange(len(rows)), number), len(rows), len(chosen))
+        events = np.repeat(np.repeat(np.arange(stop - start), counts)[rows], number)
+        identity = numbers[events], chosen - inner[expected[events]]
+        return self._gather(
+            pool, chosen, np.repeat(np.arange(len(rows)), number), len(rows), len(chosen), identity
+        )
 
 
 class IndexLink(Link):
@@ -200,21 +269,29 @@ class IndexLink(Link):
         index = [self._jet] if self._candidate is None else [self._jet, self._candidate]
         return [*index, *plain_names(self._fields)]
 
-    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
-        """Follow the indices."""
-        source, names = self.source, plain_names(self._fields)
-        index = [self._jet] if self._candidate is None else [self._jet, self._candidate]
-        links, table = source.lists(index, start, stop, self._counter)
-        events = np.repeat(np.arange(stop - start), np.diff(links))
-        jet = table[self._jet].astype(np.int64)
+    def _pool(self, start: int, stop: int) -> tuple[Index, dict[str, Column]]:
+        """Offsets per event, and columns, of everything that may be a constituent."""
         if self._candidate is None:
-            offsets, raw = links, source.lists(names, start, stop, self._counter)[1]
-            candidate = np.arange(len(jet)) - links[events]
+            own = self._counter
         else:
             own = (self.collection.counter or "n{}").replace("{}", self._branch)
-            offsets, raw = source.lists(names, start, stop, own)
+        offsets, raw = self.source.lists(plain_names(self._fields), start, stop, own)
+        return offsets, make(self.source.path, self._fields, raw, int(offsets[-1]))
+
+    def _pools(self, start: int, stop: int) -> list[dict[str, Column]]:
+        return [self._pool(start, stop)[1]]
+
+    def find(self, rows: Index, counts: Index, numbers: Column, start: int, stop: int) -> Found:
+        """Follow the indices."""
+        index = [self._jet] if self._candidate is None else [self._jet, self._candidate]
+        links, table = self.source.lists(index, start, stop, self._counter)
+        events = np.repeat(np.arange(stop - start), np.diff(links))
+        jet = table[self._jet].astype(np.int64)
+        offsets, pool = self._pool(start, stop)
+        if self._candidate is None:
+            candidate = np.arange(len(jet)) - links[events]
+        else:
             candidate = table[self._candidate].astype(np.int64)
-        pool = make(source.path, self._fields, raw, int(offsets[-1]))
         known = (jet >= 0) & (jet < counts[events])
         position = np.full(int(counts.sum()) + 1, -1)
         position[rows] = np.arange(len(rows))
@@ -224,7 +301,8 @@ class IndexLink(Link):
         found = wanted & (candidate >= 0) & (candidate < np.diff(offsets)[events])
         order = np.argsort(owner[found], kind="stable")
         chosen = (offsets[events] + candidate)[found][order]
-        return self._gather(pool, chosen, owner[found][order], len(rows), int(wanted.sum()))
+        identity = numbers[events[found][order]], candidate[found][order]
+        return self._gather(pool, chosen, owner[found][order], len(rows), int(wanted.sum()), identity)
 
 
 class ReferenceLink(Link):
@@ -264,8 +342,8 @@ class ReferenceLink(Link):
             for name, spec in self.fields.items():
                 if spec.fill is not None and name not in ("mass", "type"):
                     text = f"{spec.fill:g}, as no branch of constituents holds tracks"
-                    self.assumed[f"constituents.{name}"] = text
-                    self.filled[f"{self.name}.constituents.{name}"] = text
+                    column = f"{self.name}.constituents.{name}"
+                    self.assumed[column] = self.filled[column] = text
 
     def _kind(self, branch: str) -> int | None:
         """Type of all objects of a branch; None where it depends on the object."""
@@ -299,8 +377,8 @@ class ReferenceLink(Link):
         first = [group for prefix, group in self.spec.by_jet.items() if self.branch.startswith(prefix)]
         groups = [tuple(b for b in group if self._id(b) in source) for group in (*first, *self.spec.groups)]
         groups = list(dict.fromkeys(group for group in groups if group))
-        for start in range(0, source.entries, _PROBE_EVENTS):
-            found = self._probe(groups, start, min(start + _PROBE_EVENTS, source.entries))
+        for start in range(0, source.entries, PROBE_EVENTS):
+            found = self._probe(groups, start, min(start + PROBE_EVENTS, source.entries))
             if found:
                 return list(dict.fromkeys(branch for group in found for branch in group))
         return list(groups[0]) if groups else []
@@ -325,7 +403,15 @@ class ReferenceLink(Link):
         offsets, raw = self.source.lists([key, *names], start, stop, self._counter(branch))
         return Candidates(offsets, raw[key], raw)
 
-    def find(self, rows: Index, counts: Index, start: int, stop: int) -> Found:
+    def _pools(self, start: int, stop: int) -> list[dict[str, Column]]:
+        measured = [
+            b for b in self.settled() if any(f.name == "d0" and f.columns for f in self._by_branch[b])
+        ]
+        return [
+            self._pool(b, self._candidates(b, start, stop, plain_names(self._wanted(b)))) for b in measured
+        ]
+
+    def find(self, rows: Index, counts: Index, numbers: Column, start: int, stop: int) -> Found:
         """Look the references up among the objects of their own entry."""
         number, ids = self.source.references(self._leaf, counts, rows, start, stop)
         events = np.repeat(np.repeat(np.arange(stop - start), counts)[rows], number)
@@ -343,7 +429,8 @@ class ReferenceLink(Link):
         pool = {name: np.concatenate([pool[name] for pool in pools]) for name in self.fields} if pools else {}
         if not pools:
             pool = {name: np.zeros(0) for name in self.fields}
-        return self._gather(pool, resolved.rows[found], owner, len(rows), len(ids))
+        identity = numbers[events[found]], (ids & ID_BITS)[found]
+        return self._gather(pool, resolved.rows[found], owner, len(rows), len(ids), identity)
 
     def _pool(self, branch: str, candidates: Candidates) -> dict[str, Column]:
         length = int(candidates.offsets[-1])
@@ -359,14 +446,15 @@ def make_link(
     collection: Collection,
     branch: str,
     wanted: Sequence[str] | None,
+    impact: ImpactParameters,
     branches: Sequence[str] | None = None,
 ) -> Link:
     """Return the way to the constituents that the schema names; see :class:`Link`."""
     assert collection.constituents is not None
     kind = collection.constituents.link
     if kind == "references":
-        return ReferenceLink(source, name, collection, branch, wanted, branches=branches)
-    return (IndexLink if kind == "indices" else ListLink)(source, name, collection, branch, wanted)
+        return ReferenceLink(source, name, collection, branch, wanted, impact, branches=branches)
+    return (IndexLink if kind == "indices" else ListLink)(source, name, collection, branch, wanted, impact)
 
 
 def report_unmatched(path: str, found: Found, branches: str, unmatched: str) -> None:

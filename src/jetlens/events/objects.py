@@ -25,6 +25,7 @@ from jetlens.events.schema import Collection
 from jetlens.events.selection import Wanted, with_others
 from jetlens.events.sources import Source
 from jetlens.events.standard import COORDINATES, MOMENTA
+from jetlens.events.tracks import ImpactParameters
 
 if TYPE_CHECKING:
     from jetlens.events.eventfile import ReadOptions
@@ -60,17 +61,12 @@ class Objects:
         for field in fields:
             if (text := filled_text(field)) is not None:
                 self.assumed[f"{name}.{field.name}"] = self.filled[f"{name}.{field.name}"] = text
-        if link is not None:
-            self.assumed |= link.assumed
-            self.filled |= link.filled
 
     def columns(self) -> list[str]:
         """Columns that are read."""
         names = [*plain_names(self._fields), *(str(f.columns[0]) for f in self._vectors)]
         if self.link is not None:
             names += self.link.columns()
-            self.assumed |= self.link.assumed
-            self.filled |= self.link.filled
         return names
 
     def read(self, start: int, stop: int) -> tuple[Any, Index]:
@@ -172,7 +168,12 @@ def _number_of(four: Any, what: str) -> Column:
 
 
 def find_objects(
-    source: Source, name: str, collection: Collection, wanted: Wanted, options: ReadOptions
+    source: Source,
+    name: str,
+    collection: Collection,
+    wanted: Wanted,
+    options: ReadOptions,
+    impact: ImpactParameters,
 ) -> Objects:
     """Find out how to read a collection of a file.
 
@@ -182,18 +183,21 @@ def find_objects(
         collection: what the schema says of it.
         wanted: fields and constituents.
         options: how to read.
+        impact: what is done to impact parameters.
 
     Raises:
         FileError: if the file lacks it, naming what is there instead.
     """
-    collection = with_others(collection, wanted.fields or ())
+    collection = with_others(collection, sorted(wanted.others))
     branch = _find_branch(source, collection)
     constituents = wanted.with_constituents and options.leading > 0 and collection.constituents is not None
     if branch is None:
         if collection.optional and name not in options.explicit:
             return Empty(source, name, collection, (collection.branch or (name,))[0], constituents)
         raise _no_collection(source, name, collection)
-    keep = None if wanted.fields is None else {*wanted.fields, *COORDINATES, collection.select}
+    keep = None
+    if wanted.fields is not None:
+        keep = {*wanted.fields, *wanted.others, *COORDINATES, collection.select}
     what = f"reading.{name}"
     fields = [
         resolve_field(source, key, field, branch, what)
@@ -203,7 +207,7 @@ def find_objects(
     link = None
     if constituents or collection.from_constituents:
         inner = sorted(wanted.constituents) if wanted.constituents else None
-        link = make_link(source, name, collection, branch, inner, options.branches)
+        link = make_link(source, name, collection, branch, inner, impact, options.branches)
     return Objects(source, name, collection, branch, fields, link)
 
 
@@ -222,15 +226,14 @@ def _find_branch(source: Source, collection: Collection) -> str | None:
 def branches_like(source: Source, collection: Collection) -> list[str]:
     """Names of everything in the file that has the fields which this collection must have."""
     needed = [f for f in collection.fields.values() if f.fill is None and f.value is None and f.branch]
-    needed += [
-        collection.fields[name] for name in ("area",) if name in collection.fields
-    ]  # what only jets have
     found: list[str] | None = None
     for field in needed:
         patterns = [re.compile(re.escape(p).replace(r"\{\}", "([^./]+?)")) for p in field.branch if "{}" in p]
         own = [m[1] for name in source.names for p in patterns if (m := p.fullmatch(name))]
         found = own if found is None else [branch for branch in found if branch in own]
-    return list(dict.fromkeys(found or []))
+    pattern = collection.counter
+    counted = [b for b in found or [] if pattern is None or pattern.replace("{}", b) in source]
+    return list(dict.fromkeys(counted))
 
 
 def _no_collection(source: Source, name: str, collection: Collection) -> FileError:

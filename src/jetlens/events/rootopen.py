@@ -152,7 +152,10 @@ def choose_tree(path: str, classes: dict[str, str], tree: str | None, allowed: S
         FileError: listing the trees that are there instead.
     """
     trees = [name for name, kind in classes.items() if kind in (*_TREES, _TUPLE)]
-    found = f"it holds: {', '.join(trees)}" if trees else "it holds no tree at all"
+    if not trees:
+        other = f"; it holds: {', '.join(classes)}" if classes else ""
+        raise FileError(f"{path}: holds no tree at all{other}")
+    found = f"it holds: {', '.join(trees)}"
     if tree is not None:
         if tree not in trees:
             raise FileError(f"{path}: has no tree '{tree}' (reading.tree); {found}")

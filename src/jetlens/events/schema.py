@@ -37,7 +37,8 @@ class Field:
         value: a constant; no branch is read.
         factor: what stored values are multiplied with to get ``unit`` (0.001 for MeV).
         low, high: values outside are a sign of damage.
-        least: smaller values count as this (markers of what was not computed).
+        least: smaller values count as this.
+        marker: stored value that stands for what was not measured, and counts as 0.
         fill: value where the file lacks it; None: the file must have it. Of scalars also ``entry`` (the position in
             the file) or ``sum(<collection>.pt)``.
         dtype: type in the skim file. Momenta are float64 in memory, so that sums are exact.
@@ -55,6 +56,7 @@ class Field:
     low: float | None = None
     high: float | None = None
     least: float | None = None
+    marker: float | None = None
     fill: float | str | None = None
     dtype: str = "float32"
     unit: str = ""

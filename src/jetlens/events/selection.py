@@ -7,13 +7,18 @@ from dataclasses import dataclass, field, replace
 
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.schema import Collection, Field, Schema
+from jetlens.events.standard import MOMENTA
 
 
 @dataclass
 class Wanted:
-    """Fields of one collection: names, None for all; ``constituents`` likewise, an empty set for none."""
+    """Fields of one collection: names, None for all; ``constituents`` likewise, an empty set for none.
+
+    ``others`` are fields by the file's own names.
+    """
 
     fields: set[str] | None = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
     constituents: set[str] | None = field(default_factory=set)
 
     @property
@@ -31,23 +36,24 @@ class Selection:
     collections: dict[str, Wanted]
 
 
-def select_columns(schema: Schema, columns: Iterable[str] | None) -> Selection:
+def select_columns(schema: Schema, columns: Iterable[str] | None, also: Iterable[str] = ()) -> Selection:
     """Sort dotted names by collection.
 
     Args:
         schema: what there is.
         columns: the names; None for all that is read by default.
+        also: further names.
 
     Raises:
         ConfigError: if one is none of the schema's.
     """
     if columns is None:
         default = {name: c for name, c in schema.collections.items() if c.default}
-        everything = {n: Wanted(None, None if c.constituents else set()) for n, c in default.items()}
-        return Selection(list(schema.scalars), schema.met is not None, everything)
-    scalars, met = ["event_number", "weight"], False
-    wanted: dict[str, Wanted] = {}
-    for column in columns:
+        wanted = {n: Wanted(None, constituents=None if c.constituents else set()) for n, c in default.items()}
+        scalars, met = list(schema.scalars), schema.met is not None
+    else:
+        scalars, met, wanted = ["event_number", "weight"], False, {}
+    for column in (*(columns or ()), *also):
         head, _, rest = column.partition(".")
         if head in schema.scalars and not rest:
             scalars.append(head)
@@ -60,8 +66,8 @@ def select_columns(schema: Schema, columns: Iterable[str] | None) -> Selection:
             raise ConfigError(f"schema '{schema.name}' has no '{column}'{did_you_mean(head, known)}")
     for name in [name for name in scalars if isinstance(schema.scalars[name].fill, str)]:
         fill = str(schema.scalars[name].fill)
-        if fill.startswith("sum("):
-            wanted.setdefault(fill[4:-1].split(".")[0], Wanted())
+        if fill.startswith("sum(") and (summed := fill[4:-1].split(".")[0]) in schema.collections:
+            wanted.setdefault(summed, Wanted())
     return Selection(list(dict.fromkeys(scalars)), met, wanted)
 
 
@@ -78,12 +84,10 @@ def _want(wanted: Wanted, collection: Collection, rest: str, column: str, schema
         if wanted.constituents is not None:
             wanted.constituents.add(leaf)
     elif rest in collection.stored or collection.others is not None:
-        if wanted.fields is not None:
+        if rest not in collection.stored:
+            wanted.others.add(rest)
+        elif wanted.fields is not None:
             wanted.fields.add(rest)
-        elif rest not in collection.stored:
-            raise ConfigError(
-                f"schema '{schema}': name '{column}' before, or instead of, the whole collection"
-            )
     else:
         raise ConfigError(f"schema '{schema}' has no '{column}'{did_you_mean(rest, collection.stored)}")
 
@@ -96,3 +100,22 @@ def with_others(collection: Collection, names: Iterable[str]) -> Collection:
         if name not in collection.stored
     }
     return replace(collection, fields={**collection.fields, **further}) if further else collection
+
+
+def selected_columns(schema: Schema, selection: Selection) -> dict[str, Field]:
+    """The wanted columns by dotted name."""
+    fields = {name: schema.scalars[name] for name in selection.scalars}
+    if selection.met and schema.met is not None:
+        fields |= {f"met.{name}": value for name, value in schema.met.fields.items()}
+    for name, wanted in selection.collections.items():
+        collection = with_others(schema.collections[name], sorted(wanted.others))
+        four = MOMENTA if collection.momentum else ()
+        for leaf, value in collection.stored.items():
+            if wanted.fields is None or leaf in (*wanted.fields, *wanted.others, *four):
+                fields[f"{name}.{leaf}"] = value
+        if wanted.with_constituents:
+            keep = wanted.constituents
+            for leaf, value in collection.stored_constituents.items():
+                if keep is None or leaf in (*keep, *MOMENTA):
+                    fields[f"{name}.constituents.{leaf}"] = value
+    return fields

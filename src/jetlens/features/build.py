@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jetlens.config.quantities import COLLECTIONS
 from jetlens.events.jagged import Jagged, Mask
+from jetlens.events.layout import from_table
 from jetlens.features.constituents import CONSTITUENTS, prepare
 from jetlens.features.event import EVENT
 from jetlens.features.featurefile import (
@@ -30,7 +31,7 @@ from jetlens.features.split import folds
 if TYPE_CHECKING:
     from jetlens.config.features import FeaturesConfig, SplitConfig, Stream
 
-SCALARS = ("met", "met_phi", "ht")
+SCALARS = ("met", "ht")
 _BATCH = 2048
 """Events turned into features at a time."""
 
@@ -88,7 +89,7 @@ def build_event(
     Raises:
         FileError: if the skim file is missing or damaged.
     """
-    from jetlens.skim.parquet import check_schema, read_facts
+    from jetlens.skim.parquet import open_skim, read_facts
 
     metadata = EventMetadata(
         schema_version=SCHEMA_VERSION,
@@ -100,7 +101,7 @@ def build_event(
         validation_folds=split.validation,
         locked_folds=split.locked,
         recipe={"event": event, "split": split.model_dump(mode="json")},
-        lacks=lacking("event", event, read_facts(check_schema(parquet))["lacks"]),
+        lacks=lacking("event", event, read_facts(open_skim(parquet))["lacks"]),
     )
     with _batches(parquet, [*COLLECTIONS, *SCALARS, "weight", "event_number"]) as (number, batches):
         write_event(
@@ -121,10 +122,9 @@ def build_stream(parquet: Path, output: Path, *, stream: Stream, sample: str, pa
     Raises:
         FileError: if the skim file is missing or damaged.
     """
-    from jetlens.skim.parquet import CONSTITUENTS as COLUMN
-    from jetlens.skim.parquet import check_schema, read_facts
+    from jetlens.skim.parquet import open_skim, read_facts
 
-    facts = read_facts(check_schema(parquet))
+    facts = read_facts(open_skim(parquet))
     metadata = TokenMetadata(
         schema_version=SCHEMA_VERSION,
         sample=sample,
@@ -135,8 +135,6 @@ def build_stream(parquet: Path, output: Path, *, stream: Stream, sample: str, pa
         impact_parameters=facts["impact_parameters"] if TRACKS & set(stream.features) else None,
     )
     columns = ["fat_jets"] if stream.kind == "constituents" else [*COLLECTIONS, *SCALARS]
-    if stream.kind != "objects":
-        columns.append(COLUMN)
     with _batches(parquet, columns) as (number, batches):
         arrays = (_stream(_events(table), stream) for table in batches)
         write_stream(output, number, ({"values": v, "mask": m} for v, m in arrays), metadata)
@@ -145,9 +143,10 @@ def build_stream(parquet: Path, output: Path, *, stream: Stream, sample: str, pa
 @contextlib.contextmanager
 def _batches(parquet: Path, columns: Sequence[str]) -> Iterator[tuple[int, Iterator[Any]]]:
     """Yield the number of events of a skim file, and an iterator over pieces of it, at least one."""
-    from jetlens.skim.parquet import check_schema, release_memory
+    from jetlens.skim.parquet import open_skim, release_memory
 
-    file = check_schema(parquet)
+    file = open_skim(parquet)
+    columns = [name for name in columns if name in file.schema_arrow.names]
 
     def pieces() -> Iterator[Any]:
         empty = True
@@ -210,23 +209,27 @@ def _stream(events: Events, stream: Stream) -> tuple[NDArray[np.float32], Mask]:
 
 def _events(table: Any) -> Events:
     """Those collections and scalars that the table has; the others are empty, and nothing asks for them."""
-    from jetlens.skim.parquet import CONSTITUENTS as COLUMN
-    from jetlens.skim.parquet import from_lists
-
-    there = set(table.schema.names)
-    number = table.num_rows
+    events, number = from_table(table), table.num_rows
     constituents, offsets = Jagged(np.zeros(1, dtype=np.int64), {}), np.zeros(number + 1, dtype=np.int64)
-    if COLUMN in there:
-        nested = table.column(COLUMN)
-        nested = nested.combine_chunks() if hasattr(nested, "combine_chunks") else nested
-        constituents = from_lists(nested.values)
-        offsets = np.asarray(nested.offsets, dtype=np.int64)
-    scalars = {
-        name: np.asarray(table.column(name)) if name in there else np.zeros(number) for name in SCALARS
-    }
+    collections = {}
+    for name in COLLECTIONS:
+        if name in events.fields:
+            collections[name] = _jagged(events[name].layout)
+            if "constituents" in events[name].fields:
+                offsets = collections[name].offsets
+                constituents = _jagged(events[name].layout.content.content("constituents"))
+    missing = events.met if "met" in events.fields else None
     return Events(
-        collections={name: from_lists(table.column(name)) for name in COLLECTIONS if name in there},
+        collections=collections,
         constituents=constituents,
         jet_offsets=offsets,
-        **scalars,
+        met=np.zeros(number) if missing is None else np.asarray(missing.pt),
+        met_phi=np.zeros(number) if missing is None else np.asarray(missing.phi),
+        ht=np.asarray(events.ht) if "ht" in events.fields else np.zeros(number),
     )
+
+
+def _jagged(layout: Any) -> Jagged:
+    records = layout.content
+    columns = {k: np.asarray(records.content(k).data) for k in records.fields if k != "constituents"}
+    return Jagged(np.asarray(layout.offsets.data), columns)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jetlens.events.jagged import Jagged, Mask
 from jetlens.events.kinematics import energy, wrap_phi
-from jetlens.events.reader import TYPES
+from jetlens.events.schema import TYPES
 from jetlens.features.alignment import align
 from jetlens.features.displaced import significance
 from jetlens.features.registry import Registry, Symmetry, Values, log

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from jetlens.events.kinematics import cartesian, from_cartesian, wrap_phi
-from jetlens.events.reader import is_b_tagged
 from jetlens.features.objects import Events
 from jetlens.features.registry import MASS_FLOOR, Registry, Symmetry, Values, log
 
@@ -73,7 +72,7 @@ def n_jets(events: Events) -> Values:
 def n_b_jets(events: Events) -> Values:
     """Number of b-tagged small-radius jets."""
     jets = events.collections["jets"]
-    return jets.select(is_b_tagged(jets["b_tag"])).counts
+    return jets.select(jets["b_tag"].astype(bool)).counts
 
 
 @_add("")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from jetlens.config.quantities import Objects, parse_objects
 from jetlens.events.jagged import Jagged, Mask, offsets_from_counts
 from jetlens.events.kinematics import cartesian, energy, from_cartesian, wrap_phi
-from jetlens.events.reader import is_b_tagged
 from jetlens.features.displaced import LARGEST, displaced_tracks
 from jetlens.features.registry import INVARIANT, MASS_FLOOR, Registry, Symmetry, Values, log, ratio
 
@@ -136,7 +135,7 @@ def cos_phi(t: Tokens) -> Values:
 @_add("")
 def b_tag(t: Tokens) -> Values:
     """B-tag of the jet itself as the file has it, bit 0; 0 for leptons and sums."""
-    return is_b_tagged(t.leaf("b_tag"))
+    return t.leaf("b_tag").astype(bool)
 
 
 @_add("")
@@ -329,4 +328,4 @@ def _matched_b_tags(jets: Jagged, token: Tokens) -> Values:
     owner = jets.events
     delta_phi = wrap_phi(jets["phi"].astype(np.float64) - token.phi[owner])
     near = np.hypot(jets["eta"] - token.eta[owner], delta_phi) < B_TAG_RADIUS
-    return np.bincount(owner, near & is_b_tagged(jets["b_tag"]), minlength=len(jets))
+    return np.bincount(owner, near & (jets["b_tag"]).astype(bool), minlength=len(jets))

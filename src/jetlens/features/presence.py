@@ -20,7 +20,6 @@ CONSTITUENTS: dict[str, tuple[str, ...]] = {
 """Features made of a column of constituents, of the constituents themselves or of their jet."""
 OBJECTS: dict[str, tuple[str, ...]] = {
     "b_tag": ("b_tag", "n_matched_b_tags", "n_b_jets"),
-    "tau": ("tau21", "tau32", "tau43"),
     "tau1": ("tau21",),
     "tau2": ("tau21", "tau32"),
     "tau3": ("tau32", "tau43"),
@@ -46,10 +45,10 @@ def lacking(kind: str, features: Sequence[str], lacks: Mapping[str, str]) -> dic
     """
     found = {}
     for topic, why in lacks.items():
-        origin, _, column = topic.rpartition(".")
-        made = (CONSTITUENTS if origin == "constituents" else OBJECTS).get(column, ())
+        inner, column = ".constituents." in topic, topic.rpartition(".")[2]
+        made = (CONSTITUENTS if inner else OBJECTS).get(column, ())
         for feature in features:
-            own = feature != "charge" or (origin == "constituents") == (kind == "constituents")
+            own = feature != "charge" or inner == (kind == "constituents")
             if feature in made and own:
                 found[feature] = f"{topic} is taken as {why}"
     return found

@@ -75,6 +75,7 @@ def draw_kinematics(
     processes: Mapping[str, Look],
     luminosity_fb: float,
     figures: FiguresConfig,
+    definitions: Mapping[str, str] | None = None,
 ) -> None:
     """Draw one distribution: expected events above, shapes of all processes, normalised to one, below.
 
@@ -93,6 +94,7 @@ def draw_kinematics(
         processes: look of every process, in the order of drawing.
         luminosity_fb: integrated luminosity [1/fb].
         figures: the look.
+        definitions: names that quantities may use, each an expression.
 
     Raises:
         ConfigError: if the quantity cannot be read.
@@ -100,7 +102,8 @@ def draw_kinematics(
         NoEventsError: if nothing was selected.
     """
     histogram = Histogram.model_validate(histogram)
-    drawn = _fill(skims, events, Normalisation.read(normalisation), histogram, processes)
+    scale = Normalisation.read(normalisation)
+    drawn = _fill(skims, events, scale, histogram, processes, definitions or {})
     with look(figures):
         figure = Figure(figsize=(5.0, 6.2))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
@@ -127,13 +130,14 @@ def _fill(
     normalisation: Normalisation,
     histogram: Histogram,
     processes: Mapping[str, Look],
+    definitions: Mapping[str, str],
 ) -> list[Process]:
     axis = hist.axis.Regular(histogram.bins, histogram.min, histogram.max)
     sums: dict[str, hist.Hist] = {}
     simulated: dict[str, int] = {}
     for skim, event in zip(skims, events, strict=True):
         content = normalisation.apply(FeatureSet.read(event.parent, []))
-        number, values = read_values(skim, {"x": histogram.quantity})
+        number, values = read_values(skim, {"x": histogram.quantity}, definitions)
         if not np.array_equal(number, content.event_number):
             raise FileError(f"{event}: its events are not those of {skim}; run the features stage again")
         name = normalisation.of_sample(content.metadata.sample).process

@@ -15,6 +15,7 @@ from typing import Any
 
 from jetlens.config import Config
 from jetlens.config.consistency import has_places
+from jetlens.config.definitions import definitions_used
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
 from jetlens.config.slices import Context
@@ -174,7 +175,13 @@ def _luminosity(context: Context) -> dict[str, Any]:
 def _histogram(context: Context) -> dict[str, Any]:
     name = context.wildcards["quantity"]
     histogram = context.config.figures.kinematics[name].model_dump(mode="json")
-    return {"histogram": histogram, **_processes(context), **_luminosity(context)}
+    definitions = definitions_used([histogram["quantity"]], context.config.define)
+    return {
+        "histogram": histogram,
+        "definitions": definitions,
+        **_processes(context),
+        **_luminosity(context),
+    }
 
 
 def _processes(context: Context) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import ALL_EVENTS, SkimConfig
 from jetlens.errors import DamagedFileError
-from jetlens.events import Chunk, EventReader, Jagged, open_events
+from jetlens.events.eventfile import EventFile
 from jetlens.events.integrity import verify_checksum
-from jetlens.events.jagged import Mask
+from jetlens.events.layout import arrow_schema, to_table
+from jetlens.events.selection import select_columns
+from jetlens.expressions import Namespace, define
 from jetlens.files import atomic_path, write_json
-from jetlens.skim.cuts import passing, select_objects
-from jetlens.skim.parquet import release_memory, schema, to_table, write_facts
+from jetlens.skim.parquet import release_memory, write_facts
+from jetlens.skim.selection import Mask, Selection
 
 
 class _Tally:
@@ -49,6 +51,7 @@ def skim_file(
     part: str,
     reading: ReadingConfig,
     skim: SkimConfig,
+    definitions: Mapping[str, str] | None = None,
 ) -> None:
     """Select the events of one file and resolve the constituents of their leading fat jets.
 
@@ -66,6 +69,7 @@ def skim_file(
         part: name of the part.
         reading: what the branches are called.
         skim: objects and cuts.
+        definitions: names that their expressions may use, each an expression.
 
     Raises:
         FileError: if the file is damaged and ``reading.broken_files`` is ``fail``; whatever that says, if it is not
@@ -75,16 +79,19 @@ def skim_file(
     content: dict[str, Any] = {"sample": sample, "part": part, "source": source}
     try:
         content["checksum_verified"] = verify_checksum(source)
-        with open_events(source, reading, sample) as reader, atomic_path(parquet) as temporary:
-            counted = _stream(reader, temporary, tally, reading, skim)
-            conventions, skipped = reader.conventions, None
+        with reading.open(source, sample) as events, atomic_path(parquet) as temporary:
+            selection = Selection.checked(skim, _names(events, definitions or {}))
+            counted = _stream(events, temporary, tally, selection)
+            conventions, skipped = events.assumed, None
     except DamagedFileError as error:
         if reading.broken_files == "fail":
             raise
         tally = _Tally(tally.names)
         counted, conventions, skipped = {"references": 0, "matched": 0, "unmatched": 0}, {}, str(error)
-        with atomic_path(parquet) as temporary, pq.ParquetWriter(temporary, schema()):
-            pass
+        schema = reading.event_schema()
+        layout = arrow_schema(schema, select_columns(schema, None, reading.also))
+        with atomic_path(parquet) as temporary, pq.ParquetWriter(temporary, layout) as writer:
+            write_facts(writer, {}, None)
     content |= {
         "cuts": tally.lines(),
         "constituents": counted,
@@ -95,41 +102,26 @@ def skim_file(
     release_memory()
 
 
-def _stream(
-    reader: EventReader, path: Path, tally: _Tally, reading: ReadingConfig, skim: SkimConfig
-) -> dict[str, int]:
-    """Write the selected events of all chunks; returns how many references there were and how many matched."""
+def _names(file: EventFile, definitions: Mapping[str, str]) -> Namespace:
+    return define(Namespace.from_columns(file.kinds()), definitions)
+
+
+def _stream(file: EventFile, path: Path, tally: _Tally, selection: Selection) -> dict[str, int]:
+    """Write the selected events of all batches; returns how many references there were and how many matched."""
     references = matched = 0
-    treatment = reader.impact_parameters if reading.fat_jets and reading.leading_jets else None
-    with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
-        for whole in reader.chunks():
-            chunk = select_objects(whole, skim.objects)
-            everything = np.ones(len(chunk), dtype=bool)
-            masks = [everything, *passing(chunk, skim.cuts)]
-            tally.add(chunk.weight, masks)
+    layout = arrow_schema(file.schema, file.selection)
+    treatment = file.impact_parameters
+    with pq.ParquetWriter(path, layout, compression="zstd") as writer:
+        for batch in file.batches():
+            events = selection.select_objects(batch.events)
+            everything = np.ones(len(events), dtype=bool)
+            masks = [everything, *selection.passing(events)]
+            tally.add(np.asarray(events.weight), masks)
             if not masks[-1].any():
                 continue
-            selected = take_events(chunk, masks[-1])
-            leading = selected.collections["fat_jets"].leading(reading.leading_jets)
-            if len(leading["row"]):
-                found = chunk.constituents(leading["row"])
-                references, matched = references + found.references, matched + found.matched
-                writer.write_table(to_table(selected, found.jets, leading.counts))
-            else:
-                writer.write_table(to_table(selected, _no_constituents(), leading.counts))
-        write_facts(writer, reader.conventions, treatment)
+            complete, found = batch.resolve(events[masks[-1]])
+            references += sum(one.references for one in found.values())
+            matched += sum(one.matched for one in found.values())
+            writer.write_table(to_table(complete, layout))
+        write_facts(writer, file.filled, treatment)
     return {"references": references, "matched": matched, "unmatched": references - matched}
-
-
-def take_events(chunk: Chunk, mask: Mask) -> Chunk:
-    """Keep the events where ``mask``, bool (N,), is true."""
-    return replace(
-        chunk,
-        **{name: getattr(chunk, name)[mask] for name in ("number", "weight", "met", "met_phi", "ht")},
-        collections={name: objects.take_events(mask) for name, objects in chunk.collections.items()},
-    )
-
-
-def _no_constituents() -> Jagged:
-    names = schema().field("fat_jet_constituents").type.value_type.value_type
-    return Jagged(np.zeros(1, dtype=np.int64), {field.name: np.zeros(0, dtype=np.float32) for field in names})

@@ -14,5 +14,6 @@ class Recipe(Section):
     """The sections of the configuration between an event file and the arrays a network reads."""
 
     reading: ReadingConfig = Field(description="names of branches")
+    define: dict[str, str] = Field(default_factory=dict, description="names that expressions use")
     skim: SkimConfig = Field(description="objects and cuts")
     features: FeaturesConfig = Field(description="streams and event vector")

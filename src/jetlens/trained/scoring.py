@@ -143,7 +143,14 @@ def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
         # a broken file among new ones is an error: nobody would see that it was left out
         reading = recipe.reading.model_copy(update={"broken_files": "fail"})
         skim_file(
-            source, parquet, cutflow, sample="application", part=source, reading=reading, skim=recipe.skim
+            source,
+            parquet,
+            cutflow,
+            sample="application",
+            part=source,
+            reading=reading,
+            skim=recipe.skim,
+            definitions=recipe.define,
         )
         flow = read_cutflow(cutflow)
         for warning in warnings_of(flow):

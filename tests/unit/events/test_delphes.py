@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jetlens.events.delphes import DelphesReader
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError, JetlensWarning
 from jetlens.events import open_events
-from jetlens.events.delphes import DelphesReader
 from jetlens.events.kinematics import cartesian, from_cartesian
 from jetlens.events.rootfile import RootTree
 from tests.conftest import DEMO, shared_data

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jetlens.events.reader import Constituents, by_falling_pt, is_b_tagged
 
 from jetlens.events.jagged import Jagged
-from jetlens.events.reader import Constituents, by_falling_pt, is_b_tagged
 
 momenta = st.floats(0, 1e5, width=32) | st.sampled_from([0.0, -0.0, 1.0, 1.0])
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from jetlens.skim.cuts import evaluate, passing, select_objects
 from pydantic import ValidationError
 
 from jetlens.config.quantities import parse_quantity
@@ -9,7 +10,6 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import Cut, ObjectCuts, SkimConfig
 from jetlens.errors import ConfigError
 from jetlens.events import Chunk, open_events
-from jetlens.skim.cuts import evaluate, passing, select_objects
 from tests.conftest import DEMO
 
 

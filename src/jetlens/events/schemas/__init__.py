@@ -31,12 +31,14 @@ def load_schema(source: str | os.PathLike[str] | Mapping[str, Any]) -> Schema:
     if isinstance(source, Mapping):
         return parse_schema(_whole(source, "schema", ()), "schema")
     name = os.fspath(source)
-    return _load(name)
-
-
-@functools.lru_cache(maxsize=64)
-def _load(name: str) -> Schema:
     return parse_schema(_content(name, ()), name)
+
+
+@functools.cache
+def _shipped(name: str) -> dict[str, Any]:
+    """A shipped schema's content; parsed once, as YAML is slow, and never changed."""
+    text = resources.files("jetlens.events.schemas").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
@@ -44,19 +46,16 @@ def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
     if name in before:
         raise ConfigError(f"schema '{name}' extends itself")
     if name in SHIPPED:
-        text = resources.files("jetlens.events.schemas").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    else:
-        path = Path(name)
-        if path.suffix not in (".yaml", ".yml"):
-            raise ConfigError(
-                f"unknown schema '{name}'{did_you_mean(name, SHIPPED)}, or a path that ends in .yaml"
-            )
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileError(f"{name}: is no readable schema file: {error}") from error
+        return _shipped(name)
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(
+            f"unknown schema '{name}'{did_you_mean(name, SHIPPED)}, or a path that ends in .yaml"
+        )
     try:
-        content = yaml.safe_load(text)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{name}: is no readable schema file: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, Mapping):
@@ -69,6 +68,10 @@ def _whole(content: Mapping[str, Any], where: str, before: tuple[str, ...]) -> d
     if content.get("extends") is None:
         return rest
     base = content["extends"]
+    if isinstance(base, Mapping):
+        merged = _merge(_whole(base, where, before), rest)
+        assert isinstance(merged, dict)
+        return merged
     if not isinstance(base, str):
         raise ConfigError(f"{where}: extends: expected the name of a schema, found {base!r}")
     if base not in SHIPPED and not os.path.isabs(base) and os.path.dirname(where):

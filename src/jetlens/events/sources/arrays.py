@@ -69,6 +69,11 @@ class ArraySource(Source):
             return name, None
         return match[1], int(match[2])
 
+    def shape(self, name: str) -> str:
+        """One number per entry; rows of slots are described by hand."""
+        base, element = self._split(name)
+        return "numbers" if len(self._shapes[base]) - (element is not None) == 1 else "other"
+
     @abc.abstractmethod
     def _rows(self, name: str, start: int, stop: int) -> Any:
         """Read some rows of an array."""

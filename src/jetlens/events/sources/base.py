@@ -39,6 +39,10 @@ class Source(abc.ABC):
     def __contains__(self, name: object) -> bool:
         """Tell whether there is a column of this name."""
 
+    def shape(self, name: str) -> str:
+        """Tell, without reading it, what a column holds: ``numbers``, ``lists``, ``nested`` lists, or ``other``."""
+        return "other"
+
     @abc.abstractmethod
     def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
         """Read columns with one number, or a fixed-size array, per entry: (stop − start, …) each."""

@@ -41,6 +41,11 @@ class JoinedSource(Source):
         prefix, rest = self._of(str(name))
         return rest in self._sources[prefix]
 
+    def shape(self, name: str) -> str:
+        """Ask the file that has it."""
+        prefix, rest = self._of(name)
+        return self._sources[prefix].shape(rest)
+
     def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
         """Read columns of fixed size per entry."""
         found: dict[str, Column] = {}

@@ -42,6 +42,14 @@ class ParquetSource(Source):
         """Tell whether there is a column of this name."""
         return name in self._names
 
+    def shape(self, name: str) -> str:
+        """Tell by the type in the file."""
+        depth, kind = name.count("."), self._names[name]
+        while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            depth, kind = depth + 1, kind.value_type
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+        return ("numbers", "lists", "nested")[depth] if number and depth < 3 else "other"
+
     def array(self, name: str, start: int, stop: int) -> Any:
         """Read one column, an awkward array."""
         head, *rest = name.split(".") if name not in self._file.schema_arrow.names else [name]

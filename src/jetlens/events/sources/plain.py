@@ -5,6 +5,7 @@ The second source where :mod:`jetlens.events.sources.tree` does not apply: slowe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,25 @@ from numpy.typing import NDArray
 from jetlens.events.arrays import Column, Index, offsets_from_counts
 from jetlens.events.rootopen import by_name, clear_errors
 from jetlens.events.sources.base import Source, unlist
+
+_NUMBERS = {
+    *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
+    "float",
+    "double",
+    "bool",
+    "int",
+    "char",
+}
+_NUMBERS |= {
+    "Float16",
+    "Double32",
+    "unsignedint",
+    "short",
+    "unsignedshort",
+    "long",
+    "unsignedlong",
+    "unsignedchar",
+}
 
 
 class PlainSource(Source):
@@ -43,6 +63,18 @@ class PlainSource(Source):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def shape(self, name: str) -> str:
+        """Tell by the type that uproot names."""
+        try:
+            kind = str((self._columns[name] if self._tuple is None else self._tuple[name]).typename)
+        except Exception:  # of classes that uproot does not know, it raises many kinds
+            return "other"
+        depth = kind.count("std::vector<") + kind.count("[]")
+        plain = re.sub(r"std::vector<|[>\[\] ]|std::|_t\b", "", kind)
+        if plain not in _NUMBERS:
+            return "other"
+        return ("numbers", "lists", "nested")[depth] if depth < 3 else "other"
 
     def sibling(self, name: str) -> Source | None:
         """Return another tree of the same file."""

@@ -40,6 +40,10 @@ class TreeSource(Source):
         """Close the file."""
         self._tree.close()
 
+    def shape(self, name: str) -> str:
+        """Tell by the type that uproot names."""
+        return self._plain().shape(name)
+
     def sibling(self, name: str) -> Source | None:
         """Return another tree of the same file."""
         return self._plain().sibling(name)

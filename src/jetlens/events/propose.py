@@ -1,0 +1,157 @@
+"""A schema for a file that follows none of the usual ones, guessed from the names of its columns."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from jetlens.errors import ConfigError, FileError
+from jetlens.events.arrays import Column
+from jetlens.events.schema import parse_schema
+from jetlens.events.sources import Source
+
+KNOWN = {
+    "config/schemas/jetclass2.yaml": ("part_px", "part_d0val", "jet_pt", "jet_label"),
+    "config/schemas/jetclass.yaml": ("part_px", "part_d0val", "jet_pt", "jet_energy"),
+    "config/schemas/top_tagging.yaml": ("E_0", "PX_0", "PY_199", "is_signal_new"),
+    "config/schemas/energyflow.yaml": ("X[0]", "X[3]", "y"),
+    "config/schemas/jet_arrays.yaml": ("arr_0[0]", "arr_0[6]"),
+}
+"""Columns by which the shipped schemas are recognised."""
+
+_WORDS = {
+    **dict.fromkeys(("pt", "et"), "pt"),
+    "eta": "eta",
+    "phi": "phi",
+    **dict.fromkeys(("mass", "m"), "mass"),
+    **dict.fromkeys(("energy", "e"), "energy"),
+    **dict.fromkeys(("px", "momentum.x"), "px"),
+    **dict.fromkeys(("py", "momentum.y"), "py"),
+    **dict.fromkeys(("pz", "momentum.z"), "pz"),
+    **dict.fromkeys(("rapidity", "y"), "rapidity"),
+}
+_COLUMN = re.compile(rf"(.*?)[_.]?({'|'.join(sorted(map(re.escape, _WORDS), key=len, reverse=True))})", re.I)
+_WAYS = (
+    ("px", "py", "pz", "energy"),
+    *(("pt", angle, "phi", last) for angle in ("eta", "rapidity") for last in ("mass", "energy")),
+    ("px", "py", "pz", "mass"),
+    ("pt", "eta", "phi"),
+)
+_TRUTH = re.compile(r"gen|truth|label|^is_|^aux|mc|lhe|hadronflavou?r|pdgid|status", re.I)
+_PARTS = re.compile(r"part|const|pf|cand|trk|track|tower|cluster", re.I)
+_IN_MEV = 5e3
+"""Median pT above this is taken for MeV."""
+
+
+def known_schema(source: Source) -> str | None:
+    """Return the shipped schema file that fits a file, None if none does."""
+    return next((name for name, columns in KNOWN.items() if all(c in source for c in columns)), None)
+
+
+def propose_schema(source: Source) -> dict[str, Any] | None:
+    """Guess a schema from names such as ``jet_pt``, ``el_E``, ``part_px``.
+
+    Returns:
+        a schema as plain data that reads this file, or None if no momentum was recognised.
+    """
+    collections: dict[str, Any] = {}
+    for prefix, columns in _groups(source).items():
+        way = next((way for way in _WAYS if set(way) <= columns.keys()), None)
+        shape = None if way is None else _shape(source, [columns[axis] for axis in way])
+        if way is None or shape is None:
+            continue
+        name = re.sub(r"\W+", "_", prefix).strip("_").lower() or "objects"
+        fields: dict[str, Any] = _momentum(source, {axis: columns[axis] for axis in way}, shape)
+        fields |= _further(source, prefix, set(columns.values()), shape)
+        collections[name] = {"layout": "entry"} if shape == "entry" else {}
+        collections[name] |= {"fields": fields}
+        if _TRUTH.search(prefix):
+            collections[name]["default"] = False
+    collections = _nest(collections)
+    if not collections:
+        return None
+    schema = {"name": "mine", **({"trees": [source.name]} if source.name else {}), "collections": collections}
+    if "weight" in source:
+        schema["scalars"] = {"weight": "weight"}
+    try:
+        parse_schema(schema, "proposal")
+    except ConfigError:
+        return None
+    return schema
+
+
+def _groups(source: Source) -> dict[str, dict[str, str]]:
+    """Columns that look like part of a momentum, by what stands before: ``jet`` → {pt: jet_pt, …}."""
+    groups: dict[str, dict[str, str]] = {}
+    for name in source.names:
+        match = _COLUMN.fullmatch(name)
+        if match is not None:
+            groups.setdefault(match[1], {}).setdefault(_WORDS[match[2].lower()], name)
+    return groups
+
+
+def _shape(source: Source, names: list[str]) -> str | None:
+    """The layout of columns that hold one number per entry, or one list; None for all else."""
+    shapes = {source.shape(name) for name in names}
+    return {"numbers": "entry", "lists": "lists"}.get(shapes.pop()) if len(shapes) == 1 else None
+
+
+def _read(source: Source, name: str, shape: str) -> Column | None:
+    stop = min(200, source.entries)
+    try:
+        found = source.numbers([name], 0, stop) if shape == "entry" else source.lists([name], 0, stop)[1]
+    except FileError:
+        return None
+    return found[name] if found[name].ndim == 1 else None
+
+
+def _momentum(source: Source, columns: dict[str, str], shape: str) -> dict[str, Any]:
+    read = {axis: _read(source, name, shape) for axis, name in columns.items()}
+    sizes = [read[axis] for axis in ("pt", "px") if read.get(axis) is not None]
+    large = any(len(s) and np.median(np.abs(s.astype(float))) > _IN_MEV for s in sizes if s is not None)
+    fields: dict[str, Any] = {}
+    for axis, name in columns.items():
+        in_mev = large and axis not in ("eta", "phi", "rapidity")
+        fields[axis] = {"branch": name, "factor": 0.001} if in_mev else name
+    if not {"mass", "energy"} & set(columns):
+        fields["mass"] = 0.0
+    return fields
+
+
+def _further(source: Source, prefix: str, taken: set[str], shape: str) -> dict[str, Any]:
+    """Other plain columns of the same objects, those that only simulation knows marked as such."""
+    fields: dict[str, Any] = {}
+    if not prefix:
+        return fields
+    for name in source.names:
+        rest = name.removeprefix(prefix).lstrip("_.")
+        leaf = re.sub(r"\W+", "_", rest).strip("_")
+        usable = (
+            leaf.isidentifier() and leaf.lower() not in _WORDS and leaf not in ("x", "y", "z", "t", "tau")
+        )
+        if not name.startswith(prefix) or name in taken or not usable or len(fields) >= 40:
+            continue
+        if _shape(source, [name]) != shape or (values := _read(source, name, shape)) is None:
+            continue
+        kind = {"b": "bool", "i": "int32", "u": "int32"}.get(values.dtype.kind, "float32")
+        truth = bool(_TRUTH.search(leaf) or _TRUTH.search(prefix))
+        fields[leaf] = {"branch": name, "dtype": kind} | ({"truth": True} if truth else {})
+    return fields
+
+
+def _nest(collections: dict[str, Any]) -> dict[str, Any]:
+    """Lists beside a single jet per entry are its constituents, if their names say so."""
+    single = [
+        n for n, c in collections.items() if c.get("layout") == "entry" and c.get("default") is not False
+    ]
+    parts = [
+        n for n, c in collections.items() if "layout" not in c and _PARTS.search(n) and "default" not in c
+    ]
+    if len(single) == 1 and len(parts) == 1:
+        jet = dict(collections[single[0]])
+        jet["constituents"] = {"link": "entry", "fields": collections[parts[0]]["fields"]}
+        rest = {n: c for n, c in collections.items() if n not in (single[0], parts[0])}
+        return {"fat_jets": jet, **rest}
+    return collections
