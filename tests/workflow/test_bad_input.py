@@ -93,7 +93,7 @@ def test_no_event_selected(new_workspace: Callable[[], Workspace]) -> None:
     [
         (lambda c: c["training"].update(epoch=3), "unknown key 'training.epoch'; did you mean 'epochs'?"),
         (lambda c: c["training"]["variants"].append("transformer"), "unknown variant 'transformer'"),
-        (lambda c: c["skim"]["cuts"][0].update(quantity="count(fat_jet)"), "did you mean"),
+        (lambda c: c["skim"]["cuts"][0].update(quantity="num(fat_jet)"), "did you mean"),
         (lambda c: c["features"]["streams"]["jet1"]["features"].append("log_ptt"), "log_ptt"),
     ],
 )

@@ -13,6 +13,7 @@ In a notebook::
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from jetlens.events.schemas import load_schema
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["EventFile", "ReadOptions", "load_schema", "open_events", "padded"]
 
 
+_HOME = {"padded": "arrays", **dict.fromkeys(("EventFile", "ReadOptions", "open_events"), "eventfile")}
+
+
 def __getattr__(name: str) -> Any:
     """Load awkward, vector and uproot only when they are needed: the configuration needs schemas alone."""
-    from jetlens.events import arrays, eventfile
-
-    for module in (eventfile, arrays):
-        if name in __all__ and hasattr(module, name):
-            return getattr(module, name)
-    raise AttributeError(f"module 'jetlens.events' has no '{name}'")
+    if name not in _HOME:
+        raise AttributeError(f"module 'jetlens.events' has no '{name}'")
+    return getattr(importlib.import_module(f"jetlens.events.{_HOME[name]}"), name)

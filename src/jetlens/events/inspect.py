@@ -126,7 +126,9 @@ def _shipped(source: Source) -> str | None:
 
 def _of_schema(source: Source, name: str) -> FileSummary:
     schema = load_schema(name)
-    collections = tuple(_look_at(source, schema, jets) for jets in _jets(source, schema))
+    collections = tuple(
+        _look_at(source, schema, jets) for jets in branches_like(source, schema.collections["jets"])
+    )
     reading, assumed = _suggest(source, schema, collections)
     sizes = _sizes(source, schema)
     looked_at = min(_EVENTS, source.entries)
@@ -142,17 +144,6 @@ def _of_schema(source: Source, name: str) -> FileSummary:
         reading,
         tuple(source.names),
     )
-
-
-def _jets(source: Source, schema: Schema) -> list[str]:
-    """Branches with the fields of jets, and a tag or an area, which other objects have not."""
-    jets = schema.collections["jets"]
-    marks = [p for name in ("b_tag", "area") for p in jets.fields[name].branch]
-    return [
-        branch
-        for branch in branches_like(source, jets)
-        if any(mark.replace("{}", branch) in source for mark in marks)
-    ]
 
 
 def _sizes(source: Source, schema: Schema) -> dict[str, float]:

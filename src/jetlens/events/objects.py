@@ -233,7 +233,11 @@ def branches_like(source: Source, collection: Collection) -> list[str]:
         found = own if found is None else [branch for branch in found if branch in own]
     pattern = collection.counter
     counted = [b for b in found or [] if pattern is None or pattern.replace("{}", b) in source]
-    return list(dict.fromkeys(counted))
+    only_jets = [
+        p for name in ("b_tag", "area") if name in collection.fields for p in collection.fields[name].branch
+    ]
+    marked = [b for b in counted if not only_jets or any(p.replace("{}", b) in source for p in only_jets)]
+    return list(dict.fromkeys(marked))
 
 
 def _no_collection(source: Source, name: str, collection: Collection) -> FileError:

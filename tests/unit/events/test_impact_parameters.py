@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,6 @@ from scipy import stats
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError
-from jetlens.events import open_events
 from jetlens.events.impact_parameters import Resolution, decide, disagreement, gaussian, smear
 from tests.conftest import DEMO, ROOT, shared_data
 
@@ -30,10 +30,12 @@ def tracks(
 ) -> dict[str, np.ndarray]:
     """Charged constituents of the two leading fat jets."""
     parts = []
-    with open_events(str(path), reading(mode), sample) as reader:
-        for events in reader.chunks(chunk):
-            jets = events.constituents(events.collections["fat_jets"].leading(2)["row"]).jets
-            parts.append({name: jets[name][jets["type"] == 0] for name in ("pt", "eta", *COLUMNS)})
+    with reading(mode).open(str(path), sample) as file:
+        for batch in file.batches(chunk):
+            jets = batch.with_constituents(batch.events).fat_jets
+            own = ak.flatten(ak.flatten(jets.constituents))
+            own = own[own["type"] == 0]
+            parts.append({name: np.asarray(own[name]) for name in ("pt", "eta", *COLUMNS)})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -71,14 +73,11 @@ def test_measured_ones_stay_as_they_are() -> None:
     ],
 )
 def test_files_of_other_makers(name: str, kind: str) -> None:
-    names = (
-        {"fat_jets": "Jet", "electrons": None, "muons": None, "missing_energy": None}
-        if "gen_jets" in name
-        else {}
-    )
-    with open_events(str(shared_data(name)), ReadingConfig(**names)) as reader:
-        assert reader.impact_parameters.kind == kind
-        assert "impact parameters" in reader.conventions
+    names = {"fat_jets": "Jet", "electrons": None, "muons": None, "met": None} if "gen_jets" in name else {}
+    with ReadingConfig(branches=names).open(str(shared_data(name))) as file:
+        assert file.impact_parameters is not None
+        assert file.impact_parameters.kind == kind
+        assert "impact parameters" in file.assumed
 
 
 def test_what_was_neither_measured_nor_left_by_the_generator_is_not_smeared() -> None:
@@ -93,10 +92,13 @@ def test_neither_chunks_nor_merging_nor_order_matter() -> None:
     assert all(np.array_equal(whole[name], pieces[name]) for name in COLUMNS)
     reader_of = {}
     for path in (UNSMEARED, shared_data("delphes_demo/signal_H1000_hh_4b.root")):
-        with open_events(str(path), ReadingConfig(), "s") as reader:
-            events = next(reader.chunks(100))  # the merged file begins with events of the other one
-            leading = events.collections["fat_jets"].leading(1)
-            reader_of[path] = (events.number, events.constituents(leading["row"]).jets["d0"])
+        with ReadingConfig(leading_jets=1).open(str(path), "s") as file:
+            batch = next(file.batches(100))  # the merged file begins with events of the other one
+            events = batch.with_constituents(batch.events)
+            reader_of[path] = (
+                batch.numbers,
+                np.asarray(ak.flatten(events.fat_jets.constituents.d0, axis=None)),
+            )
     (number, d0), (original_number, original_d0) = reader_of.values()
     assert np.array_equal(number, original_number)
     assert np.array_equal(d0, original_d0)

@@ -3,12 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from jetlens.cli import app
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError
-from jetlens.events import open_events
+from jetlens.events import load_schema, open_events
 from jetlens.events.inspect import inspect_file
-from tests.conftest import DEMO, shared_data
+from tests.conftest import DEMO, ROOT, shared_data
 
 EFLOW = ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron")
 
@@ -23,7 +26,7 @@ def test_demo_file() -> None:
     assert fat.match_rate == 1
     assert fat.closure < 1e-6
     assert summary.sizes["EFlowTrack"] > 10
-    assert summary.reading == {}
+    assert summary.reading == {"format": "delphes"}
 
 
 @pytest.mark.parametrize(
@@ -46,8 +49,8 @@ def test_a_file_without_jets_gets_a_configuration_that_works() -> None:
     path = shared_data("delphes_formats/foreign_no_jets_1000_events.root")
     summary = inspect_file(str(path))
     assert summary.collections == ()
-    with open_events(str(path), ReadingConfig.model_validate(summary.reading)) as reader:
-        assert sum(len(chunk) for chunk in reader.chunks()) == 1000
+    with ReadingConfig.model_validate(summary.reading).open(str(path)) as file:
+        assert sum(len(events) for events in file) == 1000
 
 
 @pytest.mark.parametrize(
@@ -57,20 +60,66 @@ def test_a_file_without_jets_gets_a_configuration_that_works() -> None:
 def test_nothing_of_the_generator_is_proposed(name: str, fat_jets: str) -> None:
     path = str(shared_data(f"foreign_formats/{name}.root"))
     summary = inspect_file(path)
-    assert summary.reading["fat_jets"] == fat_jets
+    assert summary.reading["branches"]["fat_jets"] == fat_jets
     generated = [c for c in summary.collections if c.name.startswith("Gen")]
     assert generated
     assert all(
         c.match_rate == 1 and not c.problem for c in generated
     )  # the files are healthy, and said to be
     assert {c.name for c in summary.collections}.isdisjoint({"Particle"})
-    with open_events(path, ReadingConfig.model_validate(summary.reading)) as reader:
-        events = next(reader.chunks())
-        found = events.constituents(events.collections["fat_jets"]["row"])
+    with ReadingConfig.model_validate(summary.reading).open(path) as file:
+        batch = next(file.batches())
+        found = batch.resolve(batch.events)[1]["fat_jets"]
         assert found.matched == found.references > 0
-        assert "Particle," not in reader.conventions["constituents"] + ","
+        assert "Particle," not in file.assumed["constituents"] + ","
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not exist"):
         inspect_file(str(tmp_path / "none.root"))
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [
+        ("nano_tt_v12.root", "nanoaod"),
+        ("nano_dy_rntuple.root", "nanoaod"),
+        ("jetclass2_example.parquet", "config/schemas/jetclass2.yaml"),
+        ("test_FCC_Winter2023.root", "unknown"),
+    ],
+)
+def test_other_formats_get_a_reading_section_that_works(
+    name: str, format_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(shared_data(f"foreign_formats/{name}"))
+    monkeypatch.chdir(ROOT)
+    summary = inspect_file(path)
+    assert summary.format == format_
+    written = tmp_path / "mine.yaml"
+    result = CliRunner().invoke(app, ["inspect", path, "--write", str(written)])
+    assert result.exit_code == 0, result.output
+    reading = ReadingConfig.model_validate(yaml.safe_load(written.read_text(encoding="utf-8"))["reading"])
+    with reading.open(path) as file:
+        assert sum(len(events) for events in file) == summary.events
+    if format_ == "unknown":
+        assert all(column in result.output for column in summary.columns)
+        assert {"jet", "reconstructedparticles"} <= set(file.schema.collections)
+
+
+def test_a_flat_ntuple_gets_a_schema_of_its_own(tmp_path: Path) -> None:
+    import awkward as ak
+    import uproot
+
+    pt = ak.Array([[40e3, 30e3], [], [50e3]])
+    columns = {
+        f"el_{name}": pt * factor for name, factor in (("pt", 1), ("eta", 1e-5), ("phi", 1e-5), ("e", 2))
+    }
+    columns |= {"el_truthType": pt * 0, "event_label": [1, 0, 1]}
+    with uproot.recreate(tmp_path / "flat.root") as file:
+        file["ntuple"] = columns
+    summary = inspect_file(str(tmp_path / "flat.root"))
+    assert summary.schema is not None
+    schema = load_schema(summary.schema)
+    assert "el.truthType" in schema.truth
+    with open_events(str(tmp_path / "flat.root"), schema) as events:
+        assert next(iter(events)).el.pt.tolist() == [[40, 30], [], [50]]

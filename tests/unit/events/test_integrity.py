@@ -5,74 +5,67 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import DamagedFileError, FileError
-from jetlens.events import EventReader, Jagged, open_events
-from jetlens.events.integrity import CHECKSUMS, check_closure, verify_checksum
-from jetlens.events.kinematics import cartesian, from_cartesian
+from jetlens.events import EventFile
+from jetlens.events.integrity import CHECKSUMS, check_sums, verify_checksum
 from tests.conftest import DEMO
 
 
-def jets(number: int) -> tuple[dict[str, np.ndarray], Jagged]:
+def jets(number: int) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, np.ndarray]]:
     """Jets that are the sums of their constituents."""
     rng = np.random.default_rng(number)
-    offsets = np.arange(number + 1) * 5
     columns = {"pt": rng.exponential(50, 5 * number), "eta": rng.normal(0, 1, 5 * number)}
     columns |= {"phi": rng.uniform(-3, 3, 5 * number), "mass": np.full(5 * number, 0.14)}
-    momenta = cartesian(*(columns[name] for name in ("pt", "eta", "phi", "mass")))
-    sums = from_cartesian(momenta.reshape(number, 5, 4).sum(axis=1))
-    return dict(zip(("pt", "eta", "phi", "mass"), sums, strict=True)), Jagged(offsets, columns)
+    total = ak.sum(ak.unflatten(ak.zip(columns, with_name="Momentum4D"), 5), axis=1)
+    axes = {name: np.array(getattr(total, name)) for name in ("pt", "eta", "phi", "mass")}
+    return axes, np.arange(number + 1) * 5, columns
 
 
 def test_one_jet_that_does_not_close_among_many_is_damage() -> None:
-    axes, constituents = jets(20)
-    check_closure("file", axes, constituents)
+    axes, offsets, constituents = jets(20)
+    check_sums("file", axes, offsets, constituents)
     axes["pt"][3] *= 1 + 1e-5
     with pytest.raises(FileError, match="1 of 20 jets differ from the sum of their constituents"):
-        check_closure("file", axes, constituents)
+        check_sums("file", axes, offsets, constituents)
 
 
 def test_corrected_jets_are_left_alone() -> None:
-    axes, constituents = jets(20)
+    axes, offsets, constituents = jets(20)
     axes["pt"] *= 1.03
-    check_closure("file", axes, constituents)
-    check_closure(
-        "file", {name: values[:0] for name, values in axes.items()}, Jagged(np.zeros(1, np.int64), {})
-    )
+    check_sums("file", axes, offsets, constituents)
+    none = {name: values[:0] for name, values in axes.items()}
+    check_sums("file", none, np.zeros(1, np.int64), none)
 
 
-def test_a_changed_constituent_is_noticed(tmp_path: Path) -> None:
-    """Uncompressed damage: the value is changed after decompression, as a flipped bit in a ZSTD literal does it."""
-    with open_events(str(DEMO / "ttbar_had.root"), ReadingConfig()) as reader:
-        original = reader._candidates
+def changing(file: EventFile, leaf: str, value: float | None) -> None:
+    """Let a value of a leaf be another one in the decompressed bytes, as a flipped bit leaves it.
 
-        def changed(branch: str, start: int, stop: int) -> Jagged:
-            objects = original(branch, start, stop)
-            if branch == "EFlowTrack":
-                hard = int(np.argmax(objects["pt"]))
-                objects["pt"][hard] *= 1.001
-            return objects
-
-        reader._candidates = changed
-        (chunk,) = reader.chunks()
-        with pytest.raises(FileError, match="differ from the sum of their constituents"):
-            chunk.constituents(chunk.collections["fat_jets"]["row"])
-
-
-def changing(reader: EventReader, leaf: str, value: float) -> None:
-    """Let the last value of a leaf be another one in the decompressed bytes, as a flipped bit leaves it."""
-    original = reader._tree.columns
+    The last one is set to ``value``; without that, the largest one grows by a thousandth.
+    """
+    tree = file.source._tree  # type: ignore[attr-defined]
+    original = tree.columns
 
     def changed(leaves: Sequence[str], *where: object) -> dict[str, np.ndarray]:
         content = original(leaves, *where)
-        if leaf in content:
+        if leaf in content and value is None:
+            content[leaf][int(np.argmax(content[leaf]))] *= 1.001
+        elif leaf in content:
             content[leaf][-1] = value
         return content
 
-    reader._tree.columns = changed
+    tree.columns = changed
+
+
+def test_a_changed_constituent_is_noticed() -> None:
+    with ReadingConfig(leading_jets=100).open(str(DEMO / "ttbar_had.root")) as file:
+        changing(file, "EFlowTrack.PT", None)
+        with pytest.raises(FileError, match="differ from the sum of their constituents"):
+            next(iter(file))
 
 
 @pytest.mark.parametrize(
@@ -92,21 +85,21 @@ def changing(reader: EventReader, leaf: str, value: float) -> None:
 )
 def test_values_that_no_detector_gives(column: str, value: float, refused: str) -> None:
     leaf = {"pt": "PT", "eta": "Eta", "phi": "Phi", "mass": "Mass"}[column]
-    with open_events(str(DEMO / "ttbar_had.root"), ReadingConfig()) as reader:
-        changing(reader, f"FatJet.{leaf}", value)
+    with ReadingConfig().open(str(DEMO / "ttbar_had.root")) as file:
+        changing(file, f"FatJet.{leaf}", value)
         if not refused:
-            next(reader.chunks())
+            next(file.batches())
             return
-        with pytest.raises(DamagedFileError, match=re.escape(f"branch 'FatJet' has a {refused}")):
-            next(reader.chunks())
+        with pytest.raises(DamagedFileError, match=re.escape(f"branch 'FatJet.{leaf}' has a {refused}")):
+            next(file.batches())
 
 
 @pytest.mark.parametrize("leaf", ["MissingET.MET", "MissingET.Phi", "ScalarHT.HT"])
 def test_missing_momenta_that_no_detector_gives(leaf: str) -> None:
-    with open_events(str(DEMO / "ttbar_had.root"), ReadingConfig()) as reader:
-        changing(reader, leaf, -1e9)
-        with pytest.raises(DamagedFileError, match=f"branch '{leaf}' has a (met|phi|ht) of -1e"):
-            next(reader.chunks())
+    with ReadingConfig().open(str(DEMO / "ttbar_had.root")) as file:
+        changing(file, leaf, -1e9)
+        with pytest.raises(DamagedFileError, match=f"branch '{leaf}' has a (pt|phi|ht) of -1e"):
+            next(file.batches())
 
 
 def test_checksums(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.errors import FileError
-from jetlens.events import TYPES, open_events
-from jetlens.events.kinematics import cartesian, from_cartesian
+from jetlens.events.schema import TYPES
 from jetlens.skim import read_skim, skim_file
 from tests.conftest import DEMO, shared_data
 
@@ -23,44 +23,36 @@ def path() -> Path:
 
 
 def test_candidates_add_up_to_the_uncorrected_jet(path: Path) -> None:
-    import awkward as ak
+    columns = ["fat_jets", "fat_jets.constituents", "fat_jets.rawFactor", "fat_jets.nConstituents"]
+    with ReadingConfig(leading_jets=100).open(str(path), columns=columns) as file:
+        batch = next(file.batches())
+        events, found = batch.resolve(batch.events)
+        assumed = file.assumed
+    assert found["fat_jets"].references == found["fat_jets"].matched > 1000
+    jets = ak.flatten(events.fat_jets)
+    full = jets[ak.num(jets.constituents) > 0]
+    assert len(full) / len(jets) > 0.95  # candidates of a few jets are not stored
+    assert ak.all(ak.num(full.constituents) == full.nConstituents)
+    total, raw = ak.sum(full.constituents, axis=1), 1 - full.rawFactor
+    assert ak.max(np.abs(total.pt / (full.pt * raw) - 1)) < 3e-3  # ten bits of mantissa per candidate
+    assert ak.max(np.abs(total.mass - full.mass * raw)) < 0.5
+    own = ak.flatten(full.constituents)
+    assert set(np.unique(own.charge[own["type"] == TYPES["track"]])) == {-1, 1}
+    assert not ak.any(own.charge[own["type"] != TYPES["track"]])
+    assert assumed["constituents"] == "PFCand"
+
+
+def test_impact_parameters_in_mm_with_the_sign_of_delphes() -> None:
     import uproot
 
-    tree = uproot.open(path)["Events"]
-    factor = 1 - ak.flatten(tree["FatJet_rawFactor"].array()).to_numpy()
-    stored = ak.flatten(tree["FatJet_nConstituents"].array()).to_numpy()
-    with open_events(str(path), ReadingConfig()) as reader:
-        (chunk,) = reader.chunks(10_000)
-        jets = chunk.collections["fat_jets"]
-        found = chunk.constituents(jets["row"])
-        conventions = reader.conventions
-    own = found.jets
-    assert found.references == found.matched > 1000
-    full = own.counts > 0
-    assert full.mean() > 0.95  # candidates of a few jets are not stored
-    assert np.array_equal(own.counts[full], stored[jets["row"]][full])
-    momenta = cartesian(own["pt"], own["eta"], own["phi"], own["mass"])
-    pt, _, _, mass = from_cartesian(np.add.reduceat(momenta, own.offsets[:-1][full]))
-    raw = factor[jets["row"]][full]
-    assert np.abs(pt / (jets["pt"][full] * raw) - 1).max() < 3e-3  # ten bits of mantissa per candidate
-    assert np.abs(mass - jets["mass"][full] * raw).max() < 0.5
-    assert set(np.unique(own["charge"][own["type"] == TYPES["track"]])) == {-1, 1}
-    assert not own["charge"][own["type"] != TYPES["track"]].any()
-    assert {"b_tag", "ht", "constituents"} <= set(conventions)
-
-
-@pytest.mark.parametrize("events", [7, 64])
-def test_chunks_do_not_change_what_is_read(path: Path, events: int) -> None:
-    sums = []
-    for size in (events, 1000):
-        with open_events(str(path), ReadingConfig()) as reader:
-            total = 0.0
-            for chunk in reader.chunks(size):
-                leading = chunk.collections["fat_jets"].leading(1)
-                own = chunk.constituents(leading["row"]).jets
-                total += float(own["pt"].sum(dtype=np.float64)) + float(chunk.met.sum(dtype=np.float64))
-            sums.append(total)
-    assert np.isclose(*sums, rtol=1e-7)
+    path = shared_data("foreign_formats/pfnano.root")
+    with ReadingConfig(leading_jets=100).open(str(path)) as file:
+        tracks = ak.flatten(ak.flatten(next(iter(file)).fat_jets.constituents))
+    stored = ak.flatten(uproot.open(path)["Events"]["PFCands_d0"].array()).to_numpy()
+    measured = tracks.d0[tracks.d0_error > 0].to_numpy()
+    assert len(measured) > 100
+    assert np.isin((-measured / 10).astype(np.float32).round(6), stored.round(6)).mean() > 0.99
+    assert not ak.any(tracks.d0[tracks.d0_error == 0])  # -1 in the file: not measured
 
 
 def test_skim_of_nanoaod(path: Path, tmp_path: Path) -> None:
@@ -75,14 +67,14 @@ def test_skim_of_nanoaod(path: Path, tmp_path: Path) -> None:
 
 def test_wrong_names(path: Path) -> None:
     for config, text in (
-        ({"fat_jets": "FatJets"}, "did you mean 'FatJet'?"),
-        ({"fat_jets": "Jet"}, "has no 'JetPFCand_pfCandIdx'"),
-        ({"missing_energy": "NoMET"}, "has no 'NoMET_pt'"),
-        ({"weight_index": 1}, "not supported"),
+        ({"branches": {"fat_jets": "FatJets"}}, "did you mean 'FatJet'?"),
+        ({"branches": {"fat_jets": "Jet"}}, "has no 'JetPFCand_pfCandIdx'"),
+        ({"branches": {"met": "NoMET"}}, "has no branch 'NoMET_pt'"),
+        ({"weight_index": 1}, "has no branch 'Weight.Weight'"),
         ({"format": "delphes"}, "has no tree named Delphes"),
     ):
         with pytest.raises(FileError) as caught:
-            open_events(str(path), ReadingConfig.model_validate(config))
+            ReadingConfig.model_validate(config).open(str(path))
         assert text in str(caught.value)
     with pytest.raises(FileError, match="has no tree named Events; it holds: Delphes"):
-        open_events(str(DEMO / "qcd_jj.root"), ReadingConfig(format="nanoaod"))
+        ReadingConfig(format="nanoaod").open(str(DEMO / "qcd_jj.root"))

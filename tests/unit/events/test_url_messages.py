@@ -8,11 +8,10 @@ import pytest
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import DamagedFileError, FileError
-from jetlens.events import open_events
 
 
 def refusal(url: str) -> str:
-    with pytest.raises(FileError) as caught, open_events(url, ReadingConfig()):
+    with pytest.raises(FileError) as caught, ReadingConfig().open(url):
         pass
     assert not isinstance(caught.value, DamagedFileError)
     assert "damaged" not in str(caught.value)

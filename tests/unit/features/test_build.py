@@ -62,7 +62,7 @@ def test_constituents_against_awkward(skimmed: Path, demo: FeatureSet, jet: int)
     stream = f"jet{jet + 1}"
     events = read_skim(skimmed / "p.parquet")
     for row in range(0, 594, 60):
-        axis, own = events.fat_jets[row, jet], events.fat_jet_constituents[row, jet][:50]
+        axis, own = events.fat_jets[row, jet], events.fat_jets.constituents[row, jet][:50]
         mask = demo.masks[stream][row]
         assert mask.sum() == len(own)
         got = {name: column(demo, stream, name)[row][mask] for name in demo.metadata.streams[stream].features}
@@ -146,7 +146,7 @@ def test_every_feature_there_is(skimmed: Path, tmp_path: Path) -> None:
 
 
 def test_a_part_without_events(skimmed: Path, tmp_path: Path) -> None:
-    skim = SkimConfig.model_validate({"cuts": [{"name": "none", "quantity": "count(jets)", "min": 99}]})
+    skim = SkimConfig.model_validate({"cuts": [{"name": "none", "quantity": "num(jets)", "min": 99}]})
     source, parquet, flow = str(DEMO / "qcd_jj.root"), tmp_path / "e.parquet", tmp_path / "e.json"
     skim_file(source, parquet, flow, sample="ttbar_had", part="e", reading=ReadingConfig(), skim=skim)
     config = FeaturesConfig.model_validate(CONFIG["features"])

@@ -107,7 +107,7 @@ def test_unreadable_quantities_are_found_before_anything_runs():
     with pytest.raises(ValueError, match="did you mean 'mass'"):
         Histogram(quantity="fat_jets[0].mas", label="m", min=0, max=1)
     with pytest.raises(ValueError, match="not below"):
-        Histogram(quantity="event.met", label="m", min=1, max=1)
+        Histogram(quantity="met.pt", label="m", min=1, max=1)
 
 
 def test_cutflow(check, parts, look, tmp_path_factory):

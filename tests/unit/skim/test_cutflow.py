@@ -94,7 +94,7 @@ def test_what_was_left_out_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[
     """A damaged file, skipped by the skim itself, and references that it could not resolve."""
     damaged = tmp_path / "damaged.root"
     damaged.write_bytes((DEMO / "qcd_jj.root").read_bytes()[:100_000])
-    skim = SkimConfig.model_validate({"cuts": [{"name": "two", "quantity": "count(fat_jets)", "min": 2}]})
+    skim = SkimConfig.model_validate({"cuts": [{"name": "two", "quantity": "num(fat_jets)", "min": 2}]})
     reading = ReadingConfig(broken_files="skip", unmatched="warn", constituents=["EFlowTrack"])
     paths = []
     for part, source in (("a", DEMO / "qcd_jj.root"), ("b", damaged)):

@@ -45,9 +45,9 @@ def test_only_streams_made_of_the_collection_lack_it() -> None:
     features = ["pt", "charge", "d0_significance", "n_constituents", "n_displaced_d0"]
     why = "0, as X is missing"
     assert lacking("constituents", features, {"electrons.charge": why}) == {}
-    assert lacking("objects", features, {"constituents.charge": why}) == {}
-    assert lacking("constituents", features, {"constituents.charge": why}).keys() == {"charge"}
-    found = lacking("kinematics", features, {"constituents.d0_error": why})
+    assert lacking("objects", features, {"fat_jets.constituents.charge": why}) == {}
+    assert lacking("constituents", features, {"fat_jets.constituents.charge": why}).keys() == {"charge"}
+    found = lacking("kinematics", features, {"fat_jets.constituents.d0_error": why})
     assert found.keys() == {"d0_significance", "n_displaced_d0"}
     assert lacking("kinematics", features, {"fat_jets.n_neutrals": why})["n_constituents"].endswith(why)
 
@@ -69,7 +69,7 @@ def changed(folder: Path, target: Path, **about: object) -> Path:
 
 def test_what_one_sample_lacks_is_not_learnt_from(demo_features: dict[str, Path], tmp_path: Path) -> None:
     signal, background, *_ = demo_features.values()
-    why = "constituents.d0 is taken as 0, as EFlowTrack.D0 is missing"
+    why = "fat_jets.constituents.d0 is taken as 0, as EFlowTrack.D0 is missing"
     poor = changed(background, tmp_path / "poor", lacks={"kinematics": {"n_displaced_d0": why}})
     with pytest.raises(
         FileError, match=r"sample 'qcd_4b' has no 'n_displaced_d0' .* while sample 'signal_H1000' has it"
@@ -127,7 +127,7 @@ def test_a_real_file_without_impact_parameters(tmp_path: Path) -> None:
     from jetlens.config.load import load
 
     names = tmp_path / "nano.parquet", tmp_path / "nano.json"
-    reading = ReadingConfig(jets=None, electrons=None, muons=None, missing_energy=None)
+    reading = ReadingConfig(branches=dict.fromkeys(("jets", "electrons", "muons", "met")))
     source = str(shared_data("delphes_formats/foreign_nanoaod_v15_200_events.root"))
     skim_file(source, *names, sample="s", part="nano", reading=reading, skim=SkimConfig())
     stream = load(ROOT / "config" / "config.yaml").features.streams["jet1"]
@@ -136,4 +136,4 @@ def test_a_real_file_without_impact_parameters(tmp_path: Path) -> None:
     from jetlens.features.featurefile import SCHEMA_VERSION, TokenMetadata
 
     about = Archive(tmp_path / "jet1.npz", ["values"]).metadata(TokenMetadata, SCHEMA_VERSION)
-    assert about.lacks["tanh_d0"] == "constituents.d0 is taken as 0, as PFCand_d0 is missing"
+    assert about.lacks["tanh_d0"] == "fat_jets.constituents.d0 is taken as 0, as PFCand_d0 is missing"

@@ -88,8 +88,14 @@ class TreeSource(Source):
         return offsets, found
 
     def _counter(self, names: Sequence[str]) -> str | None:
-        counters = {self._tree.counter_of(name) for name in names}
+        counters = {self._counter_of(name) for name in names}
         return counters.pop() if len(counters) == 1 else None
+
+    def _counter_of(self, name: str) -> str | None:
+        """The counter of a leaf: of a split TClonesArray ``Weight.Weight`` the branch ``Weight`` itself."""
+        whole = name.split(".")[0]
+        counter = whole if "." in name and whole in self._tree else self._tree.counter_of(name)
+        return counter if counter is not None and self._fast(counter) else None
 
     def nested(self, names: Sequence[str], start: int, stop: int) -> tuple[Index, Index, dict[str, Column]]:
         """Read columns with a list of lists per entry."""

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import awkward as ak
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jetlens.events.reader import Constituents, by_falling_pt, is_b_tagged
 
-from jetlens.events.jagged import Jagged
+from jetlens.events.arrays import by_falling_pt, padded, wrap_phi
 
 momenta = st.floats(0, 1e5, width=32) | st.sampled_from([0.0, -0.0, 1.0, 1.0])
 
@@ -34,19 +34,23 @@ def test_jets_of_very_many_constituents(size: int) -> None:
     assert sorted(order.tolist()) == list(range(2 * size))
 
 
-def test_padding_keeps_the_hardest_and_says_what_is_real() -> None:
-    columns = {name: np.array([3, 2, 1, 5], dtype=np.float32) for name in ("pt", "eta", "phi", "mass")}
-    constituents = Constituents(Jagged(np.array([0, 3, 3, 4]), columns), 4, 4)
-    values, mask = constituents.padded(2)
+def test_padding_keeps_the_first_and_says_what_is_real() -> None:
+    values, mask = padded(ak.Array([[3, 2, 1], [], [5]]), 2)
     assert mask.tolist() == [[True, True], [False, False], [True, False]]
-    assert values[:, :, 0].tolist() == [[3, 2], [0, 0], [5, 0]]
-    assert np.isclose(values[2, 0, 3], np.hypot(5 * np.cosh(5), 5))
-    assert not values[~mask].any()
+    assert values.tolist() == [[3, 2], [0, 0], [5, 0]]
+    assert padded(ak.Array([[1.0, 2.0], [3.0]])[::-1], 2)[0].tolist() == [[3, 0], [1, 2]]
 
 
-def test_the_first_working_point_alone_is_a_tag() -> None:
-    assert is_b_tagged(np.array([0, 1, 2, 3, 4, 7], dtype=np.int32)).tolist() == [False, True] * 2 + [
-        False,
-        True,
-    ]
-    assert is_b_tagged(np.zeros(0, dtype=np.float32)).dtype == bool
+@given(st.floats(-50, 50))
+@settings(max_examples=200, deadline=None)
+def test_wrapped_angles_stay_the_same_direction(phi: float) -> None:
+    wrapped = wrap_phi(np.array([phi]))[0]
+    assert -np.pi < wrapped <= np.pi
+    assert np.isclose(np.cos(wrapped), np.cos(phi), atol=1e-9)
+    assert np.isclose(np.sin(wrapped), np.sin(phi), atol=1e-9)
+
+
+def test_wrapping_leaves_angles_inside_untouched() -> None:
+    phi = np.array([-3.1415, 0.0, 3.1415], dtype=np.float32)
+    assert np.array_equal(wrap_phi(phi), phi)
+    assert wrap_phi(np.array([-np.pi]))[0] == np.pi
