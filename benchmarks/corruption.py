@@ -23,14 +23,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+import awkward as ak
 import numpy as np
 
 from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError
-from jetlens.events import open_events
 from jetlens.events.integrity import CHECKSUMS, verify_checksum
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,18 +60,24 @@ def damage(content: bytes, seed: int) -> tuple[str, bytes]:
 def read(path: str) -> dict[str, np.ndarray]:
     """Everything this project reads from a file, as flat arrays."""
     columns: dict[str, list[np.ndarray]] = {}
-    with open_events(path, ReadingConfig()) as reader:
-        for chunk in reader.chunks():
-            parts = {name: getattr(chunk, name) for name in ("number", "weight", "met", "met_phi", "ht")}
-            for name, objects in chunk.collections.items():
-                parts |= {f"{name}.{column}": values for column, values in objects.columns.items()}
-                parts[f"{name}.counts"] = objects.counts
-            found = chunk.constituents(chunk.collections["fat_jets"].leading(2)["row"]).jets
-            parts |= {f"constituents.{column}": values for column, values in found.columns.items()}
-            parts["constituents.counts"] = found.counts
-            for name, values in parts.items():
+    with ReadingConfig().open(path) as file:
+        for events in file:
+            for name, values in flattened(events):
                 columns.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in columns.items()}
+
+
+def flattened(events: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """All numbers and counts of events, by dotted name."""
+    if events.ndim > 1:
+        yield f"{prefix}counts", np.asarray(ak.num(events))
+        yield from flattened(ak.flatten(events), prefix)
+        return
+    for name in events.fields:
+        if events[name].fields or events[name].ndim > 1:
+            yield from flattened(events[name], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", np.asarray(events[name])
 
 
 def attempt(path: str, intact: dict[str, np.ndarray], answer: Connection) -> None:

@@ -57,42 +57,36 @@ def process(files: list[str], budget: float) -> None:
             shutil.rmtree(output)
 
 
-def write_large_file(path: Path, events: int) -> None:
+def write_large_file(path: Path, number: int) -> None:
     """Write demo events over and over into one NanoAOD-like file."""
     import awkward as ak
     import uproot
 
-    from jetlens.events import open_events
+    with ReadingConfig().open(str(DEMO[2])) as file:
+        events = next(iter(file))
+    jets = events.fat_jets[:, :2]
+    own = ak.flatten(jets.constituents, axis=2)  # of both jets, one list per event
+    axes = ("pt", "eta", "phi", "mass")
 
-    with open_events(str(DEMO[2]), ReadingConfig()) as reader:
-        (chunk,) = reader.chunks()
-        jets = chunk.collections["fat_jets"].leading(2)
-        constituents = chunk.constituents(jets["row"]).jets
-    per_event = np.bincount(jets.events, constituents.counts, minlength=len(jets)).astype(np.int64)
-    flat = {name: ak.unflatten(constituents[name], per_event) for name in ("pt", "eta", "phi", "mass")}
-    charge = constituents["charge"].astype(np.int32)
-    flat["pdgId"] = ak.unflatten(np.where(charge != 0, 211 * charge, 22), per_event)
-    position = np.arange(len(jets["pt"])) - np.repeat(jets.offsets[:-1], jets.counts)
+    def stored(objects: ak.Array) -> dict[str, ak.Array]:
+        return {name: ak.values_astype(objects[name], np.float32) for name in axes}
+
+    index = ak.local_index(jets.pt)
     links = {
-        "jetIdx": ak.unflatten(np.repeat(position, constituents.counts).astype(np.int32), per_event),
-        "pfCandIdx": ak.local_index(flat["pt"]),
+        "jetIdx": ak.flatten(ak.broadcast_arrays(index, jets.constituents.pt)[0], axis=2),
+        "pfCandIdx": ak.local_index(own.pt),
     }
-    small = chunk.collections["jets"]
     content = {
-        "FatJet": ak.zip(
-            {name: ak.unflatten(jets[name], jets.counts) for name in ("pt", "eta", "phi", "mass")}
-        ),
-        "Jet": ak.zip(
-            {name: ak.unflatten(small[name], small.counts) for name in ("pt", "eta", "phi", "mass")}
-        ),
-        "PFCand": ak.zip(flat),
-        "FatJetPFCand": ak.zip(links),
-        "MET_pt": chunk.met,
-        "MET_phi": chunk.met_phi,
-        "event": chunk.number,
+        "FatJet": ak.zip(stored(jets)),
+        "Jet": ak.zip(stored(events.jets)),
+        "PFCand": ak.zip({**stored(own), "pdgId": ak.where(own.charge != 0, 211 * own.charge, 22)}),
+        "FatJetPFCand": ak.zip({name: ak.values_astype(links[name], np.int32) for name in links}),
+        "MET_pt": np.asarray(events.met.pt, dtype=np.float32),
+        "MET_phi": np.asarray(events.met.phi, dtype=np.float32),
+        "event": np.asarray(events.event_number),
     }
     for name in ("Electron", "Muon"):
-        nothing = ak.unflatten(np.zeros(0, dtype=np.float32), np.zeros(len(chunk), dtype=np.int64))
+        nothing = ak.unflatten(np.zeros(0, dtype=np.float32), np.zeros(len(events), dtype=np.int64))
         content[name] = ak.zip(dict.fromkeys(("pt", "eta", "phi"), nothing))
     with uproot.recreate(path) as file:
         kinds = {
@@ -100,7 +94,7 @@ def write_large_file(path: Path, events: int) -> None:
             for name, values in content.items()
         }
         tree = file.mktree("Events", kinds)
-        for _ in range(events // len(chunk)):
+        for _ in range(number // len(events)):
             tree.extend(content)
 
 

@@ -22,11 +22,12 @@ import sys
 import time
 from pathlib import Path
 
+import awkward as ak
 import uproot
 
-from jetlens.config.reading import ReadingConfig
-from jetlens.events import open_events
+from jetlens.events import load_schema, open_events, padded
 
+SCHEMA = load_schema("delphes")
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [
     ROOT / "resources" / "demo" / "signal_H1000_hh_4b.root",
@@ -59,18 +60,19 @@ def plain(path: str, leaves: list[str]) -> tuple[float, float]:
 def full(path: str) -> tuple[float, float]:
     """Seconds to open the file and to read, resolve, sort and pad."""
     begin = time.perf_counter()
-    with open_events(path, ReadingConfig()) as reader:
+    with open_events(path, SCHEMA) as file:
         opened = time.perf_counter()
-        for chunk in reader.chunks():
-            rows = chunk.collections["fat_jets"].leading(2)["row"]
-            chunk.constituents(rows).padded(50)
+        for events in file:
+            jets = ak.flatten(events.fat_jets[:, :2].constituents)
+            for leaf in ("pt", "eta", "phi", "energy"):
+                padded(getattr(jets, leaf), 50)
     return opened - begin, time.perf_counter() - opened
 
 
 def measure(path: str, repeat: int) -> float:
     """Print one file's numbers; returns the ratio."""
-    with open_events(path, ReadingConfig()) as reader:
-        leaves, events = list(reader.leaves()), reader.entries
+    with open_events(path, SCHEMA) as file:
+        leaves, events = file.columns(), file.entries
     runs = [(plain(path, leaves), full(path)) for _ in range(repeat)]
     rows = {}
     for name, column in (("plain", 0), ("full", 1)):

@@ -131,7 +131,8 @@ def _further(source: Source, prefix: str, taken: set[str], shape: str) -> dict[s
         usable = (
             leaf.isidentifier() and leaf.lower() not in _WORDS and leaf not in ("x", "y", "z", "t", "tau")
         )
-        if not name.startswith(prefix) or name in taken or not usable or len(fields) >= 40:
+        own = name.startswith((f"{prefix}_", f"{prefix}."))
+        if not own or name in taken or not usable or len(fields) >= 40:
             continue
         if _shape(source, [name]) != shape or (values := _read(source, name, shape)) is None:
             continue

@@ -218,7 +218,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         (
             "  leading_jets: 2 ",
             "  branches: {muons: null}\n  leading_jets: 2 ",
-            "skim.objects: no collection 'muons' is read; did you mean 'jets'?",
+            "skim.objects: no collection 'muons' is read; allowed: electrons, fat_jets, jets",
         ),
         (
             "  leading_jets: 2 ",
@@ -233,7 +233,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         (
             "  format: delphes ",
             "  format: delfi ",
-            "unknown schema 'delfi'; did you mean 'delphes'?",
+            "unknown schema 'delfi'; allowed: delphes, nanoaod, or a path",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.config.training import TrainingConfig
 from jetlens.errors import FileError
-from jetlens.events import delphes, nanoaod
+from jetlens.events import load_schema
 from jetlens.features.build import build_stream
 from jetlens.features.constituents import CONSTITUENTS as CONSTITUENT_FEATURES
 from jetlens.features.event import EVENT
@@ -28,13 +28,16 @@ from tests.conftest import ROOT, shared_data
 
 
 def test_every_column_that_readers_fill_is_known_by_its_features() -> None:
-    filled = {"area", "soft_drop_mass", "tau", "b_tag"}
-    for optional in (delphes._OPTIONAL, nanoaod._OPTIONAL):
-        filled |= {column for columns in optional.values() for column in columns}
-    assert filled - {"mass", "tau5"} == set(
-        OBJECTS
-    )  # leptons have their own mass; no feature is made of tau5
-    assert set(delphes._IMPACT) | set(nanoaod._IMPACT) == set(CONSTITUENTS)
+    objects: set[str] = set()
+    constituents: set[str] = set()
+    for schema in (load_schema("delphes"), load_schema("nanoaod")):
+        for name, field in schema.columns().items():
+            if field.fill is not None and name.count("."):
+                (constituents if ".constituents." in name else objects).add(name.rpartition(".")[2])
+    unused = {"mass", "tau5", "isolation", "tau_tag", "b_score", "b_tag_bit1", "b_tag_bit2"}  # of no feature
+    unused |= {"d0", "d0_error", "dz", "dz_error"}  # of tracks
+    assert objects - unused == set(OBJECTS)
+    assert constituents - {"mass", "type"} == set(CONSTITUENTS)
     registries = (CONSTITUENT_FEATURES, KINEMATICS, OBJECT_FEATURES, EVENT)
     known = {name for registry in registries for name in registry.names}
     assert {f for table in (CONSTITUENTS, OBJECTS) for made in table.values() for f in made} <= known
