@@ -31,7 +31,6 @@ sys.path.insert(0, str(ROOT / "src"))
 from jetlens.config import Config  # noqa: E402
 from jetlens.config.evaluation import EvaluationConfig  # noqa: E402
 from jetlens.config.load import load  # noqa: E402
-from jetlens.config.models import stream_names  # noqa: E402
 from jetlens.config.samples import class_of, read_samples  # noqa: E402
 from jetlens.config.training import TrainingConfig  # noqa: E402
 from jetlens.evaluation import evaluate, mean_area, paired_difference  # noqa: E402
@@ -267,11 +266,13 @@ def main() -> int:
     parser.add_argument(
         "--epochs", type=int, help="of every training (default: 3 if quick, else the analysis')"
     )
+    parser.add_argument(
+        "--rotations", type=int, help="of the test folds (default: 1 if quick, else the analysis')"
+    )
     options = parser.parse_args()
     config = load(ROOT / options.config)
     every = one_of_each_kind(config)
     fast = [name for name in every if config.models[name].kind in ("gradient_boosting", "kinematics_mlp")]
-    reading = [name for name in every if STREAM in stream_names(config.models[name])]
     epochs = options.epochs or (3 if options.quick else config.training.epochs)
     with tempfile.TemporaryDirectory(prefix="jetlens_nulls_") as name:
         folder = Path(name)
@@ -281,17 +282,15 @@ def main() -> int:
             features,
             normalisation,
             folder,
-            rotations=1 if options.quick else config.training.k_fold,
+            rotations=options.rotations or (1 if options.quick else config.training.k_fold),
             seeds=(1, 2) if options.quick else (1,),
             training=config.training.model_copy(update={"epochs": epochs, "memory_gb": 1.0}),
         )
         results = [
             labels_permuted(setting, fast if options.quick else every),
             input_permuted(
-                dataclasses.replace(setting, seeds=setting.seeds if options.quick else (1, 2, 3)),
-                [n for n in reading if config.models[n].kind == "gradient_boosting"]
-                if options.quick
-                else reading[:3],
+                setting if options.quick else dataclasses.replace(setting, seeds=(1, 2, 3)),
+                fast[-1:] if options.quick else fast,
             ),
             order_permuted(setting, fast),
         ]

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from jetlens.evaluation.stage import measure, write_roc
 from jetlens.evaluation.summary import SUMMARY_COLUMNS
 from jetlens.features.featurefile import FeatureSet
 from jetlens.files import read_json, write_json
+from jetlens.inference.yields import write_significance
 
 SETTINGS = EvaluationConfig(bootstrap=100)
 
@@ -301,6 +303,29 @@ def test_the_curve_says_how_many_events_it_rests_on(tmp_path):
     for row in rows[20::20]:
         point = working_point(scores.logits[0], scores.label, float(row["signal_efficiency"]))
         assert float(row["background_events"]) == point.events
+
+
+def test_features_with_weights_of_either_sign_go_through(demo_features, demo_trees, normalisation, tmp_path):
+    """Every fourth event negative, from the feature files to yields: ranges hold, and the user is told."""
+    files = []
+    for name, folder in demo_features.items():
+        features = FeatureSet.read(folder)
+        flipped = features.weight * np.where(np.arange(len(features)) % 4 == 0, -1, 1)
+        files.append(tmp_path / "features" / name)
+        dataclasses.replace(features, weight=flipped).write(files[-1])
+    settings = EvaluationConfig(bootstrap=50, weights="physics")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        evaluate(demo_trees, files, tmp_path, variant="v", normalisation=normalisation, evaluation=settings)
+    assert any("of negative weight, count like" in str(each.message) for each in told)
+    metrics = read_json(tmp_path / "metrics.json")
+    assert all(
+        0 <= each <= 1 for each in (metrics["auc"], *metrics["auc_interval"], *metrics["auc_per_seed"])
+    )
+    write_significance({"v": tmp_path / "scores.npz"}, tmp_path / "s.csv", background_uncertainty=0.1)
+    rows = list(csv.DictReader((tmp_path / "s.csv").open()))
+    everything = next(r for r in rows if r["signal_efficiency"] == "1.00" and r["class"] == "signal")
+    assert float(everything["yield_low"]) < float(everything["yield"]) < float(everything["yield_high"])
 
 
 def test_weights_of_either_sign_are_evaluated_and_warned_of(tmp_path):

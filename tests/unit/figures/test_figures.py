@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from jetlens.config.evaluation import FiguresConfig, Histogram
 from jetlens.config.samples import Sample
 from jetlens.errors import FileError, NoEventsError
-from jetlens.evaluation.scores import read_scores
+from jetlens.evaluation.scores import read_scores, write_scores
 from jetlens.explanation.mapfile import read_maps
 from jetlens.features.featurefile import FeatureSet
 from jetlens.figures.attention import draw_attention
@@ -175,10 +176,14 @@ def test_scores_of_an_application_sample_are_drawn_beside(
         weight = np.repeat([1.0, 1.0, 1.0, 5.0], 5)
         np.savez(file, logits=logits, rotation=np.array([0, 1]), weight=weight, **sums)
     # one of them is called like a process of the test events, two like one another
-    own = str(read_scores(evaluations[0] / "scores.npz").process_names[0])
+    scores = read_scores(evaluations[0] / "scores.npz")
+    own = str(scores.process_names[0])
+    two = files[0].parent / "scores.npz"  # as of two rotations that are on one scale already
+    scale = {"ensemble_offset": np.zeros(2), "ensemble_slope": np.ones(2)}
+    write_scores(two, dataclasses.replace(scores, **scale))
     rows = check(
         lambda outputs, csv: draw_scores(
-            evaluations[0] / "scores.npz",
+            two,
             files,
             outputs,
             csv,
