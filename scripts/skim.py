@@ -17,4 +17,5 @@ with stage(snakemake):
         reading=ReadingConfig(**settings["reading"], memory_gb=memory_gb(snakemake)),
         skim=SkimConfig.model_validate(settings["skim"]),
         definitions=settings["define"],
+        where=settings["where"],
     )

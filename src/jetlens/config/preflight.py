@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from jetlens.config import Config
+from jetlens.config.consistency import names_of
 from jetlens.config.samples import Sample
 from jetlens.errors import ConfigError, did_you_mean
+from jetlens.expressions import check
 
 
 def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = True) -> None:
@@ -24,6 +26,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     """
     problems = [problem for key, text in _drawn(config, samples) if (problem := _undrawable(key, text))]
     problems += _unknown_processes(config, samples)
+    problems += _meaningless(config, samples)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
@@ -49,6 +52,17 @@ def _unknown_processes(config: Config, samples: Mapping[str, Sample]) -> Iterato
         if name not in known:
             hint = did_you_mean(name, known) or f"; there are: {', '.join(sorted(known))}"
             yield f"figures.processes: no sample of {config.samples} has the process '{name}'{hint}"
+
+
+def _meaningless(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    """Conditions of the sample table that the files' columns give no meaning."""
+    names = names_of(config)
+    for sample in samples.values():
+        if sample.where:
+            try:
+                check(sample.where, names, "cut")
+            except ConfigError as error:
+                yield f"{config.samples}: where of sample '{sample.name}': {error}"
 
 
 def _drawn(config: Config, samples: Mapping[str, Sample]) -> Iterator[tuple[str, str]]:

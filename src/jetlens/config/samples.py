@@ -14,10 +14,13 @@ from typing import Literal, cast
 
 from jetlens.config.text import read_text
 from jetlens.errors import ConfigError, did_you_mean
+from jetlens.expressions import parse
 
 Role = Literal["signal", "background", "application"]
 REQUIRED = ("sample", "process", "role", "files", "cross_section_pb")
-OPTIONAL = ("events", "mass_GeV")
+OPTIONAL = ("events", "mass_GeV", "where")
+SUFFIXES = (".root", ".parquet", ".h5", ".hdf5", ".npz", ".npy")
+"""Of files that can be read."""
 TRAINED = ("signal", "background")
 ROLES = (*TRAINED, "application")
 CLASSES = ("background", "signal")
@@ -37,6 +40,8 @@ class Sample:
             data), which is for applications only.
         events: generated events, if not simply those in the files (files skimmed beforehand).
         mass_gev: mass hypothesis of a signal [GeV].
+        where: which of the files' events belong to the sample, an expression on their own columns such as
+            ``label_Hbb``; empty for all. So one file may hold several samples, and classes.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Sample:
     cross_section_pb: float | None = None
     events: float | None = None
     mass_gev: float | None = None
+    where: str = ""
 
     def produced(self, luminosity_fb: float) -> float:
         """Return the events σ·L that are produced at a luminosity [1/fb].
@@ -70,7 +76,7 @@ def read_samples(path: str | os.PathLike[str]) -> dict[str, Sample]:
 
     ``files`` holds one or more entries separated by commas: a path, a glob pattern, a URL (``root://``, ``https://``)
     or ``@list.txt``, a text file with one entry per line (commas are part of it; lines that start with ``#`` are
-    comments). Files on disk end in ``.root``. Relative paths start at the working directory.
+    comments). Files on disk end in one of :data:`SUFFIXES`. Relative paths start at the working directory.
 
     Raises:
         ConfigError: with one line per problem, naming file and line.
@@ -157,8 +163,12 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         raise ConfigError(
             f"{where}: sample name '{row['sample']}' may hold letters, digits, '_', '-' and '.' only"
         )
+    if row.get("where") and row["role"] == "application":
+        raise ConfigError(
+            f"{where}: 'where' is for signal and background; all events of an application are scored"
+        )
     files = _expand(row["files"], where)
-    _check_once(files, seen, where)
+    _check_once(files, row.get("where", ""), seen, where)
     return Sample(
         name=row["sample"],
         process=row["process"],
@@ -167,6 +177,7 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         cross_section_pb=_number(row, "cross_section_pb", where),
         events=_number(row, "events", where),
         mass_gev=_number(row, "mass_GeV", where),
+        where=_condition(row.get("where", ""), where),
     )
 
 
@@ -187,6 +198,15 @@ def _number(row: dict[str, str], column: str, where: str) -> float | None:
     if not 0 < value < float("inf"):
         raise ConfigError(f"{where}: {column} must be a positive number, found {text}")
     return value
+
+
+def _condition(text: str, where: str) -> str:
+    try:
+        if text:
+            parse(text)
+        return text
+    except ConfigError as error:
+        raise ConfigError(f"{where}: where: {error}") from error
 
 
 def is_url(entry: str) -> bool:
@@ -238,14 +258,19 @@ def _check_file(file: str, what: str) -> None:
         nearby = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
         hint = did_you_mean(file, nearby) if nearby else ""
         raise ConfigError(f"{what} does not exist{hint if 'did you mean' in hint else ''}")
-    if path.suffix != ".root":
-        raise ConfigError(f"{what} is no ROOT file by its name; give files that end in .root, e.g. *.root")
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(
+            f"{what} is no event file by its name; give files that end in {', '.join(SUFFIXES)}"
+        )
 
 
-def _check_once(files: list[str], seen: dict[str, tuple[str, str]], where: str) -> None:
-    """Refuse a file that is named twice, in one sample or in two, by whatever path; ``seen`` is added to."""
+def _check_once(files: list[str], condition: str, seen: dict[str, tuple[str, str]], where: str) -> None:
+    """Refuse a file that is named twice, in one sample or in two, by whatever path; ``seen`` is added to.
+
+    With different conditions on its events a file may be named again.
+    """
     for file in files:
-        real = file if is_url(file) else os.path.realpath(file)
+        real = f"{file if is_url(file) else os.path.realpath(file)}\n{condition}"
         if real in seen:
             before, name = seen[real]
             first = f"as '{name}' " if name != file else ""
@@ -259,7 +284,9 @@ def _parts(files: list[str]) -> dict[str, str]:
     """Name each file's part by its stem; by folder and stem, or with a hash, where that is not unique."""
 
     def stem(file: str) -> str:
-        return re.sub(r"[^A-Za-z0-9_-]+", "_", re.sub(r"\.root$", "", file.rsplit("/", 1)[-1]))
+        name = file.rsplit("/", 1)[-1]
+        ending = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", name.removesuffix(ending))
 
     def folder_and_stem(file: str) -> str:
         folders = file.split("/")[:-1]

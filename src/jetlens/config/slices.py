@@ -72,7 +72,9 @@ def _selection(context: Context) -> dict[str, Any]:
 
 
 def _skim(context: Context) -> dict[str, Any]:
-    return {"source": context.sample.files[context.wildcards["part"]], **_selection(context)}
+    sample, selection = context.sample, _selection(context)
+    selection["define"] |= definitions_used([sample.where], context.config.define)
+    return {"source": sample.files[context.wildcards["part"]], "where": sample.where, **selection}
 
 
 def _cutflow(context: Context) -> dict[str, Any]:

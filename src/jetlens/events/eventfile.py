@@ -125,6 +125,10 @@ class EventFile:
         """Columns that the file lacks, and the reason; they hold the schema's ``fill``."""
         return self._merged("filled")
 
+    def assume(self, topic: str, text: str) -> None:
+        """Record what was assumed elsewhere."""
+        self._own["assumed"][topic] = text
+
     def _merged(self, what: Literal["assumed", "filled"]) -> dict[str, str]:
         """What all parts have recorded so far: branches of references, for one, are found while reading."""
         found = dict(self._own[what])

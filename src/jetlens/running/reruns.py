@@ -37,6 +37,7 @@ NAMED = {
 NO_RULE = {
     "analysis": "another folder of results: everything, there",
     "samples": "what differs between the tables, column by column as below",
+    "define": "the rules with an expression that uses the name",
     "training.variants": "a new one is trained, evaluated and drawn; tables and figures of all variants are renewed",
     "training.seeds": "new seeds are trained; evaluation and what follows",
     "training.k_fold": "new rotations are trained; evaluation and what follows",
@@ -71,7 +72,7 @@ def rules_of_columns(config: Config, samples: Mapping[str, Sample]) -> dict[str,
     """Return the rules that get each column of the sample table, as :func:`rules_of_keys` does for keys."""
     before = _settings(config, samples)
     found: dict[str, set[str]] = {}
-    for column in ("process", "role", "cross_section_pb", "events", "mass_gev"):
+    for column in ("process", "role", "cross_section_pb", "events", "mass_gev", "where"):
         rules = found.setdefault(column.replace("_gev", "_GeV"), set())
         for name, sample in samples.items():
             if column == "role" and sample.role == "application":
@@ -148,8 +149,8 @@ def _other(value: Any) -> Any:
     if isinstance(value, str):
         return f"{value} changed"
     if isinstance(value, list):
-        return value[:-1] if len(value) > 1 else [*value, *value]
-    return 1.0
+        return value[:-1] if len(value) > 1 else [*value, *value] or ["changed"]
+    return {"changed": "changed"} if isinstance(value, dict) else 1.0
 
 
 def _dotted(key: Key) -> str:

@@ -17,7 +17,8 @@ from jetlens.events.eventfile import EventFile
 from jetlens.events.integrity import verify_checksum
 from jetlens.events.layout import arrow_schema, to_table
 from jetlens.events.selection import select_columns
-from jetlens.expressions import Namespace, define
+from jetlens.expressions import Checked, Namespace, check, define
+from jetlens.expressions.evaluate import Evaluator
 from jetlens.files import atomic_path, write_json
 from jetlens.skim.parquet import release_memory, write_facts
 from jetlens.skim.selection import Mask, Selection
@@ -52,6 +53,7 @@ def skim_file(
     reading: ReadingConfig,
     skim: SkimConfig,
     definitions: Mapping[str, str] | None = None,
+    where: str = "",
 ) -> None:
     """Select the events of one file and resolve the constituents of their leading fat jets.
 
@@ -70,6 +72,7 @@ def skim_file(
         reading: what the branches are called.
         skim: objects and cuts.
         definitions: names that their expressions may use, each an expression.
+        where: which of the file's events belong to the sample, an expression; empty for all.
 
     Raises:
         FileError: if the file is damaged and ``reading.broken_files`` is ``fail``; whatever that says, if it is not
@@ -80,8 +83,12 @@ def skim_file(
     try:
         content["checksum_verified"] = verify_checksum(source)
         with reading.open(source, sample) as events, atomic_path(parquet) as temporary:
-            selection = Selection.checked(skim, _names(events, definitions or {}))
-            counted = _stream(events, temporary, tally, selection)
+            names = _names(events, definitions or {})
+            belongs = check(where, names, "cut") if where else None
+            counted = _stream(events, temporary, tally, Selection.checked(skim, names), belongs)
+            if belongs is None and (generated := events.generated) is not None:
+                tally.sums[0] = generated["events"], generated["weights"], generated["weights_squared"]
+                events.assume("generated events", "as the file records them, with those left out before")
             conventions, skipped = events.assumed, None
     except DamagedFileError as error:
         if reading.broken_files == "fail":
@@ -106,14 +113,19 @@ def _names(file: EventFile, definitions: Mapping[str, str]) -> Namespace:
     return define(Namespace.from_columns(file.kinds()), definitions)
 
 
-def _stream(file: EventFile, path: Path, tally: _Tally, selection: Selection) -> dict[str, int]:
+def _stream(
+    file: EventFile, path: Path, tally: _Tally, selection: Selection, belongs: Checked | None
+) -> dict[str, int]:
     """Write the selected events of all batches; returns how many references there were and how many matched."""
     references = matched = 0
     layout = arrow_schema(file.schema, file.selection)
     treatment = file.impact_parameters
     with pq.ParquetWriter(path, layout, compression="zstd") as writer:
         for batch in file.batches():
-            events = selection.select_objects(batch.events)
+            whole = batch.events
+            if belongs is not None:
+                whole = whole[Evaluator(whole).mask(belongs)]
+            events = selection.select_objects(whole)
             everything = np.ones(len(events), dtype=bool)
             masks = [everything, *selection.passing(events)]
             tally.add(np.asarray(events.weight), masks)

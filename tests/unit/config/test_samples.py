@@ -56,10 +56,10 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s\tp\tsignal\trun_0?\t1", r"'run_0\?' matches 'run_01', which is a folder; give files"),
         ("s\tp\tsignal\t,\t1", "',' names no file; give files, a pattern"),
         ("s\tp\tsignal\ta.rot\t1", r"'a\.rot' does not exist; did you mean 'a\.root'"),
-        ("s\tp\tsignal\tsamples.tsv\t1", r"'samples\.tsv' is no ROOT file by its name"),
+        ("s\tp\tsignal\tsamples.tsv\t1", r"'samples\.tsv' is no event file by its name"),
         (
             "s\tp\tsignal\t*s*\t1",
-            r"'\*s\*' matches 'samples\.tsv', which is no ROOT file by its name; give files",
+            r"'\*s\*' matches 'samples\.tsv', which is no event file by its name; give files",
         ),
         ("s\tp\tsignal\t\t1", "column 'files' is empty"),
         ("my sample\tp\tsignal\ta.root\t1", "sample name 'my sample' may hold"),
