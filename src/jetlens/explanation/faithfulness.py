@@ -137,7 +137,7 @@ def _tests(
             if way == "masked":
                 if not bounds:  # searched for once: what is best for one training is hardly worse for another
                     bounds = {
-                        name: greedy(judge, part.removable, part.real, SHARES, direction * part.sign)
+                        name: greedy(judge, part.removable, part.real, SHARES[::2], direction * part.sign)
                         for name, direction in (("best", 1), ("worst", -1))
                     }
                 turns |= bounds
