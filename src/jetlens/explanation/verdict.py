@@ -62,7 +62,9 @@ def verdict(found: Sequence[Criterion]) -> str:
     if not chance or not asked:
         return "not known: too little was tested"
     if not failed:
-        return "can be believed as a ranking of what decides: it passed every test"
+        open_questions = len(found) - len(asked)
+        but = f", {open_questions} of which could not be asked" if open_questions else ""
+        return f"can be believed as a ranking of what decides: it failed none of {len(found)} tests{but}"
     if all(not c.passed for c in chance):
         return "cannot be believed: it does no better than chance among constituents of equal pT"
     simple = [c for c in failed if "order" in c.question]

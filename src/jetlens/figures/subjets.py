@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.explanation.framemaps import EDGES_X, EDGES_Y, RADII, FrameMap, frame_map
@@ -105,8 +106,12 @@ def _panel(axes: Axes, values: np.ndarray[Any, Any], norm: TwoSlopeNorm) -> None
 def _hatch(axes: Axes, found: FrameMap) -> None:
     with np.errstate(invalid="ignore", divide="ignore"):
         weak = np.abs(found.difference / found.error) < FEWEST_SIGMA
-    layer = np.ma.masked_where(~weak.T, np.ones(weak.T.shape))
-    axes.pcolor(EDGES_X, EDGES_Y, layer, hatch="////", alpha=0, edgecolor="0.45", linewidth=0)
+    for i, j in np.argwhere(weak):
+        width, height = EDGES_X[i + 1] - EDGES_X[i], EDGES_Y[j + 1] - EDGES_Y[j]
+        corner = (EDGES_X[i], EDGES_Y[j])
+        axes.add_patch(
+            Rectangle(corner, width, height, fill=False, hatch="/////", edgecolor="0.45", linewidth=0)
+        )
 
 
 def _profiles(axes: Axes, found: FrameMap) -> None:
