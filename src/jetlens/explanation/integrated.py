@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.explanation import ExplanationConfig
-from jetlens.explanation.network import BATCH, embedded_tokens, network_of
+from jetlens.explanation.network import BATCH, copy_of, embedded_tokens, network_of
 from jetlens.explanation.players import reads_event
 from jetlens.explanation.relevance import Relevance
 from jetlens.features.featurefile import FeatureSet
@@ -68,7 +68,7 @@ def integrated_gradients(model: TrainedModel, features: FeatureSet, settings: Ex
     """
     from jetlens.models import probe
 
-    network = network_of(model)
+    network = copy_of(network_of(model))
     streams = list(model.streams)
     event = ["event"] if reads_event(model) else []
     embedded = embedded_tokens(network, streams)
