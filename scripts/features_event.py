@@ -5,15 +5,14 @@ from pathlib import Path
 from _stage import stage
 
 with stage(snakemake):
-    from jetlens.config.features import SplitConfig
+    from jetlens.config.features import EventRecipe
     from jetlens.features import build_event
 
     settings = snakemake.params.settings
     build_event(
         Path(snakemake.input.parquet),
         Path(snakemake.output[0]),
-        event=settings["event"],
-        split=SplitConfig.model_validate(settings["split"]),
+        recipe=EventRecipe.model_validate(settings["recipe"]),
         sample=snakemake.wildcards.sample,
         part=snakemake.wildcards.part,
         label=settings["label"],

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jetlens.config.features import ConstituentStream, FeaturesConfig, ObjectStream, SplitConfig, Stream
+from jetlens.config.features import ConstituentStream, FeaturesConfig, SplitConfig, Stream
+from jetlens.config.folds import roles
 from jetlens.config.models import (
     BlockOptions,
     ModelOptions,
     ParticleTransformerOptions,
     stream_names,
 )
-from jetlens.config.quantities import parse_objects
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.schema import kind_of_dtype
 from jetlens.events.selection import select_columns, selected_columns
 from jetlens.expressions import Namespace, check, define
+from jetlens.expressions.symmetry import why_not
 
 if TYPE_CHECKING:
     from jetlens.config import Config
@@ -90,8 +91,6 @@ def check_k_fold(split: SplitConfig, k_fold: int) -> None:
     Raises:
         ValueError: naming the fold, and how many rotations there can be.
     """
-    from jetlens.features.split import roles  # here, as that package is typed with this one's classes
-
     tested: set[int] = set()
     for rotation in range(k_fold):
         test = roles(split.folds, split.test, split.validation, rotation, split.locked)["test"]
@@ -119,8 +118,6 @@ def check_augmentation(
     Raises:
         ValueError: naming the augmentation, the stream, the feature and what it lacks.
     """
-    from jetlens.features.symmetry import why_not  # here, as that package is typed with this one's classes
-
     streams = {name: features.streams[name] for name in stream_names(options)}
     inputs = [
         (f"features.streams.{name}", stream.kind, stream.features, getattr(stream, "alignment", "none"))
@@ -128,7 +125,7 @@ def check_augmentation(
     ]
     for kind in kinds:
         for place, of, names, alignment in [*inputs, ("features.event", "event", features.event, "none")]:
-            if reason := why_not(kind, of, names, alignment):
+            if reason := why_not(kind, of, features.symmetries(of, names), alignment):
                 raise ValueError(
                     f"{where}: {kind} of '{variant}': in {place}, {reason}; change its features, or leave {kind} out"
                 )
@@ -153,15 +150,30 @@ def check_reading(config: Config) -> None:
         _checked(histogram.quantity, names, "number", f"figures.kinematics.{name}.quantity")
     for name, stream in config.features.streams.items():
         key = f"features.streams.{name}"
-        for collection in _collections(stream):
-            if collection not in names.collections:
-                hint = did_you_mean(collection, names.collections)
-                raise ValueError(f"{key}: uses {collection}, but no such collection is read{hint}")
         if isinstance(stream, ConstituentStream) and stream.jet >= config.reading.leading_jets:
             raise ValueError(
                 f"{key}.jet: constituents of fat jet {stream.jet} are never read, found reading.leading_jets: "
                 f"{config.reading.leading_jets}; set that to {stream.jet + 1} or more"
             )
+    plans: dict[str, Callable[[Namespace], Any]] = {
+        f"features.streams.{name}": config.features.stream_recipe(name, config.define).plan
+        for name in config.features.streams
+    }
+    plans["features.event"] = config.features.event_recipe(config.define).plan
+    columns = columns_of(config, truth=False)
+    for key, plan in plans.items():
+        try:
+            plan(columns)
+        except ConfigError as error:
+            raise ValueError(f"{key}: {error}") from error
+
+
+def columns_of(config: Config, truth: bool = True) -> Namespace:
+    """Return what is read and stored, without definitions; with what only simulation knows, or without."""
+    schema = config.reading.event_schema()
+    columns = selected_columns(schema, select_columns(schema, None, config.reading.also))
+    told = {name: kind_of_dtype(f.dtype) for name, f in columns.items() if truth or not f.truth}
+    return Namespace.from_columns(told)
 
 
 def names_of(config: Config) -> Namespace:
@@ -170,11 +182,8 @@ def names_of(config: Config) -> Namespace:
     Raises:
         ValueError: if a definition means nothing.
     """
-    schema = config.reading.event_schema()
-    columns = selected_columns(schema, select_columns(schema, None, config.reading.also))
-    kinds = {name: kind_of_dtype(field.dtype) for name, field in columns.items()}
     try:
-        return define(Namespace.from_columns(kinds), config.define)
+        return define(columns_of(config), config.define)
     except ConfigError as error:
         raise ValueError(f"define: {error}") from error
 
@@ -184,11 +193,3 @@ def _checked(text: str, names: Namespace, expect: Any, key: str) -> None:
         check(text, names, expect)
     except ConfigError as error:
         raise ValueError(f"{key}: {error}") from error
-
-
-def _collections(stream: Stream) -> Iterable[str]:
-    if isinstance(stream, ConstituentStream):
-        return ["fat_jets"]
-    if isinstance(stream, ObjectStream):
-        return stream.max_objects
-    return [name for token in stream.tokens for name, _ in parse_objects(token).parts]

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jetlens.config import Config
-from jetlens.config.definitions import definitions_used
 from jetlens.config.models import stream_names
 from jetlens.config.samples import Sample, class_of
+from jetlens.expressions import used
 
 STAGE = {
     "skim": 2,
-    "features": 1,
+    "features": 2,
     "training": 3,
     "evaluation": 3,
     "application": 2,
@@ -67,13 +67,13 @@ def _selection(context: Context) -> dict[str, Any]:
     return {
         "reading": _plain(context.config.reading, "memory_gb"),
         "skim": _plain(context.config.skim.unnamed()),
-        "define": definitions_used(context.config.skim.texts, context.config.define),
+        "define": used(context.config.skim.texts, context.config.define),
     }
 
 
 def _skim(context: Context) -> dict[str, Any]:
     sample, selection = context.sample, _selection(context)
-    selection["define"] |= definitions_used([sample.where], context.config.define)
+    selection["define"] |= used([sample.where], context.config.define)
     return {"source": sample.files[context.wildcards["part"]], "where": sample.where, **selection}
 
 
@@ -86,12 +86,13 @@ def _cutflow(context: Context) -> dict[str, Any]:
 
 
 def _event_features(context: Context) -> dict[str, Any]:
-    features = context.config.features
-    return {
-        "event": features.event,
-        "split": _plain(features.split),
-        "label": class_of(context.sample),
-    }
+    recipe = context.config.features.event_recipe(context.config.define)
+    return {"recipe": _plain(recipe), "label": class_of(context.sample)}
+
+
+def _stream_features(context: Context) -> dict[str, Any]:
+    config = context.config
+    return {"recipe": _plain(config.features.stream_recipe(context.wildcards["stream"], config.define))}
 
 
 def _classes(context: Context) -> dict[str, Any]:
@@ -108,9 +109,10 @@ def _normalisation(context: Context) -> dict[str, Any]:
 
 def _recipe(context: Context) -> dict[str, Any]:
     """How the features of a variant's own streams are made: what scoring new files takes."""
-    features = _plain(context.config.features)
-    features["streams"] = {name: features["streams"][name] for name in stream_names(context.options)}
-    return {**_selection(context), "features": features}
+    config = context.config
+    features = config.features.of(stream_names(context.options))
+    definitions = used([*config.skim.texts, *features.texts], config.define)
+    return {**_selection(context), "define": definitions, "features": _plain(features)}
 
 
 def _train_network(context: Context) -> dict[str, Any]:
@@ -148,10 +150,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "sample_cutflow": ("skim", lambda context: {}),
     "cutflow": ("skim", _cutflow),
     "event_features": ("features", _event_features),
-    "stream_features": (
-        "features",
-        lambda context: {"stream": _plain(context.config.features.streams[context.wildcards["stream"]])},
-    ),
+    "stream_features": ("features", _stream_features),
     "classes": ("features", _classes),
     "normalisation": ("features", _normalisation),
     "train_network": ("training", _train_network),

@@ -9,7 +9,7 @@
 :class:`Evaluator` is in :mod:`jetlens.expressions.evaluate`, which loads awkward and vector.
 """
 
-from jetlens.expressions.check import check, define
+from jetlens.expressions.check import check, define, used
 from jetlens.expressions.names import Collection, Namespace, Type
 from jetlens.expressions.syntax import Expression, ExpressionError, parse
 from jetlens.expressions.tree import Checked
@@ -24,4 +24,5 @@ __all__ = [
     "check",
     "define",
     "parse",
+    "used",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -98,6 +98,21 @@ def define(names: Namespace, definitions: Mapping[str, str]) -> Namespace:
             )
         names = replace(names, definitions={**names.definitions, name: checked})
     return names
+
+
+def used(texts: Iterable[str], definitions: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the definitions that expressions use, by themselves or through other definitions.
+
+    Raises:
+        ExpressionError: if an expression cannot be read.
+    """
+    found: dict[str, str] = {}
+    todo = list(texts)
+    while todo:
+        named = _names(parse(todo.pop())) & definitions.keys() - found.keys()
+        found |= {name: definitions[name] for name in named}
+        todo += [definitions[name] for name in named]
+    return {name: text for name, text in definitions.items() if name in found}
 
 
 def _check_name(name: str, names: Namespace) -> None:

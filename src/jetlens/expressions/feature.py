@@ -90,11 +90,12 @@ def _lacking(text: str, names: Namespace) -> str:
     """A field that other objects have, but not the ones at hand; empty if there is none."""
     if names.own is None:
         return ""
-    elsewhere = {leaf for collection in names.collections.values() for leaf in collection.fields}
+    own = {*names.own.fields, *names.own.nested}
+    elsewhere = {leaf for one in names.collections.values() for leaf in (*one.fields, *one.nested)} - own
     for node in ast.walk(parse(text).tree):
         if isinstance(node, ast.Name):
             for name in (node.id, f"{node.id}1"):  # tau[0] is the field tau1
-                if name in elsewhere and name not in names.own.fields and not _known(node.id, names):
+                if name in elsewhere and not _known(node.id, names):
                     return node.id
     return ""
 

@@ -7,6 +7,7 @@ what its names mean.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import warnings
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class Expression:
         return ExpressionError(self.text, _column(self.text, node), message)
 
 
+@functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """Read an expression.
 

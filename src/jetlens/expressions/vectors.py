@@ -8,11 +8,16 @@ import awkward as ak
 import numpy as np
 import vector
 
-from jetlens.expressions.functions import COORDINATES
 from jetlens.expressions.missing import has_missing
 
 vector.register_awkward()
-_CARTESIAN = {"t": "E", "x": "px", "y": "py", "z": "pz"}
+_SYSTEMS = (
+    (("pt", "phi"), ("rho", "phi"), ("x", "y")),
+    (("eta",), ("z",)),
+    (("mass",), ("tau",), ("t",)),
+)
+"""Coordinates that vectors are stored in, by vector or in files: of the transverse plane, along the beam, in time."""
+_MOMENTUM = {"rho": "pt", "x": "px", "y": "py", "z": "pz", "t": "E", "tau": "mass"}
 
 
 def is_flat(array: Any) -> bool:
@@ -26,15 +31,17 @@ def numpy_vectors(array: Any) -> Any:
     """Flat objects as vectors of numpy's backend, without their further fields."""
     if isinstance(array, vector.VectorNumpy):
         return array
-    fields = array.fields
-    momentum = [COORDINATES[4], tuple(_CARTESIAN), COORDINATES[2]]
-    names = next(names for names in momentum if set(names) <= set(fields))
-    return vector.array({_CARTESIAN.get(name, name): np.asarray(array[name]) for name in names})
+    stored = set(array.fields)
+    found = [next((names for names in system if stored >= set(names)), ()) for system in _SYSTEMS]
+    names = [name for system in found for name in system]
+    return vector.array({_MOMENTUM.get(name, name): np.asarray(array[name]) for name in names})
 
 
 def awkward_vectors(array: Any) -> Any:
     """Vectors of numpy's backend as an awkward array; anything else as it is."""
     if not isinstance(array, vector.VectorNumpy):
         return array
-    assert array.dtype.names is not None
-    return ak.zip({name: np.asarray(array[name]) for name in array.dtype.names}, with_name="Momentum4D")
+    names = array.dtype.names
+    assert names is not None
+    behaviour = f"Momentum{len(names)}D"
+    return ak.zip({name: np.asarray(array[name]) for name in names}, with_name=behaviour)

@@ -14,10 +14,13 @@ or mirrored, gives the same aligned coordinates (tested).
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from jetlens.events.jagged import Mask
-from jetlens.features.registry import Values
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Values = NDArray[Any]
 
 ALIGNMENTS = ("none", "centre", "rotate", "flip")
 

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from jetlens.errors import FileError
+from jetlens.expressions.feature import Feature, Symmetry
 from jetlens.features.archive import Archive, Array, write_arrays
 
 SCHEMA_VERSION = 2
@@ -60,6 +61,30 @@ class StreamMetadata(_Metadata):
     alignment: str = "none"
     """How constituents were aligned, see :mod:`jetlens.features.alignment`; ``none``: they stand at their true
     (Δη, Δφ), or have no place."""
+    expressions: dict[str, str] = {}
+    """What each feature is."""
+    symmetries: dict[str, Symmetry] = {}
+    """How features change under symmetries, as far as it is known."""
+
+    @classmethod
+    def of(
+        cls, kind: str, features: Sequence[Feature], *, tokens: Sequence[str] = (), alignment: str = "none"
+    ) -> StreamMetadata:
+        """Describe a stream of these features, or the event vector."""
+        return cls(
+            kind=kind,
+            features=[feature.name for feature in features],
+            units=[feature.unit for feature in features],
+            tokens=list(tokens),
+            alignment=alignment,
+            expressions={feature.name: feature.expression for feature in features},
+            symmetries={feature.name: feature.symmetry for feature in features if feature.symmetry},
+        )
+
+    @property
+    def declared(self) -> dict[str, Symmetry | None]:
+        """How each feature changes under symmetries; None: not known."""
+        return {name: self.symmetries.get(name) for name in self.features}
 
 
 class TokenMetadata(_Metadata):

@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-_IMPACT = {
-    "d0": ("d0", "tanh_d0", "d0_significance"),
-    "dz": ("dz", "tanh_dz", "dz_significance"),
-}
-_DISPLACED = {
-    name: (f"n_displaced_{name}", *(f"max_{name}_significance_{rank}" for rank in (1, 2, 3)))
-    for name in ("d0", "dz")
-}
-CONSTITUENTS: dict[str, tuple[str, ...]] = {
-    "charge": ("charge",),
-    **{name: (*features, *_DISPLACED[name]) for name, features in _IMPACT.items()},
-    **{f"{name}_error": (f"{name}_significance", *_DISPLACED[name]) for name in _IMPACT},
-}
-"""Features made of a column of constituents, of the constituents themselves or of their jet."""
-OBJECTS: dict[str, tuple[str, ...]] = {
-    "b_tag": ("b_tag", "n_matched_b_tags", "n_b_jets"),
-    "tau1": ("tau21",),
-    "tau2": ("tau21", "tau32"),
-    "tau3": ("tau32", "tau43"),
-    "tau4": ("tau43",),
-    "soft_drop_mass": ("log_soft_drop_mass",),
-    "area": ("area",),
-    "n_charged": ("n_charged", "n_constituents"),
-    "n_neutrals": ("n_constituents",),
-    "charge": ("charge",),
-}
-"""Features made of a column of any other collection."""
-TRACKS = frozenset(feature for name in _IMPACT for feature in (*_IMPACT[name], *_DISPLACED[name]))
-"""Features made of impact parameters."""
+from jetlens.expressions.tokens import Plan
+
+IMPACT_PARAMETERS = ("d0", "d0_error", "dz", "dz_error")
 
 
-def lacking(kind: str, features: Sequence[str], lacks: Mapping[str, str]) -> dict[str, str]:
+def lacking(plan: Plan, lacks: Mapping[str, str]) -> dict[str, str]:
     """Return the features of a stream that are made of what the input file lacks, and why.
 
     Args:
-        kind: of the stream; ``event`` of the event vector.
-        features: of the stream.
+        plan: the stream.
         lacks: why columns are filled with zeros, see :func:`jetlens.skim.parquet.read_facts`.
     """
     found = {}
-    for topic, why in lacks.items():
-        inner, column = ".constituents." in topic, topic.rpartition(".")[2]
-        made = (CONSTITUENTS if inner else OBJECTS).get(column, ())
-        for feature in features:
-            own = feature != "charge" or inner == (kind == "constituents")
-            if feature in made and own:
-                found[feature] = f"{topic} is taken as {why}"
+    for feature, columns in plan.columns_by_feature().items():
+        for column in sorted(columns & lacks.keys()):
+            found[feature] = f"{column} is taken as {lacks[column]}"
     return found
+
+
+def uses_impact_parameters(plan: Plan) -> bool:
+    """Tell whether a feature of the stream is made of impact parameters."""
+    read = frozenset().union(*plan.columns_by_feature().values())
+    return any(column.split(".")[-1] in IMPACT_PARAMETERS for column in read)

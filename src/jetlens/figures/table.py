@@ -15,10 +15,10 @@ from typing import Any
 
 from jetlens.config import Config
 from jetlens.config.consistency import has_places
-from jetlens.config.definitions import definitions_used
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
 from jetlens.config.slices import Context
+from jetlens.expressions import used
 from jetlens.figures import captions
 from jetlens.figures.palette import process_looks, variant_looks
 
@@ -175,7 +175,7 @@ def _luminosity(context: Context) -> dict[str, Any]:
 def _histogram(context: Context) -> dict[str, Any]:
     name = context.wildcards["quantity"]
     histogram = context.config.figures.kinematics[name].model_dump(mode="json")
-    definitions = definitions_used([histogram["quantity"]], context.config.define)
+    definitions = used([histogram["quantity"]], context.config.define)
     return {
         "histogram": histogram,
         "definitions": definitions,

@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from jetlens.config import Config
 from jetlens.config.evaluation import LookConfig
+from jetlens.config.features import FeaturesConfig
 from jetlens.config.load import load
 from jetlens.config.samples import Sample, read_samples
 from jetlens.config.slices import SLICES, Context, settings_of
+from jetlens.errors import ConfigError
 from jetlens.figures.table import FIGURES
 from jetlens.files import write_text
 
@@ -31,6 +33,7 @@ NAMED = {
     "features.streams": "<stream>",
     "figures.processes": "<process>",
     "figures.variants": "<variant>",
+    "features.define": "<feature>",
     "figures.kinematics": "<quantity>",
 }
 """Sections whose keys are the user's own names."""
@@ -43,6 +46,8 @@ NO_RULE = {
     "training.k_fold": "new rotations are trained; evaluation and what follows",
     "evaluation.unlock": "the locked folds are scored, or not; nothing else",
     "explanation.variants": "a new one is explained and drawn",
+    "features.define.<feature>.label": "nothing: for readers",
+    "features.define.<feature>.meaning": "nothing: for readers",
     "figures.formats": "figures",
 }
 """Keys that decide which jobs there are, and are handed to none."""
@@ -92,11 +97,16 @@ def _settings(config: Config, samples: Mapping[str, Sample]) -> dict[str, list[A
         for wildcards in _wildcards(rule, config, samples):
             try:
                 found[rule].append(settings_of(rule, Context(config, samples, wildcards)))
-            except KeyError as error:  # a variant without one of its streams
+            except (KeyError, ConfigError, ValidationError) as error:  # a value that does not go with others
                 found[rule].append(str(error))
     for figure in FIGURES:
         jobs = [Context(config, samples, wildcards) for wildcards in figure.each(config)]
-        found[figure.rule] = [(figure.look(config), figure.settings(job), figure.text(job)) for job in jobs]
+        try:
+            found[figure.rule] = [
+                (figure.look(config), figure.settings(job), figure.text(job)) for job in jobs
+            ]
+        except ConfigError as error:  # a text that is no expression
+            found[figure.rule] = [str(error)]
     return found
 
 
@@ -120,7 +130,7 @@ def _keys(node: Any, path: Key = ()) -> Iterator[Key]:
     if isinstance(node, BaseModel):
         for name in type(node).model_fields:
             yield from _keys(getattr(node, name), (*path, name))
-    elif isinstance(node, dict) and node:
+    elif isinstance(node, dict):
         for name, value in node.items():
             yield from _keys(value, (*path, name))
     elif isinstance(node, list) and node and isinstance(node[0], BaseModel):
@@ -205,6 +215,10 @@ def with_table(text: str, config: Config, samples: Mapping[str, Sample]) -> str:
 def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sample]]:
     """Return the analysis that the document is made from: the one with every variant, and something to apply it to."""
     config = load(Path(root) / "config/full.yaml")
+    own = {"of": "event", "expression": "jets[0].pt / ht", "unit": "1", "fill": 0, "symmetry": {"mirror": 1}}
+    features = config.features.model_dump()
+    features |= {"define": {"lead_share": own}, "event": [*features["event"], "lead_share"]}
+    config = config.model_copy(update={"features": FeaturesConfig.model_validate(features)})
     samples = read_samples(config.samples)
     applied = Sample("applied", "Data", "application", {"part": "applied.root"})
     looks = {

@@ -160,7 +160,15 @@ def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
             update={"streams": {name: recipe.features.streams[name] for name in streams}}
         )
         # no class is known of these events, and none is asked for
-        build_features(parquet, folder, features=wanted, sample="application", part=source, label=0)
+        build_features(
+            parquet,
+            folder,
+            features=wanted,
+            sample="application",
+            part=source,
+            label=0,
+            definitions=recipe.define,
+        )
         part = Part(folder, streams)
         for model in models:
             check_presence(model.manifest, model.streams, part.metadata, source)

@@ -1,6 +1,6 @@
 """Random symmetries of collisions, applied to training events: more from few.
 
-Each acts on raw features as they declare it (:class:`jetlens.features.registry.Symmetry`). They hold for the detector
+Each acts on raw features as they declare it (:class:`jetlens.expressions.feature.Symmetry`). They hold for the detector
 at hand only as far as it is symmetric: a cylinder, to good approximation. ``rotate_constituents`` asks for more: that
 impact parameters along and across the beam are measured equally well. Where they are not (Delphes' and real trackers
 measure d0 better), turned tracks carry some of the error of dz in d0.
@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import ConfigError
+from jetlens.expressions.symmetry import SIGNIFICANCE_MAX, why_not
 from jetlens.features.batches import Arrays
-from jetlens.features.displaced import SIGNIFICANCE_MAX
 from jetlens.features.featurefile import FeatureMetadata, StreamMetadata
-from jetlens.features.symmetry import symmetries, why_not
 
 Values = NDArray[Any]
 
@@ -34,7 +33,7 @@ def check(metadata: FeatureMetadata, streams: Sequence[str], kinds: Sequence[str
     """
     for name, stream in [*((n, metadata.streams[n]) for n in streams), ("event", metadata.event)]:
         for kind in kinds:
-            if reason := why_not(kind, stream.kind, stream.features, stream.alignment):
+            if reason := why_not(kind, stream.kind, stream.declared, stream.alignment):
                 raise ConfigError(
                     f"training.augmentation: {kind}: in stream '{name}', {reason}; change the stream's features, or "
                     "leave this augmentation out"
@@ -92,7 +91,7 @@ def turn(array: Values, real: Values, stream: StreamMetadata, angle: Values) -> 
         angle: (B, 1) [rad].
     """
     column = {feature: array[..., i] for i, feature in enumerate(stream.features)}
-    declared = {name: s for name, s in symmetries(stream.kind, stream.features).items() if s and s.turn}
+    declared = {name: s for name, s in stream.declared.items() if s and s.turn}
     if not declared:
         return
     c, s = np.cos(angle), np.sin(angle)
@@ -166,14 +165,14 @@ def _impact(column: dict[str, Values], declared: dict[str, Any], name: str) -> V
 
 
 def _mirror(array: Values, stream: StreamMetadata, sign: Values) -> None:
-    for i, (feature, symmetry) in enumerate(symmetries(stream.kind, stream.features).items()):
+    for i, (feature, symmetry) in enumerate(stream.declared.items()):
         # flipped jets have their heavier half on one side, mirrored or not
         if symmetry and symmetry.mirror < 0 and not (stream.alignment == "flip" and feature == "delta_eta"):
             array[..., i] *= sign
 
 
 def _rotate_phi(array: Values, stream: StreamMetadata, angle: Values) -> None:
-    place = {s.azimuth: i for i, s in enumerate(symmetries(stream.kind, stream.features).values()) if s}
+    place = {s.azimuth: i for i, s in enumerate(stream.declared.values()) if s}
     for azimuth, i in place.items():
         if azimuth == "angle":
             array[..., i] = _wrapped(array[..., i] + angle)

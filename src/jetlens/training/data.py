@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.config.folds import roles
 from jetlens.errors import FileError, NoEventsError
 from jetlens.features.batches import Batch, join, pack, trim
 from jetlens.features.featurefile import FeatureMetadata, Part
 from jetlens.features.normalisation import Normalisation
-from jetlens.features.split import roles
 
 Role = Literal["training", "validation", "test"]
 

@@ -242,6 +242,30 @@ def test_what_is_never_read_cannot_be_used(tmp_path: Path, old: str, new: str, e
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            'tokens: ["fat_jets[0]"',
+            'tokens: ["fat_jet[0]"',
+            "features.streams.kinematics: 'fat_jet[0]', column 1: unknown",
+        ),
+        (
+            "{jets: 10,",
+            "{jet: 10,",
+            "features.streams.objects: 'jet', column 1: unknown name 'jet'; did you mean 'jets'?",
+        ),
+        (
+            'tokens: ["fat_jets[0]"',
+            'tokens: ["fat_jets"',
+            "column 1: found a list of fat_jets; expected one object",
+        ),
+    ],
+)
+def test_tokens_that_are_none(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert expected in message(tmp_path, old, new)
+
+
+@pytest.mark.parametrize(
     ("source", "quantity"),
     [
         ("muons", "num(muons)"),

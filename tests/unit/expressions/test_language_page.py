@@ -44,7 +44,7 @@ def test_choices_of_the_table(events: Any, names: Namespace) -> None:
 
 
 def test_definitions_of_the_page(events: Any, names: Namespace) -> None:
-    (block,) = blocks("yaml")
+    block = blocks("yaml")[0]
     definitions = {
         name: text for name, text in yaml.safe_load(block).items() if name not in names.definitions
     }

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jetlens.config.features import KinematicStream
+from jetlens.config.features import KinematicStream, StreamRecipe
 from jetlens.config.load import load
 from jetlens.config.reading import ReadingConfig
-from jetlens.events.jagged import Jagged
 from jetlens.features.archive import Archive
 from jetlens.features.build import build_stream
-from jetlens.features.displaced import displaced_tracks, significance
 from jetlens.skim import read_skim, skim_file
 from tests.conftest import DEMO, ROOT
 
@@ -27,7 +25,7 @@ def test_against_a_loop(tmp_path: Path) -> None:
     skim_file(source, *names, sample="s", part="p", reading=ReadingConfig(), skim=skim)
     tokens = ["fat_jets[0]", "fat_jets[1]", "fat_jets[0]+fat_jets[1]"]
     stream = KinematicStream(kind="kinematics", tokens=tokens, features=NAMES)
-    build_stream(names[0], tmp_path / "k.npz", stream=stream, sample="s", part="p")
+    build_stream(names[0], tmp_path / "k.npz", recipe=StreamRecipe(stream=stream), sample="s", part="p")
     values = Archive(tmp_path / "k.npz", ["values"]).rows("values", 0, 82)
     assert not values[:, 2].any()  # sums have no tracks of their own
     for event, jets in enumerate(read_skim(names[0]).fat_jets[:, :2].constituents.tolist()):
@@ -38,12 +36,3 @@ def test_against_a_loop(tmp_path: Path) -> None:
                 expected.append((sum(s > 3 for s in sizes), *(sorted(min(s, 20) for s in sizes)[::-1][:3])))
             (n_d0, *d0), (n_dz, *dz) = expected
             np.testing.assert_allclose(values[event, jet], [n_d0, n_dz, *d0, *dz], rtol=1e-5)
-
-
-def test_jets_without_tracks_or_errors_have_none() -> None:
-    columns = {name: np.array([5.0, 1.0]) for name in ("d0", "dz")}
-    columns |= {f"{name}_error": np.array([0.0, 1.0]) for name in ("d0", "dz")}
-    found = displaced_tracks(Jagged(np.array([0, 0, 1, 2]), columns))
-    assert found["n_displaced_d0"].tolist() == [0, 0, 0]
-    assert found["max_d0_significance_1"].tolist() == [0, 0, 1]
-    assert significance(np.array([-99.0, 1.0]), np.array([1.0, 0.0])).tolist() == [-20, 0]

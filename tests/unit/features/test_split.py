@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetlens.features.split import folds, roles
+from jetlens.config.folds import roles
+from jetlens.features.split import folds
 
 
 @given(

@@ -8,51 +8,52 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from jetlens.config.consistency import columns_of
+from jetlens.config.features import ConstituentStream, KinematicStream, ObjectStream, StreamRecipe
+from jetlens.config.load import load
 from jetlens.config.models import ModelOptions
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.config.training import TrainingConfig
 from jetlens.errors import FileError
-from jetlens.events import load_schema
 from jetlens.features.build import build_stream
-from jetlens.features.constituents import CONSTITUENTS as CONSTITUENT_FEATURES
-from jetlens.features.event import EVENT
 from jetlens.features.featurefile import FeatureSet
-from jetlens.features.objects import KINEMATICS
-from jetlens.features.objects import OBJECTS as OBJECT_FEATURES
-from jetlens.features.presence import CONSTITUENTS, OBJECTS, TRACKS, lacking
+from jetlens.features.presence import lacking, uses_impact_parameters
 from jetlens.skim import skim_file
 from jetlens.trained.presence import check_presence
 from jetlens.training import train
 from tests.conftest import ROOT, shared_data
 
 
-def test_every_column_that_readers_fill_is_known_by_its_features() -> None:
-    objects: set[str] = set()
-    constituents: set[str] = set()
-    for schema in (load_schema("delphes"), load_schema("nanoaod")):
-        for name, field in schema.columns().items():
-            if field.fill is not None and name.count("."):
-                (constituents if ".constituents." in name else objects).add(name.rpartition(".")[2])
-    unused = {"mass", "tau5", "isolation", "tau_tag", "b_score", "b_tag_bit1", "b_tag_bit2"}  # of no feature
-    unused |= {"d0", "d0_error", "dz", "dz_error"}  # of tracks
-    assert objects - unused == set(OBJECTS)
-    assert constituents - {"mass", "type"} == set(CONSTITUENTS)
-    registries = (CONSTITUENT_FEATURES, KINEMATICS, OBJECT_FEATURES, EVENT)
-    known = {name for registry in registries for name in registry.names}
-    assert {f for table in (CONSTITUENTS, OBJECTS) for made in table.values() for f in made} <= known
-    assert {name for name in known if "d0" in name or "dz" in name} == TRACKS
-
-
-def test_only_streams_made_of_the_collection_lack_it() -> None:
-    features = ["pt", "charge", "d0_significance", "n_constituents", "n_displaced_d0"]
+def test_only_features_made_of_a_column_lack_it() -> None:
+    config = load(ROOT / "config" / "config.yaml")
+    names = columns_of(config)
     why = "0, as X is missing"
-    assert lacking("constituents", features, {"electrons.charge": why}) == {}
-    assert lacking("objects", features, {"fat_jets.constituents.charge": why}) == {}
-    assert lacking("constituents", features, {"fat_jets.constituents.charge": why}).keys() == {"charge"}
-    found = lacking("kinematics", features, {"fat_jets.constituents.d0_error": why})
-    assert found.keys() == {"d0_significance", "n_displaced_d0"}
-    assert lacking("kinematics", features, {"fat_jets.n_neutrals": why})["n_constituents"].endswith(why)
+    features = ["pt", "charge", "d0_significance", "tanh_d0"]
+    stream = ConstituentStream(kind="constituents", features=features)
+    plan = StreamRecipe(stream=stream).plan(names)
+    assert lacking(plan, {"electrons.charge": why}) == {}
+    assert lacking(plan, {"fat_jets.constituents.charge": why}).keys() == {"charge"}
+    assert lacking(plan, {"fat_jets.constituents.d0_error": why}).keys() == {"d0_significance"}
+    assert lacking(plan, {"fat_jets.constituents.d0": why}).keys() == {"d0_significance", "tanh_d0"}
+    assert uses_impact_parameters(plan)
+    features = ["pt", "tau21", "n_constituents", "n_displaced_d0", "n_matched_b_tags"]
+    stream = KinematicStream(kind="kinematics", tokens=["fat_jets[0]"], features=features)
+    plan = StreamRecipe(stream=stream).plan(names)
+    for topic, feature in (
+        ("fat_jets.n_neutrals", "n_constituents"),
+        ("fat_jets.tau2", "tau21"),
+        ("jets.b_tag", "n_matched_b_tags"),
+        ("fat_jets.constituents.d0_error", "n_displaced_d0"),
+    ):
+        assert lacking(plan, {topic: why}).keys() == {feature}, topic
+    assert (
+        lacking(plan, {"fat_jets.tau5": why, "fat_jets.b_tag": why, "fat_jets.constituents.charge": why})
+        == {}
+    )
+    assert uses_impact_parameters(plan)
+    simple = ObjectStream(kind="objects", max_objects={"jets": 3}, features=["log_pt", "b_tag"])
+    assert not uses_impact_parameters(StreamRecipe(stream=simple).plan(names))
 
 
 def start(parts: list[Path], folder: Path) -> None:
@@ -98,7 +99,8 @@ def test_tracks_of_another_resolution_are_not_learnt_from(
         impact_parameters={"kinematics": about["kinematics"] | {"kind": "truth"}},
     )
     with pytest.raises(
-        FileError, match=r"'signal_H1000' and 'qcd_4b' .*differ in how well tracks are measured"
+        FileError,
+        match=r"'(signal_H1000' and 'qcd_4b|qcd_4b' and 'signal_H1000)' .*differ in how well tracks are measured",
     ):
         start([signal, truth], tmp_path / "model")
     start([signal, background], tmp_path / "model")
@@ -127,14 +129,12 @@ def test_scoring_refuses_the_same(demo_features: dict[str, Path]) -> None:
 
 def test_a_real_file_without_impact_parameters(tmp_path: Path) -> None:
     """From the file's branches to the metadata of a stream."""
-    from jetlens.config.load import load
-
     names = tmp_path / "nano.parquet", tmp_path / "nano.json"
     reading = ReadingConfig(branches=dict.fromkeys(("jets", "electrons", "muons", "met")))
     source = str(shared_data("delphes_formats/foreign_nanoaod_v15_200_events.root"))
     skim_file(source, *names, sample="s", part="nano", reading=reading, skim=SkimConfig())
     stream = load(ROOT / "config" / "config.yaml").features.streams["jet1"]
-    build_stream(names[0], tmp_path / "jet1.npz", stream=stream, sample="s", part="nano")
+    build_stream(names[0], tmp_path / "jet1.npz", recipe=StreamRecipe(stream=stream), sample="s", part="nano")
     from jetlens.features.archive import Archive
     from jetlens.features.featurefile import SCHEMA_VERSION, TokenMetadata
 

@@ -12,22 +12,25 @@ import pytest
 import yaml
 
 from jetlens.config import Config
-from jetlens.config.features import ConstituentStream, FeaturesConfig, KinematicStream, ObjectStream
+from jetlens.config.features import LEVELS, ConstituentStream, FeaturesConfig, KinematicStream, ObjectStream
 from jetlens.config.load import load
 from jetlens.errors import ConfigError
+from jetlens.expressions.feature import Feature, shipped
+from jetlens.expressions.symmetry import SIGNIFICANCE_MAX
 from jetlens.features import build_features
 from jetlens.features.batches import join
-from jetlens.features.constituents import CONSTITUENTS
-from jetlens.features.displaced import SIGNIFICANCE_MAX
-from jetlens.features.event import EVENT
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
-from jetlens.features.objects import KINEMATICS, OBJECTS
 from jetlens.skim import skim_file
 from jetlens.training.augmentation import augment, check, turn
 from jetlens.training.data import Dataset
 from tests.conftest import DEMO, ROOT
 
 STREAMS = ["jet1", "jet2", "kinematics", "objects"]
+
+
+def described(kind: str, features: list[str], alignment: str = "none") -> StreamMetadata:
+    table = shipped()[LEVELS[kind]]
+    return StreamMetadata.of(kind, [table.get(f, Feature(f, f)) for f in features], alignment=alignment)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +133,7 @@ def test_impact_parameters_and_energies_turn_as_those_of_a_turned_jet(form: str)
     )
     if form != "{}":
         found[..., 4:6] = np.tanh(found[..., 4:6])
-    stream = StreamMetadata(kind="constituents", features=names, units=[""] * len(names))
+    stream = described("constituents", names)
     turn(found, np.ones(pt.shape, bool), stream, angle)
     if form != "{}":
         found[..., 4:6] = np.arctanh(found[..., 4:6])
@@ -157,7 +160,7 @@ def test_significances_turn_with_the_values_over_their_own_errors() -> None:
     values[..., 3] = values[..., 2] + 0.5
     error = rng.uniform(0.01, 0.02, (50, 8, 2))
     values[..., 6:] = values[..., 4:6] / error
-    stream = StreamMetadata(kind="constituents", features=names, units=[""] * len(names))
+    stream = described("constituents", names)
     before = values.copy()
     turn(values, np.ones((50, 8), bool), stream, rng.uniform(-3, 3, (50, 1)))
     assert np.abs(values - before)[..., 4:].min() > 0
@@ -230,7 +233,7 @@ def test_energies_fit_the_turned_directions_of_real_jets(data: Dataset) -> None:
 def test_what_cannot_follow_is_refused(
     augmentation: str, kind: str, features: list[str], alignment: str, names: str
 ) -> None:
-    stream = StreamMetadata(kind=kind, features=features, units=[""] * len(features), alignment=alignment)
+    stream = described(kind, features, alignment)
     none = StreamMetadata(kind="event", features=[], units=[])
     streams = {} if kind == "event" else {"s": stream}
     metadata = FeatureMetadata.model_construct(streams=streams, event=stream if kind == "event" else none)
@@ -286,7 +289,8 @@ def test_every_feature_is_that_of_the_turned_and_mirrored_event(tmp_path: Path) 
     part, cutflow = tmp_path / "part.parquet", tmp_path / "part.json"
     source = str(DEMO / "signal_H1000_hh_4b.root")
     skim_file(source, part, cutflow, sample="s", part="part", reading=config.reading, skim=config.skim)
-    table = pq.read_table(part).slice(0, 200).combine_chunks()
+    facts = pq.read_metadata(part).metadata[b"jetlens"]
+    table = pq.read_table(part).slice(0, 200).combine_chunks().replace_schema_metadata({b"jetlens": facts})
     moved = tmp_path / "moved.parquet"
     columns = [turned_and_mirrored(name, table[name].chunk(0)) for name in table.column_names]
     pq.write_table(pa.Table.from_arrays(columns, schema=table.schema), moved)
@@ -294,11 +298,15 @@ def test_every_feature_is_that_of_the_turned_and_mirrored_event(tmp_path: Path) 
     tokens = ["fat_jets[0]", "fat_jets[1]", "fat_jets[0]+fat_jets[1]"]
     features = FeaturesConfig(
         streams={
-            "jet1": ConstituentStream(kind="constituents", features=CONSTITUENTS.names),
-            "kinematics": KinematicStream(kind="kinematics", tokens=tokens, features=KINEMATICS.names),
-            "objects": ObjectStream(kind="objects", max_objects={"jets": 6}, features=OBJECTS.names),
+            "jet1": ConstituentStream(kind="constituents", features=list(shipped()["constituents"])),
+            "kinematics": KinematicStream(
+                kind="kinematics", tokens=tokens, features=list(shipped()["tokens"])
+            ),
+            "objects": ObjectStream(
+                kind="objects", max_objects={"jets": 6}, features=list(shipped()["tokens"])
+            ),
         },
-        event=EVENT.names,
+        event=list(shipped()["event"]),
     )
     sets: list[FeatureSet] = []
     for parquet in (part, moved):

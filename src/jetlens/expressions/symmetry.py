@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from jetlens.features.constituents import CONSTITUENTS
-from jetlens.features.event import EVENT
-from jetlens.features.objects import KINEMATICS, OBJECTS
-from jetlens.features.registry import Registry, Symmetry
+from jetlens.expressions.feature import FRAME, Symmetry
 
-REGISTRIES: dict[str, Registry[Any]] = {
-    "constituents": CONSTITUENTS,
-    "kinematics": KINEMATICS,
-    "objects": OBJECTS,
-    "event": EVENT,
-}
-PLACE = ("delta_eta", "delta_phi")
+SIGNIFICANCE_MAX = 20.0
+"""Significances of impact parameters are cut to ± this in the table of features: beyond are K0S and Λ."""
 DIRECTION = ("log_pt", "log_energy")
 """What a constituent's polar angle is found from."""
 
 
-def symmetries(kind: str, features: Sequence[str]) -> dict[str, Symmetry | None]:
-    """Return how features of a kind of stream, or of the event vector (``event``), change; None: not known."""
-    return {name: REGISTRIES[kind].symmetry(name) for name in features}
-
-
-def why_not(augmentation: str, kind: str, features: Sequence[str], alignment: str) -> str:
+def why_not(augmentation: str, kind: str, declared: Mapping[str, Symmetry | None], alignment: str) -> str:
     """Return what keeps an augmentation from being applied to a stream, empty if nothing does.
 
     Args:
         augmentation: ``rotate_constituents``, ``mirror_eta`` or ``rotate_phi``.
         kind: of the stream, or ``event``.
-        features: of the stream.
+        declared: how each of its features changes; None: not known.
         alignment: of the stream, see :mod:`jetlens.features.alignment`.
     """
-    declared = symmetries(kind, features)
     for name, symmetry in declared.items():
         if symmetry is None and (augmentation != "rotate_constituents" or kind == "constituents"):
             return f"feature '{name}' declares no symmetry, so it cannot be augmented"
@@ -64,8 +49,8 @@ def _not_turnable(known: dict[str, Symmetry], alignment: str) -> str:
         )
     values = {s.turn for s in turning.values() if s.form in ("value", "tanh")}
     for name, symmetry in turning.items():
-        needed = [part for part in PLACE if part not in known]
-        if symmetry.turn not in PLACE:
+        needed = [part for part in FRAME if part not in known]
+        if symmetry.turn not in FRAME:
             needed += [part for part in DIRECTION if part not in known]
         if symmetry.turn in ("d0", "dz"):
             needed += [f"{part} or tanh_{part}" for part in ("d0", "dz") if part not in values]
