@@ -1,6 +1,7 @@
 # make figures   sets up .venv from the lock, runs the demo analysis, says where to look
 # make test      sets up .venv from the lock, runs the tests
 # make check     linters, types, formatting
+# make docs      builds the documentation site into build/docs
 # make lock      renews requirements.lock from pyproject.toml
 # make schemas   renews what is generated from the configuration's classes
 
@@ -9,7 +10,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: figures test check lock schemas clean
+.PHONY: figures test check docs lock schemas clean
 .DELETE_ON_ERROR:
 
 figures: $(READY)
@@ -24,6 +25,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+docs: $(READY)
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	@echo "jetlens: the documentation is in build/docs/index.html"
 
 schemas: $(READY)
 	$(BIN)/python -m jetlens.config.document

@@ -165,7 +165,7 @@ def _toys(
 
     def cls(statistic: Floats) -> Floats:
         above = [(sample[:, None] >= statistic).mean(axis=0) for sample in (with_signal, without)]
-        return np.divide(above[0], above[1], out=np.ones_like(statistic), where=above[1] > 0)
+        return np.asarray(np.divide(above[0], above[1], out=np.ones_like(statistic), where=above[1] > 0))
 
     expected = np.quantile(cls(without), stats.norm.cdf([-2, -1, 0, 1, 2]))
     return [float(cls(np.atleast_1d(calculator.teststatistic(mu)))[0]), *expected.tolist()]
