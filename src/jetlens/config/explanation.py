@@ -75,7 +75,7 @@ def methods_of(options: Any, methods: list[MethodName]) -> list[MethodName]:
     """
     if isinstance(options, GradientBoostingOptions):
         return [*(name for name in methods if name in SCORES), "tree_shapley"]
-    served = [name for name in methods if name != "tree_shapley"]
+    served: list[MethodName] = [name for name in methods if name != "tree_shapley"]
     if isinstance(options, KinematicsMLPOptions):
         return [name for name in served if name in (*SCORES, "integrated_gradients")]
     if not _attends(options):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.config.explanation import ExplanationConfig
+from jetlens.config.explanation import ExplanationConfig, MethodName
 from jetlens.explanation.agreement import (
     between_methods,
     between_seeds,
@@ -51,7 +51,7 @@ def faithfulness(
     models: Sequence[Path],
     trained: Sequence[TrainedModel],
     features: FeatureSet,
-    answers: Mapping[str, Mapping[str, Floats]],
+    answers: Mapping[MethodName, Mapping[str, Floats]],
     explanation: ExplanationConfig,
     companion: TrainedModel | None = None,
 ) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _tests(
     trained: Sequence[TrainedModel],
     companion: TrainedModel | None,
     part: _Part,
-    orders: Mapping[str, Floats],
+    orders: Mapping[Any, Floats],
     seed: int,
 ) -> dict[str, Any]:
     """Return the tests of one class, by way of taking away."""
@@ -195,7 +195,7 @@ def _scaled(areas: dict[str, dict[str, Floats]], name: str, kind: str) -> Floats
 def _random_weights(
     models: Sequence[Path],
     events: FeatureSet,
-    answers: Mapping[str, Floats],
+    answers: Mapping[MethodName, Floats],
     removable: Mask,
     explanation: ExplanationConfig,
 ) -> dict[str, Any]:

@@ -52,8 +52,13 @@ def exclusive_subjets(eta: Floats, phi: Floats, pt: Floats, mask: Mask) -> Subje
         mask: (N, T).
     """
     parts = [
-        _cluster(*(x[i : i + JETS].astype(np.float64) for x in (eta, phi, pt)), mask[i : i + JETS])
-        for i in range(0, len(mask), JETS)
+        _cluster(
+            eta[part].astype(np.float64),
+            phi[part].astype(np.float64),
+            pt[part].astype(np.float64),
+            mask[part],
+        )
+        for part in (slice(i, i + JETS) for i in range(0, len(mask), JETS))
     ]
     return Subjets(*(np.concatenate(x) for x in zip(*parts, strict=True)))
 

@@ -184,7 +184,7 @@ def _rings(jets: Jets) -> tuple[Floats, Floats]:
 def _sums(jets: Jets, cell: Any, inside: Any, number: int) -> tuple[Floats, Floats]:
     row = np.broadcast_to(np.arange(len(cell))[:, None], cell.shape)[inside]
     flat, size = row * number + cell[inside], len(cell) * number
-    sums = np.bincount(flat, jets.worth[inside], size).reshape(-1, number)
+    sums = np.bincount(flat, jets.worth[inside], size).reshape(-1, number).astype(np.float64)
     return sums, np.bincount(flat, minlength=size).reshape(-1, number).astype(np.float64)
 
 

@@ -114,7 +114,7 @@ def _slopes(cut: Any, inputs: Point, points: Point) -> Point:
     return slopes
 
 
-def _start(name: str, end: Floats, inputs: Point, mean: Floats | None) -> Floats:
+def _start(name: str, end: NDArray[Any], inputs: Point, mean: Floats | None) -> NDArray[Any]:
     """Return where the path to ``end`` starts: at the mean, or at zero; padded slots stay as they are."""
     start = np.zeros_like(end) if mean is None else np.broadcast_to(mean, end.shape).astype(end.dtype)
     return start if name == "event" else np.where(inputs[f"{name}_mask"][..., None], start, end)

@@ -40,7 +40,7 @@ class Toy:
     planted: Mask
 
 
-def _jets(number: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], Mask, NDArray[np.int8]]:
+def _jets(number: int, rng: np.random.Generator) -> tuple[Floats, Mask, NDArray[np.int8]]:
     label = (np.arange(number) % 2).astype(np.int8)
     real = np.arange(SLOTS) < rng.integers(6, SLOTS + 1, number)[:, None]
     values = rng.normal(size=(number, SLOTS, 4))

@@ -46,7 +46,7 @@ def explain(
 
     trained = [load_model(folder) for folder in models]
     events = read_test_set(features, normalisation, explanation.events, trained[0].streams).features
-    logits = np.stack([model.predict_logits(events) for model in trained])
+    logits = np.stack([model.predict_logits(events) for model in trained]).astype(np.float64)
     seeds = [int(model.manifest["seed"]) for model in trained]
     about = layout(events, trained[0].streams)
     answers = {}

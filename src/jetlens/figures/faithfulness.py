@@ -50,8 +50,8 @@ def draw_faithfulness(
                 for number, name in enumerate(names):
                     _curve(axes, shares, orders[name][test]["lost"], number, name)
                 if test == "deletion":
-                    mean, error = ways["masked"]["all_removed"]
-                    axes.errorbar([1.0], [mean], [error], fmt="*", color="black", label="all taken away")
+                    mean, spread = ways["masked"]["all_removed"]
+                    axes.errorbar([1.0], [mean], [spread], fmt="*", color="black", label="all taken away")
                 axes.axhline(0, color="0.6", linewidth=0.7)
                 axes.set_xlabel(f"share of constituents {verb}")
                 axes.set_ylabel(f"logit lost, {kind}")

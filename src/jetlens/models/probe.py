@@ -262,7 +262,7 @@ class Cut:
 
     def logits(self, point: Arrays, inputs: Arrays) -> Float:
         """Return the logits (B,) at a point, with all else as in ``inputs``."""
-        return keras.ops.convert_to_numpy(self._forward(*self._tensors(point, inputs)))[:, 0]
+        return np.asarray(keras.ops.convert_to_numpy(self._forward(*self._tensors(point, inputs)))[:, 0])
 
     def slopes(self, point: Arrays, inputs: Arrays) -> dict[str, Float]:
         """Return ∂ logit / ∂ x for every x of a point."""
