@@ -103,11 +103,13 @@ def define(names: Namespace, definitions: Mapping[str, str]) -> Namespace:
 def used(texts: Iterable[str], definitions: Mapping[str, str]) -> dict[str, str]:
     """Return those of the definitions that expressions use, by themselves or through other definitions.
 
+    Empty texts use none.
+
     Raises:
         ExpressionError: if an expression cannot be read.
     """
     found: dict[str, str] = {}
-    todo = list(texts)
+    todo = [text for text in texts if text]
     while todo:
         named = _names(parse(todo.pop())) & definitions.keys() - found.keys()
         found |= {name: definitions[name] for name in named}
