@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from jetlens.running import progress
+from jetlens import progress
 
 PREFIX = "jetlens: "
 SHOWN = 10
@@ -32,7 +32,7 @@ class Terminal(logging.Handler):
 
     Args:
         stream: where to write; on a terminal the progress stands in lines that are renewed.
-        folder: of the steps' progress, see :mod:`jetlens.running.progress`.
+        folder: of the steps' progress, see :mod:`jetlens.progress`.
         blocked: says who else makes the same files, when Snakemake finds them locked.
         every: seconds between two lines on the progress of one step, where they stay.
     """

@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jetlens.running.progress import Publisher
+from jetlens.progress import Publisher
 
 
 class Reporter:

@@ -241,6 +241,31 @@ def test_what_is_never_read_cannot_be_used(tmp_path: Path, old: str, new: str, e
     assert expected in message(tmp_path, old, new)
 
 
+def test_own_features_that_are_none_or_do_not_say_how_they_turn() -> None:
+    content = yaml.safe_load(DEMO)
+    own = {"of": "constituents", "expression": "log(maximum(abs(d0), 1e-3))"}
+    content["features"]["define"] = {"log_d0": own}
+    content["features"]["streams"]["jet1"]["features"].append("log_d0")
+    for change, expected in (
+        ({}, "in features.streams.jet1, feature 'log_d0' declares no symmetry"),
+        (
+            {"symmetry": "invariant", "expression": "log(maximum(abs(d00), 1e-3))"},
+            "unknown name 'd00'; did you mean 'd0'?",
+        ),
+        ({"symmetry": "invariant", "expression": "jets.pt"}, "expected one number per event"),
+        ({"of": "event"}, "unknown feature of constituents 'log_d0'"),
+    ):
+        content["features"]["define"] = {"log_d0": own | change}
+        with pytest.raises(ConfigError) as caught:
+            validate(content)
+        assert expected in str(caught.value)
+    content["features"]["define"] = {"log_d0": own | {"symmetry": "invariant"}}
+    assert validate(content).features.define
+    content["features"]["define"]["eta"] = {"of": "tokens", "expression": "eta"}
+    with pytest.raises(ConfigError, match="there is a feature of tokens of this name"):
+        validate(content)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from jetlens.running.progress import Publisher
+from jetlens.progress import Publisher
 from jetlens.running.terminal import Terminal, plain, useful_line
 
 
