@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
-from jetlens.events.arrays import Column, Index, lists, offsets_from_counts, record, wrap_phi
+from jetlens.events.arrays import Column, record, wrap_phi
+from jetlens.events.batch import Batch
 from jetlens.events.columns import Resolved, filled_text, make, plain_names, resolve_field
 from jetlens.events.impact_parameters import Treatment
-from jetlens.events.integrity import check_sums
-from jetlens.events.links import Found, report_unmatched
 from jetlens.events.objects import Objects, find_objects
 from jetlens.events.schema import Collection, Schema, kind_of_dtype
 from jetlens.events.schemas import SHIPPED, load_schema
@@ -77,10 +76,10 @@ class EventFile:
             resolve_field(source, name, schema.scalars[name], "", name) for name in self.selection.scalars
         ]
         self._impact = ImpactParameters(options.impact, source.path, source.entries)
-        self._objects: dict[str, Objects] = {}
+        self.objects: dict[str, Objects] = {}
         for name, wanted in self.selection.collections.items():
             collection = schema.collections[name]
-            self._objects[name] = find_objects(source, name, collection, wanted, options, self._impact)
+            self.objects[name] = find_objects(source, name, collection, wanted, options, self._impact)
         texts = {f.name: text for f in self._scalars if (text := filled_text(f)) is not None}
         self._own = {"assumed": dict(texts), "filled": dict(texts)}
         self._met = self._find_met()
@@ -132,7 +131,7 @@ class EventFile:
     def _merged(self, what: Literal["assumed", "filled"]) -> dict[str, str]:
         """What all parts have recorded so far: branches of references, for one, are found while reading."""
         found = dict(self._own[what])
-        for objects in self._objects.values():
+        for objects in self.objects.values():
             for part in (objects, objects.link):
                 found |= getattr(part, what) if part is not None else {}
         return found
@@ -144,7 +143,7 @@ class EventFile:
         Raises:
             FileError: if they are to be smeared, but were already.
         """
-        for objects in self._objects.values():
+        for objects in self.objects.values():
             if objects.link is not None:
                 objects.link.columns()
                 objects.link.settle()
@@ -175,7 +174,7 @@ class EventFile:
         names = plain_names(self._scalars)
         if self._met is not None:
             names += plain_names(self._met[1])
-        for objects in self._objects.values():
+        for objects in self.objects.values():
             names += objects.columns()
         return list(dict.fromkeys(names))
 
@@ -226,7 +225,7 @@ class EventFile:
         if self._met is not None:
             content["met"] = self._missing(start, stop)
         counts = {}
-        for name, objects in self._objects.items():
+        for name, objects in self.objects.items():
             content[name], counts[name] = objects.read(start, stop)
         for scalar in self._scalars:
             if isinstance(scalar.field.fill, str) and scalar.constant:
@@ -271,81 +270,6 @@ class EventFile:
             return np.zeros(stop - start, dtype=resolved.field.dtype)
         total = np.asarray(ak.sum(ak.Array(content[collection])[leaf], axis=1))
         return total.astype(resolved.field.dtype)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Consecutive events of a file.
-
-    Attributes:
-        file: where they come from.
-        events: awkward records without constituents; ``row`` of an object is its place among all of this batch.
-        start, stop: entries.
-        counts: objects per event of each collection, as stored.
-        numbers: of the events.
-    """
-
-    file: EventFile
-    events: Any
-    start: int
-    stop: int
-    counts: dict[str, Index]
-    numbers: Column
-
-    def with_constituents(self, events: Any) -> Any:
-        """Find the constituents of some events' leading jets; only now are their columns read.
-
-        Args:
-            events: of this batch, after any choice of events and objects.
-
-        Returns:
-            the same, each object with a list ``constituents``, empty beyond the leading ones, and without ``row``.
-
-        Raises:
-            FileError: if the file is damaged, or constituents are not found and that is not allowed.
-        """
-        return self.resolve(events)[0]
-
-    def resolve(self, events: Any) -> tuple[Any, dict[str, Found]]:
-        """The same, and by collection what was found."""
-        found = {}
-        for name, objects in self.file._objects.items():
-            if objects.link is None:
-                continue
-            layout = ak.to_packed(events[name]).layout
-            offsets = np.asarray(layout.offsets.data, dtype=np.int64)
-            columns = {key: layout.content.content(key) for key in layout.content.fields}
-            rows = np.asarray(columns.pop("row").data)
-            local = np.arange(len(rows)) - np.repeat(offsets[:-1], np.diff(offsets))
-            leading = local < self.file.options.leading
-            result = self._find(name, objects, rows[leading], columns, leading)
-            counts = np.zeros(len(rows), dtype=np.int64)
-            counts[leading] = np.diff(result.offsets)
-            columns["constituents"] = lists(
-                offsets_from_counts(counts), record(result.columns, int(result.offsets[-1]), "Momentum4D")
-            )
-            content = record(columns, len(rows), layout.content.parameter("__record__"))
-            events = _replace(events, name, lists(offsets, content))
-            found[name] = result
-        return events, found
-
-    def _find(self, name: str, objects: Objects, rows: Index, columns: dict[str, Any], leading: Any) -> Found:
-        assert objects.link is not None
-        found = objects.link.find(rows, self.counts[name], self.numbers, self.start, self.stop)
-        where = objects.link.assumed.get("constituents", name)
-        report_unmatched(self.file.path, found, where, self.file.options.unmatched)
-        if self.file.options.check_closure and found.matched == found.references and len(rows):
-            axes = {key: np.asarray(columns[key].data)[leading] for key in ("pt", "eta", "phi", "mass")}
-            check_sums(self.file.path, axes, found.offsets, found.columns)
-        return found
-
-
-def _replace(events: Any, name: str, layout: Any) -> Any:
-    """Events with another collection in the place of one; cheaper than ``ak.with_field``, which broadcasts."""
-    packed = ak.to_packed(events).layout if not events.layout.is_record else events.layout
-    columns = {key: packed.content(key) for key in packed.fields}
-    columns[name] = layout
-    return ak.Array(record(columns, len(events)))
 
 
 def open_events(

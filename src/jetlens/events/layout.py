@@ -12,7 +12,6 @@ from jetlens.events.arrays import lists, record
 from jetlens.events.schema import Schema
 from jetlens.events.selection import Selection, selected_columns
 from jetlens.events.standard import MOMENTA
-from jetlens.expressions.names import Kind
 
 _KINDS = {"float32": pa.float32(), "float64": pa.float64(), "bool": pa.bool_()}
 _KINDS |= {
@@ -114,22 +113,3 @@ def _behaviour(names: list[str]) -> str | None:
 def empty_events(layout: pa.Schema) -> Any:
     """Return no events, in exactly the type of those in a file of this layout."""
     return from_table(layout.empty_table())
-
-
-def kinds_of(layout: pa.Schema) -> dict[str, Kind]:
-    """What every column of such a file holds, by dotted name, for the namespace of expressions."""
-    found: dict[str, Kind] = {}
-
-    def add(name: str, kind: pa.DataType) -> None:
-        while pa.types.is_large_list(kind) or pa.types.is_list(kind):
-            kind = kind.value_type
-        if pa.types.is_struct(kind):
-            for field in kind:
-                add(f"{name}.{field.name}", field.type)
-        else:
-            integer = pa.types.is_integer(kind)
-            found[name] = "boolean" if pa.types.is_boolean(kind) else "integer" if integer else "number"
-
-    for field in layout:
-        add(field.name, field.type)
-    return found

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.events.layout import from_table, kinds_of
-from jetlens.expressions import Namespace, check, define
+from jetlens.events.layout import empty_events, from_table
+from jetlens.expressions import check, define
 from jetlens.expressions.evaluate import Evaluator
+from jetlens.expressions.inference import names_of
 from jetlens.skim.parquet import open_skim
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,7 @@ def read_values(
         FileError: if the file is no skim file.
     """
     with open_skim(path) as file:
-        names = define(Namespace.from_columns(kinds_of(file.schema_arrow)), definitions or {})
+        names = define(names_of(empty_events(file.schema_arrow)), definitions or {})
         checked = {name: check(text, names, "number") for name, text in quantities.items()}
         needed = {column.split(".")[0] for one in checked.values() for column in one.columns}
         events = from_table(file.read(columns=["event_number", *sorted(needed - {"event_number"})]))

@@ -13,7 +13,7 @@ from jetlens.config.reading import ReadingConfig
 from jetlens.errors import FileError, JetlensWarning
 from jetlens.events import load_schema, open_events, padded
 from jetlens.events.eventfile import open_any
-from jetlens.events.links import ReferenceLink
+from jetlens.events.referencelink import ReferenceLink
 from tests.conftest import DEMO, shared_data
 
 DEMO_FILES = [f"{name}.root" for name in ("signal_H1000_hh_4b", "qcd_4b", "qcd_jj", "ttbar_had")]
@@ -233,7 +233,7 @@ def test_a_group_of_branches_is_taken_whole() -> None:
     """The fat jets of this file's event 329 have tracks and photons, but no neutral hadron."""
     group = ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron")
     with ReadingConfig().open(str(DEMO / "qcd_jj.root")) as file:
-        link = file._objects["fat_jets"].link
+        link = file.objects["fat_jets"].link
         assert isinstance(link, ReferenceLink)
         assert link._probe([(branch,) for branch in group], 329, 330) == [group[:1], group[1:2]]
         assert link._probe([group], 329, 330) == [group]
