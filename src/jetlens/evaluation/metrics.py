@@ -240,5 +240,6 @@ def _logit_interval(value: float, error: float) -> tuple[float, float]:
     if slope <= 0 or error == 0:
         return max(0.0, value - error), min(1.0, value + error)
     odds = value / (1 - value)
-    low, high = odds * np.exp(-error / slope), odds * np.exp(min(error / slope, 700.0))
-    return float(low / (1 + low)), float(high / (1 + high))
+    with np.errstate(over="ignore"):  # next to 1 the odds of the upper end may be infinite
+        low, high = odds * np.exp(-error / slope), odds * np.exp(min(error / slope, 700.0))
+    return float(low / (1 + low)), 1.0 if np.isinf(high) else float(high / (1 + high))

@@ -105,7 +105,7 @@ def inspect_file(path: str, tree: str | None = None) -> FileSummary:
     try:
         source = open_source(path, usual, tree)
     except FileError as error:
-        if tree is not None or "has no tree named" not in str(error):
+        if tree is not None or not re.search("has no (tree named|group)", str(error)):
             raise
         source = open_source(path)
     try:

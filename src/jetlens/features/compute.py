@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
+from jetlens.events.standard import MOMENTA
 from jetlens.expressions.evaluate import Evaluator, Rows
 from jetlens.expressions.feature import FRAME
 from jetlens.expressions.missing import has_missing
@@ -131,7 +132,8 @@ def leading(lists: Any, number: int, fields: Sequence[str]) -> tuple[Any, Intege
     owner = np.repeat(np.arange(len(counts)), counts)
     index = np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
     content = ak.Array(layout.content)
-    names = fields or content.fields
+    momentum = [name for name in MOMENTA if name in content.fields]  # vector refuses a part of it
+    names = list(dict.fromkeys((*momentum, *fields))) if fields else content.fields
     if any(content[name].ndim > 1 for name in names):
         return content[index], owner, counts
     columns = [ak.contents.NumpyArray(np.asarray(content[name])[index]) for name in names]

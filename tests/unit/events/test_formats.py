@@ -68,7 +68,7 @@ def write_jetclass(path: Path, jets: Any) -> None:
     branches |= {
         f"jet_{k}": np.ones(JETS, "f4") for k in ("sdmass", "tau1", "tau2", "tau3", "tau4", "nparticles")
     }
-    branches |= {f"label_{k}": np.arange(JETS) % 2 == 0 for k in ("QCD", "Hbb")}
+    branches |= {"label_QCD": np.arange(JETS) % 2 == 0, "label_Hbb": np.arange(JETS) % 2 == 1}
     branches["aux_genpart_pt"] = np.ones(JETS, "f4")
     with uproot.recreate(path) as file:
         file["tree"] = branches

@@ -1,0 +1,145 @@
+"""Damaged and odd inputs of every format: each must end in one clear line, or in the right numbers.
+
+    python benchmarks/fuzzing.py [--number 300] [--seed 1]
+
+Small files of all formats are written in their public layouts (and taken from the demo for Delphes), then damaged:
+bytes flipped, overwritten, left out, the end cut off, one file's head on another's tail. Each is inspected and read in
+full. Counted are: ``refused`` (one line that names the file), ``right`` (the same numbers), ``other`` (other numbers: a
+change that nothing in the file tells, which only a checksum finds; with a ``SHA256SUMS`` beside it each of them is
+refused), and ``crashed``, of which there must be none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.unit.events.test_formats import FORMATS, JETS  # noqa: E402
+
+from jetlens.errors import JetlensError  # noqa: E402
+from jetlens.events import load_schema, open_events  # noqa: E402
+from jetlens.events.inspect import inspect_file  # noqa: E402
+
+
+def jets() -> ak.Array:
+    """Jets of a few constituents."""
+    rng = np.random.default_rng(1)
+    shape = JETS, 6
+    columns = {"pt": np.sort(rng.exponential(20, shape) + 1, axis=1)[:, ::-1], "mass": np.zeros(shape)}
+    columns |= {name: rng.normal(0, 0.3, shape) for name in ("eta", "phi")}
+    return ak.zip({name: ak.from_regular(values) for name, values in columns.items()}, with_name="Momentum4D")
+
+
+def intact(folder: Path) -> dict[str, tuple[bytes, str]]:
+    """Contents of intact files by name, and their schemas."""
+    found = {}
+    for name, (file, write) in FORMATS.items():
+        path = folder / f"{name}_{file}"
+        write(path, jets())
+        found[path.name] = path.read_bytes(), str(ROOT / "config" / "schemas" / f"{name}.yaml")
+    array = folder / "flat.parquet"
+    ak.to_parquet(
+        ak.zip({f"part_{k}": getattr(jets(), k) for k in ("px", "py", "pz", "energy")}, depth_limit=1), array
+    )
+    found["flat.parquet"] = array.read_bytes(), "flat"
+    demo = sorted((ROOT / "resources" / "demo").glob("*.root"), key=lambda path: path.stat().st_size)[0]
+    found["delphes.root"] = demo.read_bytes(), "delphes"
+    return found
+
+
+FLAT = {
+    "collections": {"parts": {"fields": {k: f"part_{k}" for k in ("px", "py", "pz", "energy")}}},
+}
+
+
+def damaged(content: bytes, other: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
+    """One way of damage, and the file after it."""
+    raw = np.frombuffer(content, dtype=np.uint8).copy()
+    at = int(rng.integers(0, len(raw)))
+    size = min(int(2 ** rng.uniform(0, 12)), len(raw) - at)
+    kind = str(rng.choice(["flip", "noise", "zeros", "cut", "left out", "spliced", "empty", "head"]))
+    if kind == "flip":
+        raw[at] ^= np.uint8(1 << rng.integers(0, 8))
+    elif kind == "noise":
+        raw[at : at + size] = rng.integers(0, 256, size=size)
+    elif kind == "zeros":
+        raw[at : at + size] = 0
+    elif kind == "head":
+        raw[: min(64, len(raw))] = rng.integers(0, 256, size=min(64, len(raw)))
+    changed = {
+        "cut": content[:at],
+        "left out": content[:at] + content[at + size :],
+        "spliced": content[:at] + other[at:],
+        "empty": b"",
+    }
+    return kind, changed.get(kind, raw.tobytes())
+
+
+def outcome(path: Path, schema: str, right: list | None) -> tuple[str, list | None]:
+    """Inspect and read a file; what became of it, and what was read."""
+    try:
+        inspect_file(str(path))
+        with open_events(str(path), load_schema(FLAT if schema == "flat" else schema)) as file:
+            found = ak.to_list(ak.concatenate(list(file))) if file.entries else []
+    except JetlensError as error:
+        text = str(error)
+        clear = path.name in text and "\n" not in text
+        return ("refused" if clear else f"unclear: {text[:200]}"), None
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return f"crashed: {type(error).__name__}: {str(error)[:200]}", None
+    return ("right" if right is None or found == right else "other"), found
+
+
+def fuzz(number: int, seed: int) -> Counter[str]:
+    """Read that many damaged files; returns how often each outcome was had, by format where it is bad."""
+    rng = np.random.default_rng(seed)
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = intact(folder)
+        right = {}
+        for file, (content, schema) in files.items():
+            path = folder / f"fuzzed_{file}"
+            path.write_bytes(content)
+            result, right[file] = outcome(path, schema, None)
+            assert result == "right", (file, result)
+        names = list(files)
+        for count in range(number):
+            file, other = names[count % len(names)], names[int(rng.integers(len(names)))]
+            kind, content = damaged(files[file][0], files[other][0], rng)
+            path = folder / f"fuzzed_{file}"
+            path.write_bytes(content)
+            result, _ = outcome(path, files[file][1], right[file])
+            good = result in ("refused", "right", "other")
+            counts[result if good else f"{file}, {kind}: {result}"] += 1
+    return counts
+
+
+def main() -> None:
+    """Fuzz and print the outcomes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--number", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    counts = fuzz(options.number, options.seed)
+    for result, count in counts.most_common():
+        print(f"{count:5d}  {result}")
+    if any(result not in ("refused", "right", "other") for result in counts):
+        sys.exit("some inputs were neither refused clearly nor read")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Each format from inspection to ROC curve and explanation, on files written here in exactly the public layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import yaml
+
+from jetlens.config.load import load
+from jetlens.config.preflight import preflight
+from jetlens.config.samples import class_of, read_samples
+from jetlens.evaluation import evaluate
+from jetlens.events.inspect import inspect_file
+from jetlens.explanation import explain
+from jetlens.features.build import build_features
+from jetlens.features.normalisation import Normalisation
+from jetlens.files import read_json
+from jetlens.skim import skim_file
+from jetlens.training import train
+from tests.conftest import ROOT
+from tests.unit.events.test_formats import FORMATS
+
+WHERE = {
+    "jetclass": ("label_Hbb", "label_QCD"),
+    "top_tagging": ("is_signal_new", "~is_signal_new"),
+    "energyflow": ("is_quark", "~is_quark"),
+    "jet_arrays": ("event_number < 200", "event_number >= 200"),
+}
+"""How the two classes of one file are told apart."""
+
+
+def two_kinds_of_jets(label: np.ndarray) -> Any:
+    """Jets whose constituents are wide apart in the one class and close in the other."""
+    rng = np.random.default_rng(1)
+    shape = len(label), 6
+    pt = np.sort(rng.exponential(20, shape) + 1, axis=1)[:, ::-1]
+    width = np.where(label, 0.25, 0.1)[:, np.newaxis]
+    columns = {"pt": pt, "mass": 0 * pt}
+    columns |= {name: width * rng.normal(size=shape) for name in ("eta", "phi")}
+    return ak.zip({k: ak.from_regular(v) for k, v in columns.items()}, with_name="Momentum4D")
+
+
+SMALL: dict[str, Any] = {
+    "skim": {"cuts": [{"name": "pT", "cut": "fat_jets[0].pt > 5"}]},
+    "models": {
+        "small": {
+            "kind": "self_attention",
+            "stream": "jet",
+            "width": 8,
+            "embedding": [8],
+            "head": [8],
+            "encoder": {"layers": 1, "heads": 2, "feed_forward": 8},
+        }
+    },
+    "explanation": {
+        "variants": ["small"],
+        "events": 20,
+        "display_events": 1,
+        "test_events": 2,
+        "methods": ["leave_one_out", "attention"],
+    },
+    "figures": {"kinematics": {"mass": {"quantity": "fat_jets[0].mass", "label": "m", "min": 0, "max": 100}}},
+}
+STREAM = {
+    "kind": "constituents",
+    "max_tokens": 8,
+    "features": ["delta_eta", "delta_phi", "delta_r", "log_pt", "log_pt_fraction"],
+}
+
+
+def configuration(folder: Path, schema: str) -> Path:
+    """The demo's, with one stream of constituents and one small network."""
+    content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8")) | SMALL
+    content |= {"samples": str(folder / "samples.tsv"), "reading": {"format": schema}}
+    content["features"] |= {"streams": {"jet": STREAM}, "event": ["n_fat_jets"]}
+    content["training"] |= {"variants": ["small"], "seeds": [1], "epochs": 3, "patience": 3}
+    content["training"] |= {"augmentation": [], "learning_rate": 0.02}
+    content["evaluation"] |= {"bootstrap": 20}
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_from_inspection_to_explanation(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    label = (
+        np.arange(400) < 200 if name == "jet_arrays" else np.arange(400) % 2 == (name not in ("jetclass",))
+    )
+    file, write = FORMATS[name]
+    source = tmp_path / file
+    monkeypatch.setattr("tests.unit.events.test_formats.JETS", len(label))
+    write(source, two_kinds_of_jets(label))
+    summary = inspect_file(str(source))
+    assert summary.format == f"config/schemas/{name}.yaml"
+    lines = ["sample\tprocess\trole\tfiles\tcross_section_pb\twhere"]
+    lines += [
+        f"{r}\t{r}\t{r}\t{source}\t1\t{w}" for r, w in zip(("signal", "background"), WHERE[name], strict=True)
+    ]
+    (tmp_path / "samples.tsv").write_text("\n".join(lines) + "\n")
+    config = load(configuration(tmp_path, summary.format))
+    samples = read_samples(config.samples)
+    preflight(config, samples)
+    parts, flows = [], []
+    for sample in samples.values():
+        (part,), skim = sample.files, tmp_path / f"{sample.name}.parquet"
+        flows.append(tmp_path / f"{sample.name}.json")
+        skim_file(
+            str(source),
+            skim,
+            flows[-1],
+            sample=sample.name,
+            part=part,
+            reading=config.reading,
+            skim=config.skim,
+            where=sample.where,
+        )
+        parts.append(tmp_path / "features" / sample.name / part)
+        build_features(
+            skim, parts[-1], features=config.features, sample=sample.name, part=part, label=class_of(sample)
+        )
+    model = tmp_path / "small" / "seed1"
+    train(parts, model, variant="small", options=config.models["small"], training=config.training, seed=1)
+    scale = Normalisation.of(flows, list(samples.values()), config.luminosity_fb)
+    evaluate(
+        [model],
+        parts,
+        tmp_path / "evaluation",
+        variant="small",
+        normalisation=scale,
+        evaluation=config.evaluation,
+    )
+    assert read_json(tmp_path / "evaluation" / "metrics.json")["auc"] > 0.7
+    assert (tmp_path / "evaluation" / "roc.csv").exists()
+    explain(
+        [model],
+        parts,
+        tmp_path / "explanation",
+        variant="small",
+        normalisation=scale,
+        explanation=config.explanation,
+    )
+    assert {"leave_one_out.npz", "attention.npz"} <= {
+        path.name for path in (tmp_path / "explanation").iterdir()
+    }
