@@ -48,7 +48,7 @@ def quartiles(mode: str, events: int | None = None) -> tuple[NDArray[np.float64]
     Returns:
         (N, 6), three quartiles of either jet; and (N,), 1 for signal.
     """
-    from jetlens.config.features import ConstituentStream
+    from jetlens.config.features import ConstituentStream, StreamRecipe
     from jetlens.config.load import load
     from jetlens.config.reading import ReadingConfig
     from jetlens.features.archive import Archive
@@ -66,7 +66,7 @@ def quartiles(mode: str, events: int | None = None) -> tuple[NDArray[np.float64]
             jets = []
             for jet in (0, 1):
                 stream = ConstituentStream(kind="constituents", jet=jet, features=["d0", "is_track"])
-                build_stream(parquet, npz, stream=stream, sample=sample, part="p")
+                build_stream(parquet, npz, recipe=StreamRecipe(stream=stream), sample=sample, part="p")
                 archive = Archive(npz, ["values"])
                 values = archive.rows("values", 0, min(archive.shape("values")[0], events or 10**9))
                 size = np.where(values[..., 1] > 0, np.abs(values[..., 0]), np.nan)

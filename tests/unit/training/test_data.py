@@ -75,7 +75,9 @@ def test_folds_are_kept_apart(files: list[Path]) -> None:
         here = join(list(data.buffers())).inputs
         chosen = np.isin(everything.fold, folds)
         expected = key({"kinematics": everything.streams["kinematics"][chosen]})
-        assert np.array_equal(key(here), expected)
+        assert np.array_equal(
+            np.sort(key(here)), np.sort(expected)
+        )  # parts are read in an order of their own
         assert len(data) == chosen.sum()
 
 
