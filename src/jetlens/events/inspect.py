@@ -107,12 +107,20 @@ def inspect_file(path: str, tree: str | None = None) -> FileSummary:
     except FileError as error:
         if tree is not None or not re.search("has no (tree named|group)", str(error)):
             raise
-        source = open_source(path)
+        source = _open_unusual(path)
     try:
         name = _shipped(source)
         return _of_schema(source, name) if name else _of_unknown(source)
     finally:
         source.close()
+
+
+def _open_unusual(path: str) -> Source:
+    """The tree called as trees of events often are, or the only one there is."""
+    try:
+        return open_source(path, ("events", "Events", "tree", "ntuple"))
+    except FileError:
+        return open_source(path)
 
 
 def _shipped(source: Source) -> str | None:
@@ -212,7 +220,8 @@ def _suggest(
     branches: dict[str, str | None] = {}
     leading = 2
     if "FatJet" not in usable:
-        fat = [name for name in usable if "Fat" in name or "AK8" in name] or usable
+        fat = [name for name in usable if "Fat" in name or "AK8" in name]
+        fat = fat or [name for name in usable if not name.startswith(("Track", "Calo"))] or usable
         if fat or "FatJet" not in {c.name for c in seen}:
             branches["fat_jets"] = fat[-1] if fat else None
         if not fat:

@@ -135,6 +135,8 @@ def open_root(path: str) -> tuple[Any, dict[str, str]]:
         stack.callback(file.close)
         with clear_errors(path, "reading the table of contents"):
             classes = dict(file.classnames(cycle=False, recursive=False))
+            if not {*_TREES, _TUPLE} & set(classes.values()):  # it may be in a folder
+                classes |= dict(file.classnames(cycle=False, recursive=True))
         stack.pop_all()
     return file, classes
 

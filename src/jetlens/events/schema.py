@@ -277,6 +277,12 @@ def _field(name: str, value: Any, where: str) -> Field:
         given["dtype"] = "bool"
     if (dtype := given.get("dtype", "float32")) not in DTYPES:
         raise ConfigError(f"{where}: unknown dtype '{dtype}'{did_you_mean(str(dtype), DTYPES)}")
+    for key in ("value", "factor", "low", "high", "least", "marker", "above"):
+        number = given.get(key)
+        if not (isinstance(number, int | float) or (number is None and key != "factor") or key not in given):
+            raise ConfigError(
+                f"{where}: {key} must be a number, found {number!r}; write 1.0e+6, not 1e6, in YAML"
+            )
     if "branch" not in given and "value" not in given and "fill" not in {**STANDARD.get(name, {}), **given}:
         raise ConfigError(f"{where}: needs a branch or a value")
     if not name.isidentifier():
