@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         WEIGHED | {"figure_training"},
     ),
     "memory of a training": (key("training.memory_gb", 2.0), set(), set()),
-    "memory of reading": (key("reading", {"memory_gb": 2.0}), set(), set()),
+    "memory of reading": (key("reading.memory_gb", 2.0), set(), set()),
     "name of a cut": (key("skim.cuts.0.name", "another name"), set(), {"cutflow", "figure_cutflow"}),
     "a stream that no variant reads": (key("features.streams.objects.features", ["log_pt"]), set(), set()),
     "a stream of one variant": (
