@@ -63,7 +63,7 @@ def test_a_file_without_a_tree(new_workspace: Callable[[], Workspace]) -> None:
 
 def test_no_fat_jet_branch(new_workspace: Callable[[], Workspace]) -> None:
     workspace = new_workspace()
-    workspace.config["reading"]["fat_jets"] = "FatJets"
+    workspace.config["reading"]["branches"] = {"fat_jets": "FatJets"}
     refuses(workspace, "skim/qcd_jj/qcd_jj.parquet", "qcd_jj.root", "'FatJets'", "FatJet")
 
 

@@ -94,7 +94,7 @@ class EventFile:
         branch = next((b for b in met.branch if self._has_met(met, b)), None)
         if branch is None:
             if not met.optional or "met" in self.options.explicit:
-                self.source.require(names, "the missing transverse momentum (reading.missing_energy)")
+                self.source.require(names, "the missing transverse momentum (reading.branches.met)")
             branch = ""
             why = f"0, as {names[0]} is missing"
             self._own["assumed"]["met"] = why

@@ -247,6 +247,6 @@ def _no_collection(source: Source, name: str, collection: Collection) -> FileErr
     listed = f"it has: {', '.join(found)}" if found else "it has none at all"
     kind = "jet collection" if "jets" in name else "collection"
     return FileError(
-        f"{source.path}: has no {kind} '{branch}' (reading.{name}); {listed}"
+        f"{source.path}: has no {kind} '{branch}' (reading.branches.{name}); {listed}"
         f"{hint if 'did you mean' in hint else ''}; null switches it off"
     )

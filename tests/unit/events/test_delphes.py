@@ -166,7 +166,7 @@ def test_wrong_tree_name() -> None:
 
 def test_no_jets_at_all() -> None:
     text = message(shared_data("delphes_formats/foreign_no_jets_1000_events.root"))
-    assert "has no jet collection 'FatJet' (reading.fat_jets); it has none at all" in text
+    assert "has no jet collection 'FatJet' (reading.branches.fat_jets); it has none at all" in text
 
 
 def test_misspelt_collection() -> None:
