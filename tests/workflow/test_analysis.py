@@ -106,7 +106,9 @@ def test_an_application_sample_is_scored_as_the_evaluation_scores(finished: Work
     assert len(rows) == 2 * 3
     for row in rows:
         assert (row["generated_events"], row["yield"]) == ("900", "")
-        assert float(row["efficiency"]) == pytest.approx(int(row["passing_events"]) / 900)
+        assert float(row["efficiency"]) == pytest.approx(
+            int(row["passing_events"]) / 900, rel=1e-5
+        )  # six digits
 
 
 def test_a_second_run_has_nothing_to_do(finished: Workspace) -> None:

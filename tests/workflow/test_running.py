@@ -42,7 +42,7 @@ def long_training(finished: Workspace) -> Workspace:
     before = finished.config
     trees = before["models"]["gradient_boosting"]
     finished.config = before | {
-        "models": before["models"] | {"many_trees": trees | {"iterations": 10_000, "patience": 10_000}},
+        "models": before["models"] | {"many_trees": trees | {"iterations": 100_000, "patience": 100_000}},
         "training": before["training"] | {"variants": [*before["training"]["variants"], "many_trees"]},
     }
     yield finished
