@@ -14,6 +14,7 @@ from jetlens.config.consistency import (
 from jetlens.config.evaluation import EvaluationConfig, FiguresConfig
 from jetlens.config.explanation import ExplanationConfig
 from jetlens.config.features import FeaturesConfig
+from jetlens.config.inference import InferenceConfig
 from jetlens.config.models import GradientBoostingOptions, ModelOptions, stream_names
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
@@ -39,6 +40,7 @@ class Config(Section):
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     explanation: ExplanationConfig
+    inference: InferenceConfig = Field(default_factory=InferenceConfig)
     figures: FiguresConfig = Field(default_factory=FiguresConfig)
 
     @model_validator(mode="after")
@@ -56,16 +58,18 @@ class Config(Section):
         for key, names in (
             ("training.variants", self.training.variants),
             ("explanation.variants", self.explanation.variants),
+            ("inference.variants", self.inference.variants),
             ("figures.variants", list(self.figures.variants)),
         ):
             for name in names:
                 if name not in self.models:
                     raise ValueError(f"{key}: unknown variant '{name}'{did_you_mean(name, self.models)}")
-        for name in self.explanation.variants:
-            if name not in self.training.variants:
-                raise ValueError(
-                    f"explanation.variants: '{name}' is not trained; add it to training.variants"
-                )
+        for section in ("explanation", "inference"):
+            for name in getattr(self, section).variants:
+                if name not in self.training.variants:
+                    raise ValueError(
+                        f"{section}.variants: '{name}' is not trained; add it to training.variants"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -148,6 +148,8 @@ def check_reading(config: Config) -> None:
         _checked(cut.text, names, expect, f"skim.cuts[{number}].{key}")
     for name, histogram in config.figures.kinematics.items():
         _checked(histogram.quantity, names, "number", f"figures.kinematics.{name}.quantity")
+    for name, text in config.inference.observables.items() if config.inference.variants else ():
+        _checked(text, names, "number", f"inference.observables.{name}")
     for name, stream in config.features.streams.items():
         key = f"features.streams.{name}"
         if isinstance(stream, ConstituentStream) and stream.jet >= config.reading.leading_jets:

@@ -1,0 +1,195 @@
+"""Configuration of the inference stage: templates of scores and observables, background models, limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from jetlens.config.base import Fraction, Name, Positive, PositiveInt, Section, Seed
+from jetlens.errors import ConfigError, did_you_mean
+from jetlens.expressions import Namespace, check
+
+SCORE = "score"
+"""Name of a classifier's output among the observables: the logit, on the common scale of all rotations."""
+MassText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
+
+
+class FittedConfig(Section):
+    """The fitted distribution, in fine bins: they are merged until the simulation fills them."""
+
+    observable: Name = Field(
+        "mass_jj",
+        description="one of inference.observables, or `score`, in bins of equal signal: min and max are not used then",
+    )
+    label: str = Field("$m(J_1 J_2)$", description="axis label, matplotlib's mathtext allowed")
+    unit: str = Field("GeV", description="unit, empty for pure numbers")
+    bins: PositiveInt = Field(40, le=1_000, description="number of fine bins")
+    min: float = Field(400, description="lower edge; what lies below counts in the first bin")
+    max: float = Field(2400, description="upper edge; what lies above counts in the last bin")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> FittedConfig:
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min} is not below max {self.max}")
+        return self
+
+
+class SimulationModel(Section):
+    """Backgrounds as simulated."""
+
+    model: Literal["simulation"] = "simulation"
+
+
+class AbcdModel(Section):
+    """Processes estimated from events that fail a tag, a window, or both; others as simulated."""
+
+    model: Literal["abcd"]
+    processes: list[str] = Field(
+        min_length=1, description="processes estimated so, by their name in the sample table"
+    )
+    tagged: str = Field(description="first condition, on observables and score: (n_tags >= 3)")
+    window: str = Field(
+        description="second condition, independent of the first: (mass_j1 > 90) & (mass_j1 < 150)"
+    )
+    sideband: str = Field(
+        description="what stands for the window in the closure test, such as a window beside it; its non-closure is "
+        "the uncertainty of the estimate"
+    )
+
+
+class FactorisedModel(Section):
+    """Processes whose jets pass independently: each event counts with the product of its jets' pass rates."""
+
+    model: Literal["factorised"]
+    processes: list[str] = Field(
+        min_length=1, description="processes estimated so, by their name in the sample table"
+    )
+    passes: list[str] = Field(
+        min_length=2, description="one condition per jet, on observables: [tags_j1 >= 1, tags_j2 >= 1]"
+    )
+    of: list[Name] = Field(
+        min_length=2, description="the observable, jet by jet, on which its pass rate depends: [pt_j1, pt_j2]"
+    )
+    bins: PositiveInt = Field(4, le=100, description="bins of these observables, of equal numbers of events")
+
+    @model_validator(mode="after")
+    def _one_each(self) -> FactorisedModel:
+        if len(self.passes) != len(self.of):
+            raise ValueError(
+                f"{len(self.passes)} conditions in passes, {len(self.of)} observables in of; give one per jet"
+            )
+        return self
+
+
+BackgroundModel = Annotated[SimulationModel | AbcdModel | FactorisedModel, Field(discriminator="model")]
+
+
+class InferenceConfig(Section):
+    """From scores to limits; without variants nothing is done."""
+
+    variants: list[Name] = Field(
+        default_factory=list,
+        description="classifiers that limits are set with, each by itself; none: no limits",
+    )
+    samples: list[str] = Field(
+        default_factory=list,
+        description="samples that templates are made from; none: all signals and backgrounds",
+    )
+    observables: dict[Name, str] = Field(
+        default_factory=lambda: {"mass_jj": "(fat_jets[0] + fat_jets[1]).mass"},
+        description="numbers per event that are kept beside the score, each an expression",
+    )
+    select: str = Field(
+        "", description="condition on observables and score for the fit, empty for all: (mass_j1 > 90)"
+    )
+    fit: FittedConfig = Field(default_factory=FittedConfig)
+    categories: int = Field(
+        1,
+        ge=0,
+        le=3,
+        description="regions by cuts on the score, chosen on the validation folds for the expected limit; 0: no cut",
+    )
+    decorrelate: bool = Field(
+        False,
+        description="cut on the score relative to its quantiles at the event's fitted observable (quantile regression "
+        "on the validation folds' background), so that cuts do not shape it",
+    )
+    background: BackgroundModel = Field(default_factory=SimulationModel)
+    background_uncertainty: float = Field(
+        0.1,
+        ge=0,
+        description="relative uncertainty of each background's rate, without which no limit is honest",
+    )
+    scale: dict[str, Positive] = Field(
+        default_factory=dict,
+        description="factors for the expected events of processes: a demonstration, and labelled so in figures",
+    )
+    cross_sections_fb: dict[MassText, Positive] = Field(
+        default_factory=dict,
+        description="σ·B that the signal samples of a mass [GeV] stand for, before generator cuts [fb]; default: "
+        "the sample table's",
+    )
+    theory_fb: dict[MassText, Positive] = Field(
+        default_factory=dict, description="predicted σ·B by mass [fb], a line in the figure of limits"
+    )
+    luminosities_fb: list[Positive] = Field(
+        default_factory=lambda: [300.0, 1000.0, 3000.0],
+        description="luminosities at which the expected significance is given [1/fb]",
+    )
+    level: Fraction = Field(0.95, description="confidence level of limits")
+    toys: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="pseudo-experiments per point and hypothesis where a region expects fewer than ten events; "
+        "0: asymptotic formulae everywhere, with a note",
+    )
+    seed: Seed = Field(1, description="seed of the toys")
+    data: list[str] = Field(
+        default_factory=list,
+        description="application samples that are the data; used with `unblind: true` only",
+    )
+    unblind: bool = Field(False, description="look at the data in the fitted regions")
+    reaction: str = Field(
+        "P P --> HIGGS --> HIGGS HIGGS", description="the signal in HEPData's notation, for its record"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> InferenceConfig:
+        if not self.variants:
+            return self
+        if SCORE in self.observables:
+            raise ValueError(f"observables.{SCORE}: is the classifier's output; choose another name")
+        known = {*self.observables, SCORE}
+        if self.fit.observable not in known:
+            raise ValueError(
+                f"fit.observable: '{self.fit.observable}' is none{did_you_mean(self.fit.observable, known)}"
+            )
+        if self.unblind and not self.data:
+            raise ValueError(
+                "unblind: true, but data names no sample; name the application samples that are the data"
+            )
+        names = Namespace(scalars=dict.fromkeys(known, "number"))
+        for key, (text, expect) in self.conditions.items():
+            try:
+                check(text, names, expect)
+            except ConfigError as error:
+                raise ValueError(f"{key}: {error}") from error
+        return self
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, Literal["cut", "number"]]]:
+        """Every expression on observables, by its key, and what it must give."""
+        found: dict[str, tuple[str, Literal["cut", "number"]]] = {}
+        if self.select:
+            found["select"] = self.select, "cut"
+        model = self.background
+        if isinstance(model, AbcdModel):
+            found |= {
+                f"background.{key}": (getattr(model, key), "cut") for key in ("tagged", "window", "sideband")
+            }
+        if isinstance(model, FactorisedModel):
+            found |= {f"background.passes[{n}]": (text, "cut") for n, text in enumerate(model.passes)}
+            found |= {f"background.of[{n}]": (text, "number") for n, text in enumerate(model.of)}
+        return found
