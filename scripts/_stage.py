@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+LEAST_MB = 100
+"""Of a job's data: a batch of events, whatever their number."""
+
 LIBRARY = Path(__file__).resolve().parents[1] / "src"
 if LIBRARY.is_dir():
     sys.path.insert(0, str(LIBRARY))
@@ -26,6 +29,7 @@ def stage(snakemake: Any) -> Iterator[None]:
         os.environ[name] = str(snakemake.threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MPLBACKEND", "Agg")
+    os.environ["PYDANTIC_ERRORS_INCLUDE_URL"] = "0"  # the last line of an error says what is wrong
     # whoever shows the run finds the message in the log; without one, it is written to the terminal
     terminal = None if "JETLENS_PROGRESS" in os.environ else os.dup(2)
     log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -60,5 +64,17 @@ def memory_gb(snakemake: Any) -> float:
     """Return what a job may hold of its data [GB]: its memory less what libraries take (``overhead_mb``).
 
     Memory is a resource, no parameter: to change it reruns nothing.
+
+    Raises:
+        ConfigError: if libraries leave less than ``LEAST_MB``.
     """
-    return (int(snakemake.resources.mem_mb) - int(snakemake.params.overhead_mb)) / 1000
+    found, overhead = int(snakemake.resources.mem_mb), int(snakemake.params.overhead_mb)
+    if found < overhead + LEAST_MB:
+        from jetlens.errors import ConfigError
+
+        raise ConfigError(
+            f"rule {snakemake.rule}: resource mem_mb is {found}, of which libraries take {overhead}: at least "
+            f"{overhead + LEAST_MB} is needed; ask for it with --set-resources "
+            f"{snakemake.rule}:mem_mb={overhead + LEAST_MB}, or leave it to the memory_gb of the configuration"
+        )
+    return (found - overhead) / 1000

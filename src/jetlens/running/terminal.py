@@ -24,6 +24,8 @@ SHOWN = 10
 """Failed steps that are explained at the end; more are counted."""
 _KEPT = ("Nothing to be done", "Terminating processes", "Will exit after")
 _BEFORE = "Assuming unrestricted shared filesystem"
+_LINK = "For further information visit "
+"""The last line of pydantic's errors, which says nothing."""
 _DROPPED = ("Exiting because a job execution failed", "At least one job did not complete")
 
 
@@ -173,7 +175,7 @@ def useful_line(log: Path) -> str:
     if ours:
         return ours[-1]
     if any(line.startswith("Traceback") for line in lines):
-        return next(line for line in reversed(lines) if line)
+        return next(line for line in reversed(lines) if line and not line.startswith(_LINK))
     return "it ended without a message; it may have been killed, for instance for want of memory"
 
 

@@ -141,7 +141,9 @@ def test_unknown_columns_and_missing_collections_are_named() -> None:
         select_columns(DELPHES, ["jetz.pt"])
     other = load_schema({"extends": "delphes", "collections": {"jets": {"branch": "JetPUPPI"}}})
     with (
-        pytest.raises(FileError, match=r"has no jet collection 'JetPUPPI' \(reading.jets\); it has: "),
+        pytest.raises(
+            FileError, match=r"has no jet collection 'JetPUPPI' \(reading.branches.jets\); it has: "
+        ),
         open_events(FILE, other),
     ):
         pass

@@ -20,6 +20,10 @@ from jetlens.running.terminal import Terminal, plain, useful_line
         ("2026 TensorFlow says\njetlens: a.root: is truncated\nnoise\n", "a.root: is truncated"),
         ("Traceback (most recent call last):\n  File x\nValueError: too bad\n\n", "ValueError: too bad"),
         (
+            "Traceback (most recent call last):\nx\n  Input should be > 0\n    For further information visit https://x",
+            "Input should be > 0",
+        ),
+        (
             "half a line",
             "it ended without a message; it may have been killed, for instance for want of memory",
         ),
