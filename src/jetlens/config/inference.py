@@ -45,6 +45,7 @@ class AbcdModel(Section):
     """Processes estimated from events that fail a tag, a window, or both; others as simulated."""
 
     model: Literal["abcd"]
+    name: Name = Field("multijet", description="name of the estimated process")
     processes: list[str] = Field(
         min_length=1, description="processes estimated so, by their name in the sample table"
     )
@@ -62,6 +63,7 @@ class FactorisedModel(Section):
     """Processes whose jets pass independently: each event counts with the product of its jets' pass rates."""
 
     model: Literal["factorised"]
+    name: Name = Field("multijet", description="name of the estimated process")
     processes: list[str] = Field(
         min_length=1, description="processes estimated so, by their name in the sample table"
     )
@@ -116,11 +118,6 @@ class InferenceConfig(Section):
         "on the validation folds' background), so that cuts do not shape it",
     )
     background: BackgroundModel = Field(default_factory=SimulationModel)
-    background_uncertainty: float = Field(
-        0.1,
-        ge=0,
-        description="relative uncertainty of each background's rate, without which no limit is honest",
-    )
     scale: dict[str, Positive] = Field(
         default_factory=dict,
         description="factors for the expected events of processes: a demonstration, and labelled so in figures",

@@ -67,6 +67,28 @@ def merged_edges(
     values = np.array([region.values(name) for name in backgrounds])
     variances = np.array([region.variances(name) for name in backgrounds])
     weights = np.array([region.mean_weight(name) for name in backgrounds])
+    return region.edges[merged_bins(values, variances, weights, systematic, n_eff=n_eff, inflation=inflation)]
+
+
+def merged_bins(
+    values: Floats,
+    variances: Floats,
+    weights: Floats,
+    systematic: float,
+    *,
+    n_eff: float = N_EFF,
+    inflation: float = INFLATION,
+) -> list[int]:
+    """Return where merged bins begin, and the end: what :func:`merged_edges` does, on arrays.
+
+    Args:
+        values: expected events, (processes, bins).
+        variances: of the simulation, (processes, bins).
+        weights: of one more event of each process, (processes,).
+        systematic: as there.
+        n_eff: as there.
+        inflation: as there.
+    """
 
     def filled(start: int, stop: int) -> bool:
         sums = values[:, start:stop].sum(axis=1), variances[:, start:stop].sum(axis=1)
@@ -83,7 +105,7 @@ def merged_edges(
             edges = [*edges[:-2], edges[-2]]
     if len(edges) == 1:
         edges.append(0)
-    return region.edges[edges[::-1]]
+    return edges[::-1]
 
 
 def _filled(
@@ -92,13 +114,14 @@ def _filled(
     total, variance = values.sum(), variances.sum()
     if total <= 0 or (values < 0).any():
         return False
-    resolved = _resolved(values, variances, weights, total, n_eff)
-    return bool(resolved.all() and variance / total**2 <= (inflation**2 - 1) * (1 / total + systematic**2))
+    enough = resolved(values, variances, weights, total, n_eff)
+    return bool(enough.all() and variance / total**2 <= (inflation**2 - 1) * (1 / total + systematic**2))
 
 
-def _resolved(
-    values: Floats, variances: Floats, weights: Floats, total: float, n_eff: float
+def resolved(
+    values: Floats, variances: Floats, weights: Floats, total: float, n_eff: float = N_EFF
 ) -> NDArray[np.bool_]:
+    """Tell which processes (processes,) have enough effective events in a bin, or cannot matter in it."""
     upper = values + np.where(variances > 0, np.sqrt(variances), ONE_SIDED * weights)
     enough = np.divide(values**2, variances, out=np.zeros_like(values), where=variances > 0) >= n_eff
     return enough | (upper < NEGLIGIBLE * total)
@@ -113,7 +136,7 @@ def shortfalls(region: Region, backgrounds: Sequence[str], *, n_eff: float = N_E
         have = region.n_eff(name)
         for k in range(len(values)):
             weight = np.array([region.mean_weight(name)])
-            if not _resolved(values[[k]], variances[[k]], weight, total[k], n_eff).all():
+            if not resolved(values[[k]], variances[[k]], weight, total[k], n_eff).all():
                 missing.append(
                     Shortfall(
                         name,

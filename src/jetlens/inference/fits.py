@@ -57,32 +57,16 @@ class Fit:
         return matrix.loc[keep, keep]
 
     def impacts(self) -> pd.DataFrame:
-        """Change of μ̂ when each nuisance parameter moves by its error, before and after the fit, largest first."""
-        model = self.workspace.model()
-        bounds = np.array(model.config.suggested_bounds())
-        poi = model.config.poi_index
-        bounds[poi, 0] = -bounds[poi, 1]
-        # a term at its boundary (a process without events) has no room to move down
-        room = np.minimum(self.result.bestfit - bounds[:, 0], bounds[:, 1] - self.result.bestfit)
-        inside = self.result._replace(uncertainty=np.minimum(self.result.uncertainty, np.maximum(room, 0.0)))
-        ranking = fitted(
-            "the ranking of nuisance parameters",
-            lambda: cabinetry.fit.ranking(
-                model, self.data, fit_results=inside, par_bounds=[tuple(bound) for bound in bounds]
-            ),
-        )
-        table = pd.DataFrame(
-            {
-                "parameter": ranking.labels,
-                "prefit_up": ranking.prefit_up,
-                "prefit_down": ranking.prefit_down,
-                "postfit_up": ranking.postfit_up,
-                "postfit_down": ranking.postfit_down,
-            }
-        )
-        table = self.pulls()[["parameter", "pull", "pull_error"]].merge(table, on="parameter")
-        size = table[["postfit_up", "postfit_down"]].abs().max(axis=1)
-        return table.loc[size.sort_values(ascending=False).index].reset_index(drop=True)
+        """Change of μ̂ when a parameter is held one post-fit standard deviation up or down, largest first.
+
+        From the fit's covariance, cov(θ, μ)/σ_θ, which is what holding θ and fitting again gives where the likelihood
+        is Gaussian.
+        """
+        poi = self.workspace.model().config.poi_index
+        shift = np.asarray(self.result.corr_mat)[poi] * self.result.uncertainty[poi]
+        table = self.pulls()[["parameter", "pull", "pull_error"]]
+        table = table.assign(postfit_up=shift, postfit_down=-shift).drop(index=poi)
+        return table.loc[table["postfit_up"].abs().sort_values(ascending=False).index].reset_index(drop=True)
 
 
 def fit(workspace: Workspace, *, strength: float = 0.0) -> Fit:
@@ -128,6 +112,38 @@ def yields(workspace: Workspace, after: Fit | None = None) -> pd.DataFrame:
         return before
     fitted_yields = cabinetry.model_utils.prediction(model, fit_results=after.result)
     return before.merge(_prediction(workspace, fitted_yields, "postfit"), on=["region", "process"])
+
+
+def bins(of: Fit) -> pd.DataFrame:
+    """Return fitted events per bin: ``region``, ``process``, ``bin``, ``events``, ``error``.
+
+    The process ``total`` is their sum, its error has all correlations; ``data`` are the fitted counts.
+    """
+    workspace, rows = of.workspace, []
+    prediction = cabinetry.model_utils.prediction(workspace.model(), fit_results=of.result)
+    config = prediction.model.config
+    for k, name in enumerate(config.channels):
+        if name not in workspace.regions:
+            continue
+        counts = np.asarray(prediction.model_yields[k])
+        errors = np.asarray(prediction.total_stdev_model_bins[k])
+        present = {sample["name"] for sample in _channel(workspace, name)["samples"]}
+        for process, events, error in zip(
+            [*config.samples, "total"], [*counts, counts.sum(axis=0)], errors, strict=True
+        ):
+            if process == "total" or process in present:
+                rows += [
+                    {"region": name, "process": process_of(process), "bin": n, "events": e, "variance": v**2}
+                    for n, (e, v) in enumerate(zip(events.tolist(), error.tolist(), strict=True))
+                ]
+        start = config.channel_slices[name].start
+        rows += [
+            {"region": name, "process": "data", "bin": n, "events": e, "variance": e}
+            for n, e in enumerate(of.data[start : start + counts.shape[1]])
+        ]
+    table = pd.DataFrame(rows).groupby(["region", "process", "bin"], sort=False, as_index=False).sum()
+    table["error"] = np.sqrt(table.pop("variance"))
+    return table
 
 
 def _prediction(workspace: Workspace, of: cabinetry.model_utils.ModelPrediction, when: str) -> pd.DataFrame:

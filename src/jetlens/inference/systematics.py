@@ -33,6 +33,7 @@ class Systematic:
             missing: the other is mirrored); ``normalisation``: a relative change of the rate.
         size: relative change of the rate of a normalisation, up.
         size_down: the same, down, positive; None: ``size / (1 + size)``, its log-normal mirror.
+        regions: those it acts in; None: all.
     """
 
     name: str
@@ -40,6 +41,11 @@ class Systematic:
     kind: Literal["template", "normalisation"] = "template"
     size: float = 0.0
     size_down: float | None = None
+    regions: tuple[str, ...] | None = None
+
+    def acts_on(self, process: str, region: str) -> bool:
+        """Tell whether it acts on a process in a region."""
+        return process in self.processes and (self.regions is None or region in self.regions)
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def effects_table(systematics: Sequence[Systematic], regions: Sequence[Region]) 
     rows: list[dict[str, object]] = []
     for region in regions:
         for systematic in systematics:
-            for process in (name for name in systematic.processes if name in region.processes):
+            for process in (name for name in region.processes if systematic.acts_on(name, region.name)):
                 of = effect(systematic, region, process)
                 rows.append(
                     {

@@ -9,6 +9,7 @@ from typing import Any
 
 import hist
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
@@ -26,7 +27,7 @@ class Events:
     Attributes:
         observable: float (N,).
         weight: expected events, float (N,).
-        number: event numbers, int (N,): the same event in two variations has the same number.
+        number: event numbers, int (N,): the same event in two variations, or in several rows, has the same number.
     """
 
     observable: Floats
@@ -93,6 +94,18 @@ class Region:
             sum((self.variances(name) for name in names), zero),
         )
 
+    def scaled(self, process: str, factor: float) -> Region:
+        """Return the region with the events of a process multiplied, in all variations."""
+        histogram = self.histogram.copy()
+        for variation in histogram.axes["variation"]:
+            values, variances = self.values(process, variation), self.variances(process, variation)
+            _store(histogram, process, variation, factor * values, factor**2 * variances)
+        shifts = {
+            key: values * (factor**2 if key[0] == process else 1.0)
+            for key, values in self.shift_variance.items()
+        }
+        return Region(self.name, histogram, shifts, self.unit)
+
     def rebinned(self, edges: Sequence[float]) -> Region:
         """Return the region with neighbouring bins merged; ``edges`` are some of its own, the outer ones included."""
         starts = np.searchsorted(self.edges, edges)[:-1]
@@ -102,6 +115,60 @@ class Region:
             {key: np.add.reduceat(values, starts) for key, values in self.shift_variance.items()},
             self.unit,
         )
+
+
+class Filling:
+    """The templates of a region while they are filled, sample by sample and variation by variation.
+
+    Samples are independent of each other. Events of one number in one sample are one event, whatever its rows: with
+    tag weights an event has several, whose weights add up before they are squared.
+    """
+
+    def __init__(self, name: str, edges: Sequence[float], *, unit: str = "") -> None:
+        """Begin with empty templates: name and unit of the region, rising edges of the bins."""
+        self._name, self._unit = name, unit
+        self._edges = np.asarray(edges, dtype=np.float64)
+        self._nominal: dict[tuple[str, str], Summed] = {}
+        self._sums: dict[tuple[str, str], dict[str, Floats]] = {}
+
+    def add(self, process: str, sample: str, events: Events) -> None:
+        """Add the nominal events of a sample, which is of a process."""
+        own = self._nominal[process, sample] = _by_event(events, self._edges)
+        self._sums[process, sample] = {NOMINAL: _sums(own, own, len(self._edges) - 1)}
+
+    def vary(
+        self, process: str, sample: str, variation: str, events: Events, *, independent: bool = False
+    ) -> None:
+        """Add the events of a sample under a variation, after the nominal ones.
+
+        With ``independent`` they are of another simulation: their numbers mean nothing to the nominal's.
+        """
+        parts = self._sums[process, sample]
+        varied = _by_event(events, self._edges)
+        sums = _sums(varied, self._nominal[process, sample], len(self._edges) - 1)
+        if independent:
+            sums[2] = sums[1] + parts[NOMINAL][1]
+        parts[variation] = sums
+
+    def region(self) -> Region:
+        """Return what was filled. A sample without a variation that others of its process have stays nominal there."""
+        names = list(dict.fromkeys(name for parts in self._sums.values() for name in parts))
+        processes = list(dict.fromkeys(process for process, _ in self._sums))
+        histogram = _empty(processes, names, self._edges)
+        shifts: dict[tuple[str, str], Floats] = {}
+        for process in processes:
+            parts = [part for (of, _), part in self._sums.items() if of == process]
+            for name in (name for name in names if any(name in part for part in parts)):
+                sums = np.sum([part.get(name, part[NOMINAL] * _STILL) for part in parts], axis=0)
+                _store(histogram, process, name, sums[0], sums[1])
+                if name != NOMINAL:
+                    shifts[process, name] = sums[2]
+        return Region(self._name, histogram, shifts, self._unit)
+
+
+Summed = tuple[NDArray[np.int64], NDArray[np.int64], Floats]
+_STILL = np.array([[1.0], [1.0], [0.0]])
+"""Rows of sums that a sample which does not vary adds: values, variances, no shift."""
 
 
 def fill_region(
@@ -124,45 +191,54 @@ def fill_region(
     Returns:
         the region's templates.
     """
-    bins = np.asarray(edges, dtype=np.float64)
-    histogram = hist.Hist(
-        hist.axis.StrCategory(list(events), name="process"),
-        hist.axis.StrCategory(
-            list(dict.fromkeys(v for each in events.values() for v in each)), name="variation"
-        ),
-        hist.axis.Variable(bins, name="observable", flow=False),
+    filling = Filling(name, edges, unit=unit)
+    apart = set(independent)
+    for process, variations in events.items():
+        filling.add(process, process, variations[NOMINAL])
+        for key, of in variations.items():
+            if key != NOMINAL:
+                filling.vary(process, process, key, of, independent=key in apart)
+    return filling.region()
+
+
+def _by_event(of: Events, edges: Floats) -> Summed:
+    """Number, bin and summed weight of each event in each bin; what lies beyond the edges counts in the outer bins."""
+    bins = len(edges) - 1
+    at = np.clip(np.searchsorted(edges, of.observable, side="right") - 1, 0, bins - 1)
+    order = np.lexsort((at, of.number))
+    number, at, weight = of.number[order], at[order], of.weight[order]
+    first = np.flatnonzero(np.append(True, (number[1:] != number[:-1]) | (at[1:] != at[:-1]))[: len(number)])
+    summed = np.add.reduceat(weight, first) if len(first) else weight
+    return number[first], at[first].astype(np.int64), summed
+
+
+def _sums(of: Summed, nominal: Summed, bins: int) -> Floats:
+    """Per bin Σw, Σw², and the variance of the difference to the nominal template, Σ(w − w_nominal)² over events."""
+    number, at, weight = of
+    values, variances = (np.bincount(at, w, bins) for w in (weight, weight**2))
+    if of is nominal:
+        return np.stack([values, variances, np.zeros(bins)])
+    both = pd.DataFrame({"number": number, "bin": at, "weight": weight}).merge(
+        pd.DataFrame(dict(zip(("number", "bin", "nominal"), nominal, strict=True))), on=["number", "bin"]
+    )
+    common = np.bincount(both["bin"], both["weight"] * both["nominal"], bins)
+    total = variances + np.bincount(nominal[1], nominal[2] ** 2, bins)
+    return np.stack([values, variances, np.maximum(total - 2 * common, 0.0)])
+
+
+def _empty(processes: list[str], variations: list[str], edges: Sequence[float] | Floats) -> hist.Hist:
+    return hist.Hist(
+        hist.axis.StrCategory(processes, name="process"),
+        hist.axis.StrCategory(variations, name="variation"),
+        hist.axis.Variable(edges, name="observable", flow=False),
         storage=hist.storage.Weight(),
     )
-    apart = set(independent)
-    shifts: dict[tuple[str, str], Floats] = {}
-    for process, variations in events.items():
-        for variation, of in variations.items():
-            inside = np.clip(of.observable, bins[0], np.nextafter(bins[-1], bins[0]))
-            histogram.fill(process=process, variation=variation, observable=inside, weight=of.weight)
-            if variation != NOMINAL:
-                shifts[process, variation] = _shift_variance(
-                    variations[NOMINAL], of, bins, variation in apart
-                )
-    return Region(name, histogram, shifts, unit)
 
 
-def _shift_variance(nominal: Events, varied: Events, edges: Floats, independent: bool) -> Floats:
-    """Variance of the difference of two templates that share events: Σ(w′·[in bin′] − w·[in bin])² over events."""
-    bins = len(edges) - 1
-
-    def squares(of: Events) -> tuple[NDArray[np.int64], Floats]:
-        index = np.clip(np.searchsorted(edges, of.observable, side="right") - 1, 0, bins - 1)
-        return index.astype(np.int64), np.bincount(index, of.weight**2, bins).astype(np.float64)
-
-    at, variance = squares(nominal)
-    at_varied, variance_varied = squares(varied)
-    total = variance + variance_varied
-    if independent:
-        return total
-    _, here, there = np.intersect1d(nominal.number, varied.number, assume_unique=True, return_indices=True)
-    same = at[here] == at_varied[there]
-    common = nominal.weight[here[same]] * varied.weight[there[same]]
-    return np.maximum(total - 2 * np.bincount(at[here[same]], common, bins), 0.0)
+def _store(histogram: hist.Hist, process: str, variation: str, values: Any, variances: Any) -> None:
+    view = histogram[{"process": process, "variation": variation}].view()
+    view["value"], view["variance"] = values, variances
+    histogram[{"process": process, "variation": variation}] = view
 
 
 def write_templates(path: str | os.PathLike[str], regions: Iterable[Region]) -> None:
@@ -209,18 +285,11 @@ def read_templates(path: str | os.PathLike[str]) -> list[Region]:
 def _region(name: str, content: Mapping[str, Any]) -> Region:
     processes = content["processes"]
     variations = list(dict.fromkeys(v for each in processes.values() for v in each))
-    histogram = hist.Hist(
-        hist.axis.StrCategory(list(processes), name="process"),
-        hist.axis.StrCategory(variations, name="variation"),
-        hist.axis.Variable(content["edges"], name="observable", flow=False),
-        storage=hist.storage.Weight(),
-    )
+    histogram = _empty(list(processes), variations, content["edges"])
     shifts = {}
     for process, of in processes.items():
         for variation, arrays in of.items():
-            view = histogram[{"process": process, "variation": variation}].view()
-            view["value"], view["variance"] = arrays["values"], arrays["variances"]
-            histogram[{"process": process, "variation": variation}] = view
+            _store(histogram, process, variation, arrays["values"], arrays["variances"])
             if variation != NOMINAL:
                 shifts[process, variation] = np.asarray(arrays["shift_variances"], dtype=np.float64)
     return Region(name, histogram, shifts, content["unit"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jsonpatch
@@ -44,6 +45,10 @@ class Workspace:
 
     def model(self) -> pyhf.pdf.Model:
         """Return the model; between ±1σ effects follow polynomials (codes 4 and 4p), as in cabinetry."""
+        return self._model
+
+    @cached_property
+    def _model(self) -> pyhf.pdf.Model:
         return pyhf.Workspace(self.spec).model(
             modifier_settings={"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}}
         )
@@ -51,7 +56,17 @@ class Workspace:
     def data(self) -> list[float]:
         """Observations of the workspace and auxiliary data."""
         model = self.model()
-        return [float(x) for x in pyhf.Workspace(self.spec).data(model)]
+        counts = {each["name"]: each["data"] for each in self.spec["observations"]}
+        return [
+            float(x)
+            for x in (*(x for name in model.config.channels for x in counts[name]), *model.config.auxdata)
+        ]
+
+    def blinded(self) -> bool:
+        """Tell whether the data are what the backgrounds are expected to give."""
+        parameters = np.asarray(self.model().config.suggested_init(), dtype=np.float64)
+        parameters[self.model().config.poi_index] = 0.0
+        return bool(np.allclose(self.model().expected_data(parameters), self.data(), rtol=1e-9, atol=1e-12))
 
 
 def build_workspace(
@@ -152,7 +167,7 @@ def _channel(
                 {"name": f"statistics_{region.name}", "type": "staterror", "data": errors.tolist()}
             )
         for systematic in systematics:
-            if process in systematic.processes:
+            if systematic.acts_on(process, region.name):
                 of = effect(systematic, region, process)
                 notes += of.notes
                 modifiers += _modifiers(systematic.name, of, region.values(process))
@@ -193,6 +208,50 @@ def _empty_bins(region: Region, process: str) -> tuple[list[dict[str, Any]], lis
 def process_of(sample: str) -> str:
     """Return the process of a sample of the workspace: the terms of bins without simulated events belong to theirs."""
     return sample.split(":")[1] if sample.startswith(f"{_EMPTY}:") else sample
+
+
+def reduced(workspace: Workspace, *, systematics: bool = True, empty_terms: bool = True) -> Workspace:
+    """Return the workspace without some of its uncertainties, to see what they cost.
+
+    Args:
+        workspace: any.
+        systematics: whether all systematic errors, those of the simulation included, stay.
+        empty_terms: whether the terms of processes without simulated events in a bin stay.
+    """
+    spec = workspace.spec
+    channels = []
+    for channel in spec["channels"]:
+        if not empty_terms and channel["name"].startswith(_EMPTY):
+            continue
+        samples = [
+            sample if systematics else {**sample, "modifiers": _factors(sample["modifiers"])}
+            for sample in channel["samples"]
+            if empty_terms or not sample["name"].startswith(_EMPTY)
+        ]
+        channels.append({**channel, "samples": samples})
+    names = {channel["name"] for channel in channels}
+    (measurement,) = spec["measurements"]
+    config = measurement["config"]
+    parameters = [each for each in config["parameters"] if each["name"] == POI or each["name"] in names]
+    return Workspace(
+        {
+            **spec,
+            "channels": channels,
+            "observations": [each for each in spec["observations"] if each["name"] in names],
+            "measurements": [{**measurement, "config": {**config, "parameters": parameters}}],
+        },
+        workspace.notes,
+        workspace.regions,
+    )
+
+
+def _factors(modifiers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in modifiers if each["type"] == "normfactor"]
+
+
+def has_empty_terms(workspace: Workspace) -> bool:
+    """Tell whether a process lacks simulated events in a bin."""
+    return any(channel["name"].startswith(_EMPTY) for channel in workspace.spec["channels"])
 
 
 def at_luminosity(spec: Mapping[str, Any], factor: float) -> dict[str, Any]:
@@ -238,7 +297,8 @@ def patchset(
     """Return the workspace of the backgrounds alone and a pyhf patch set that adds the signal of each hypothesis.
 
     Args:
-        workspaces: by hypothesis (a mass, GeV), with the same backgrounds and data.
+        workspaces: by hypothesis (a mass, GeV). A patch adds the signal; where backgrounds differ from those of the
+            first hypothesis, since events are scored by hypothesis, it changes these as well.
         signal_of: name of the signal process, by hypothesis.
         analysis: name of the analysis, for the description.
         label: what the hypothesis is.
@@ -247,11 +307,6 @@ def patchset(
     base = _without(workspaces[first].spec, signal_of[first])
     patches = []
     for value, workspace in workspaces.items():
-        if _without(workspace.spec, signal_of[value]) != base:
-            raise NotComputableError(
-                f"the backgrounds of {label} {value:g} differ from those of {first:g}; a patch set needs the same "
-                "regions, bins and systematics for all hypotheses"
-            )
         patch = jsonpatch.make_patch(base, workspace.spec).patch
         patches.append({"metadata": {"name": f"{label}_{value:g}", "values": [value]}, "patch": patch})
     content = {

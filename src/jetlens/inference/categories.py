@@ -1,0 +1,143 @@
+"""Cuts on a score that split events into categories, chosen on the validation folds for the expected limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from jetlens.inference.binning import N_EFF, merged_bins, resolved
+from jetlens.inference.selected import Selected
+
+Floats = NDArray[np.float64]
+EFFICIENCIES = np.round(np.arange(0.05, 1.0001, 0.05), 2)
+"""Signal efficiencies among whose cuts is chosen."""
+MEDIAN = float(stats.norm.isf(0.025))
+"""The median expected CLs limit of a Gaussian measurement, in its standard deviations: Φ⁻¹(1 − 0.05/2)."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """Events whose score lies in a range.
+
+    Attributes:
+        name: ``category1`` has the highest scores; ``all`` without any cut.
+        low: lowest score in it; −∞ without a cut.
+        high: scores below it are in it.
+        efficiency: share of the validation signal with a score above ``low``.
+    """
+
+    name: str
+    low: float
+    high: float
+    efficiency: float
+
+    def contains(self, score: Floats) -> NDArray[np.bool_]:
+        """Tell which scores are in it."""
+        return np.asarray((score >= self.low) & (score < self.high))
+
+
+EVERYTHING = (Category("all", -np.inf, np.inf, 1.0),)
+
+
+def choose(
+    number: int,
+    signals: Sequence[Selected],
+    backgrounds: Mapping[str, Selected],
+    score: str,
+    observable: str,
+    edges: Floats,
+    *,
+    systematic: float,
+    share: float,
+) -> tuple[Category, ...]:
+    """Choose the cuts with the smallest expected limit, the geometric mean over signals.
+
+    The limit is estimated as Φ⁻¹(0.975)/√I with the information I = Σ s²/(b + σ_sim² + (δb)²) over categories and their
+    merged bins. Cuts behind which the simulation could not resolve a background are not considered: in validation
+    folds a ``share`` of the effective events that templates need is asked for.
+
+    Args:
+        number: of categories; 0: everything is one.
+        signals: validation events, by hypothesis.
+        backgrounds: validation events by process.
+        score: column of the score.
+        observable: column that is fitted.
+        edges: of its fine bins.
+        systematic: δ, relative error of the background.
+        share: validation events over events of the templates.
+
+    Returns:
+        the categories, highest scores first; if no cut is possible, a single one without.
+    """
+    if not number:
+        return EVERYTHING
+    scores = np.concatenate([events.columns[score] for events in signals])
+    weights = np.concatenate([events.weight / events.weight.sum() for events in signals])
+    order = np.argsort(-scores)
+    passed = np.cumsum(weights[order]) / weights.sum()
+    at = np.minimum(np.searchsorted(passed, EFFICIENCIES - 1e-9), len(order) - 1)
+    cuts = np.unique(scores[order][at])[::-1]
+    inner = np.append(np.inf, cuts)
+    s = np.stack([_slices(events, score, observable, inner, edges)[0] for events in signals])
+    parts = [_slices(events, score, observable, inner, edges) for events in backgrounds.values()]
+    b, variance = (np.stack([part[k] for part in parts]) for k in (0, 1))
+    typical = np.array([_typical(events) for events in backgrounds.values()])
+    information = _information(s, b, variance, typical, systematic, share)
+    best, chosen = np.inf, ()
+    for pick in combinations(range(1, len(inner)), number):
+        found = sum(information[i, j] for i, j in zip((0, *pick[:-1]), pick, strict=True))
+        with np.errstate(divide="ignore"):
+            limit = float(np.mean(np.log(MEDIAN / np.sqrt(found)))) if np.all(found > 0) else np.inf
+        if limit < best and all(information[i, j].any() for i, j in zip((0, *pick[:-1]), pick, strict=True)):
+            best, chosen = limit, pick
+    if not chosen:
+        return EVERYTHING
+    kept = {float(cut): float(weights[scores >= cut].sum() / weights.sum()) for cut in cuts}
+    return tuple(
+        Category(f"category{n}", float(inner[j]), float(inner[i]), kept[float(inner[j])])
+        for n, (i, j) in enumerate(zip((0, *chosen[:-1]), chosen, strict=True), 1)
+    )
+
+
+def _slices(
+    events: Selected, score: str, observable: str, cuts: Floats, edges: Floats
+) -> tuple[Floats, Floats]:
+    """Σw and Σw² by slice of the score, highest first, and bin of the observable: (slices, bins)."""
+    bins, number = len(edges) - 1, len(cuts) - 1
+    slice_ = number - np.searchsorted(cuts[::-1], events.columns[score], side="right")
+    at = np.clip(np.searchsorted(edges, events.columns[observable], side="right") - 1, 0, bins - 1)
+    inside = (slice_ >= 0) & (slice_ < number)
+    index = (slice_ * bins + at)[inside]
+    w = events.weight[inside]
+    return tuple(np.bincount(index, x, number * bins).reshape(number, bins) for x in (w, w**2))  # type: ignore[return-value]
+
+
+def _typical(events: Selected) -> float:
+    total = events.weight.sum()
+    return float((events.weight**2).sum() / total) if total > 0 else 0.0
+
+
+def _information(
+    s: Floats, b: Floats, variance: Floats, typical: Floats, systematic: float, share: float
+) -> dict[tuple[int, int], Floats]:
+    """Information of each range of slices, (signals,); zeros where a background is not resolved."""
+    found = {}
+    for i in range(b.shape[1]):
+        for j in range(i + 1, b.shape[1] + 1):
+            of, its = b[:, i:j].sum(axis=1), variance[:, i:j].sum(axis=1)
+            starts = merged_bins(of, its, typical, systematic, n_eff=share * N_EFF)[:-1]
+            of, its = (np.add.reduceat(x, starts, axis=1) for x in (of, its))
+            total, error = of.sum(axis=0), its.sum(axis=0)
+            good = (total > 0).all() and all(
+                resolved(of[:, k], its[:, k], typical, total[k], share * N_EFF).all()
+                for k in range(len(starts))
+            )
+            signal = np.add.reduceat(s[:, i:j].sum(axis=1), starts, axis=1)
+            spread = total + error + (systematic * total) ** 2
+            found[i, j] = (signal**2 / spread).sum(axis=1) if good else np.zeros(len(s))
+    return found

@@ -1,0 +1,267 @@
+"""From events to the templates of a variant: categories, background model, fine bins, merged bins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jetlens.config.inference import SCORE, BackgroundModel, InferenceConfig, SimulationModel
+from jetlens.errors import ConfigError
+from jetlens.inference.backgrounds import Estimate, estimate, in_region, process_names
+from jetlens.inference.binning import describe, merged_edges, shortfalls
+from jetlens.inference.categories import Category, choose
+from jetlens.inference.sculpting import Decorrelation
+from jetlens.inference.selected import Selected, joined, passing, read_selected
+from jetlens.inference.simulation import SIGNAL, Simulation
+from jetlens.inference.systematics import Systematic
+from jetlens.inference.templates import Filling, Region
+from jetlens.inference.workspace import NotComputableError
+
+Floats = NDArray[np.float64]
+LOG = logging.getLogger(__name__)
+CUT = "cut_score"
+"""Column of the score that categories cut on: the network's own, or the decorrelated one."""
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Masses whose events have one score, and their regions.
+
+    Attributes:
+        masses: of the signals [GeV].
+        categories: by cuts on the score.
+        regions: templates in merged bins.
+        backgrounds: their processes.
+        systematics: those of the background model.
+        closure: tests of the background model.
+        remark: what the simulation lacks; empty if it is enough.
+    """
+
+    masses: tuple[float, ...]
+    categories: tuple[Category, ...]
+    regions: list[Region]
+    backgrounds: list[str]
+    systematics: list[Systematic] = field(default_factory=list)
+    closure: list[dict[str, object]] = field(default_factory=list)
+    remark: str = ""
+
+
+def fill_all(
+    simulation: Simulation, config: InferenceConfig, masses: Sequence[float], systematic: float
+) -> list[Hypotheses]:
+    """Fill the templates of all mass hypotheses: together if they share a score, else one by one.
+
+    Args:
+        simulation: of the variant.
+        config: the section.
+        masses: of the signals [GeV].
+        systematic: relative error of the background that bins and cuts are made for.
+
+    Raises:
+        ConfigError: if the events have no score of a mass.
+    """
+    columns = next(iter(simulation.nominal().values())).columns
+    if SCORE in columns:
+        return [_fill(simulation, config, SCORE, tuple(masses), systematic)]
+    for mass in masses:
+        if score_of(mass) not in columns:
+            found = ", ".join(name for name in columns if name.startswith(SCORE))
+            raise ConfigError(
+                f"mass hypothesis {mass:g} GeV: events have no '{score_of(mass)}', found: {found}"
+            )
+    return [_fill(simulation, config, score_of(mass), (mass,), systematic) for mass in masses]
+
+
+def score_of(mass: float) -> str:
+    """Return the column of the score under a mass hypothesis [GeV]."""
+    return f"{SCORE}_m{mass:g}"
+
+
+class _View:
+    """What all samples go through: selection, and the score that is cut on."""
+
+    def __init__(self, config: InferenceConfig, score: str, backgrounds: Sequence[Selected]) -> None:
+        self._config, self._score = config, score
+        self.observable = score if config.fit.observable == SCORE else config.fit.observable
+        self._decorrelation = None
+        if config.decorrelate:
+            together = joined([self._selected(events) for events in backgrounds])
+            self._decorrelation = Decorrelation(together.columns[score], together.columns[self.observable])
+
+    def __call__(self, samples: Mapping[str, Selected]) -> dict[str, Selected]:
+        made = {}
+        for name, events in samples.items():
+            events = self._selected(events)
+            score = events.columns[self._score]
+            if self._decorrelation is not None:
+                score = self._decorrelation(score, events.columns[self.observable])
+            made[name] = replace(events, columns={**events.columns, CUT: score})
+        return made
+
+    def _selected(self, events: Selected) -> Selected:
+        """Events of the selection that have what is fitted; ``score`` is that of the hypothesis."""
+        named = replace(events, columns={**events.columns, SCORE: events.columns[self._score]})
+        chosen = passing(named, self._config.select) & np.isfinite(named.columns[self.observable])
+        return named.take(chosen)
+
+
+def _fill(
+    simulation: Simulation, config: InferenceConfig, score: str, masses: tuple[float, ...], systematic: float
+) -> Hypotheses:
+    process_of, model = simulation.process_of(), config.background
+    signals = {SIGNAL.format(mass) for mass in masses}
+    kept = {sample.name for sample in simulation.samples if not sample.signal or sample.process in signals}
+    names = process_names(model, process_of)
+    backgrounds = list(dict.fromkeys(names[s.name] for s in simulation.samples if not s.signal))
+    read = simulation.nominal(validation=True)
+    view = _View(config, score, [read[s.name] for s in simulation.samples if not s.signal])
+    validation = view({name: events for name, events in read.items() if name in kept})
+    edges = _edges(
+        config, [e for name, e in validation.items() if process_of[name] in signals], view.observable
+    )
+    source = simulation.nominal()
+    nominal = view({name: events for name, events in source.items() if name in kept})
+    few = _for_cuts(model, validation, process_of)
+    categories = _categories(config, few, nominal, names, signals, view.observable, edges, systematic)
+    prefix = f"m{masses[0]:g}_" if score != SCORE else ""
+    fillings = [Filling(prefix + c.name, edges, unit=config.fit.unit) for c in categories]
+    systematics, closure = [], []
+    for filling, category in zip(fillings, categories, strict=True):
+        made = _inside(model, nominal, process_of, category)
+        systematics += [
+            replace(each, name=f"{each.name}_{prefix}{category.name}", regions=(prefix + category.name,))
+            for each in made.systematics
+        ]
+        closure += [{"region": prefix + category.name, **row} for row in made.closure]
+        for name, events in made.events.items():
+            filling.add(names[name], name, events.events(view.observable))
+    for variation, moved in simulation.views(source):
+        varied = view({name: events for name, events in moved.items() if name in kept})
+        for filling, category in zip(fillings, categories, strict=True):
+            events = _inside(model, {**nominal, **varied}, process_of, category).events
+            changed = set(varied)
+            if not isinstance(model, SimulationModel) and changed & {
+                n for n in names if names[n] == model.name
+            }:
+                changed |= {n for n in kept if names[n] == model.name}  # they share one rate
+            for name in changed:
+                filling.vary(names[name], name, variation, events[name].events(view.observable))
+    regions = []
+    for filling in fillings:
+        fine = filling.region()
+        regions.append(fine.rebinned([float(e) for e in merged_edges(fine, backgrounds, systematic)]))
+    missing = [each for region in regions for each in shortfalls(region, backgrounds)]
+    remark = describe(missing, config.fit.unit) if missing else ""
+    return Hypotheses(masses, categories, regions, backgrounds, systematics, closure, remark)
+
+
+def _inside(
+    model: BackgroundModel, samples: Mapping[str, Selected], process_of: Mapping[str, str], category: Category
+) -> Estimate:
+    chosen = {name: events.take(category.contains(events.columns[CUT])) for name, events in samples.items()}
+    return estimate(model, chosen, process_of)
+
+
+def _for_cuts(
+    model: BackgroundModel, samples: Mapping[str, Selected], process_of: Mapping[str, str]
+) -> dict[str, Selected]:
+    """Validation events in the fitted region; as simulated, where they are too few for the background model."""
+    try:
+        return estimate(model, samples, process_of).events
+    except NotComputableError as error:
+        LOG.info("cuts are chosen on simulated backgrounds: %s", error)
+        return {name: events.take(in_region(model, events)) for name, events in samples.items()}
+
+
+def _edges(config: InferenceConfig, signals: Sequence[Selected], observable: str) -> Floats:
+    """Fine bins: equally wide, or those of a score of equal signal."""
+    fit = config.fit
+    if fit.observable != SCORE:
+        return np.linspace(fit.min, fit.max, fit.bins + 1)
+    scores = np.concatenate([events.columns[observable] for events in signals])
+    return np.unique(np.quantile(scores, np.linspace(0, 1, fit.bins + 1)))
+
+
+def _categories(
+    config: InferenceConfig,
+    validation: Mapping[str, Selected],
+    nominal: Mapping[str, Selected],
+    names: Mapping[str, str],
+    signals: set[str],
+    observable: str,
+    edges: Floats,
+    systematic: float,
+) -> tuple[Category, ...]:
+    def together(process: str) -> Selected:
+        return joined([events for name, events in validation.items() if names[name] == process])
+
+    backgrounds = list(dict.fromkeys(names[name] for name in validation if names[name] not in signals))
+    rows = [
+        sum(len(each) for n, each in of.items() if names[n] not in signals) for of in (validation, nominal)
+    ]
+    return choose(
+        config.categories,
+        [together(process) for process in sorted(signals)],
+        {process: together(process) for process in backgrounds},
+        CUT,
+        observable,
+        edges,
+        systematic=systematic,
+        share=rows[0] / max(rows[1], 1),
+    )
+
+
+def bins_table(hypotheses: Sequence[Hypotheses]) -> pd.DataFrame:
+    """Return every bin of every template, with the effective events behind it."""
+    rows = []
+    for of in hypotheses:
+        for region in of.regions:
+            for process in region.processes:
+                columns = {
+                    "region": region.name,
+                    "process": process,
+                    "low": region.edges[:-1],
+                    "high": region.edges[1:],
+                    "events": region.values(process),
+                    "error": np.sqrt(region.variances(process)),
+                    "n_effective": region.n_eff(process),
+                }
+                rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)
+
+
+def categories_table(hypotheses: Sequence[Hypotheses]) -> pd.DataFrame:
+    """Return the cuts of every category, and the share of the validation signal above its lower one."""
+    rows = [
+        {"region": region.name, "low": c.low, "high": c.high, "signal_efficiency": c.efficiency}
+        for of in hypotheses
+        for region, c in zip(of.regions, of.categories, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def observed_counts(of: Hypotheses, config: InferenceConfig, data: Sequence[Path]) -> dict[str, list[float]]:
+    """Return the data's events per bin of each region; only for an analysis that is unblinded.
+
+    Args:
+        of: whose categories and bins are used.
+        config: the section.
+        data: files of the data's events.
+    """
+    counts = {region.name: np.zeros(len(region.edges) - 1) for region in of.regions}
+    score = SCORE if len(of.masses) > 1 or of.categories[0].name in counts else score_of(of.masses[0])
+    view = _View(config, score, [])
+    for path in data:
+        (events,) = view({"data": read_selected(path, config.observables)}).values()
+        events = events.take(in_region(config.background, events))
+        for region, category in zip(of.regions, of.categories, strict=True):
+            x = events.columns[view.observable][category.contains(events.columns[CUT])]
+            inside = np.clip(x, region.edges[0], np.nextafter(region.edges[-1], -np.inf))
+            counts[region.name] += np.histogram(inside, region.edges)[0]
+    return {name: values.tolist() for name, values in counts.items()}

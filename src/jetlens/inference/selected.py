@@ -1,0 +1,156 @@
+"""The events that templates are filled from, ``inference/events/<variant>/<sample>[@<variation>].parquet``.
+
+A row is an event, or with tag weights one of its drawn tag patterns. Columns: ``event_number``, ``fold``, ``weight``
+(the generator's, times the probability of the pattern), ``weight@<variation>``, the score, or one per mass hypothesis
+(``score_m<mass>``), and the observables of the configuration.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from jetlens.errors import FileError
+from jetlens.inference.templates import Events
+
+Floats = NDArray[np.float64]
+VARIED = "weight@"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Events of one sample, N rows.
+
+    Attributes:
+        number: event numbers, int64 (N,).
+        fold: of the split, uint8 (N,).
+        weight: float64 (N,).
+        weights: the same under variations of weights, by variation.
+        columns: score and observables by name, float64 (N,).
+    """
+
+    number: NDArray[np.int64]
+    fold: NDArray[np.uint8]
+    weight: Floats
+    weights: Mapping[str, Floats] = field(default_factory=dict)
+    columns: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.weight)
+
+    def take(self, chosen: NDArray[np.bool_]) -> Selected:
+        """Return some of the rows."""
+        return Selected(
+            self.number[chosen],
+            self.fold[chosen],
+            self.weight[chosen],
+            {name: values[chosen] for name, values in self.weights.items()},
+            {name: values[chosen] for name, values in self.columns.items()},
+        )
+
+    def times(self, factor: float | Floats) -> Selected:
+        """Return the rows with their weights, varied ones too, multiplied."""
+        weights = {name: values * factor for name, values in self.weights.items()}
+        return replace(self, weight=self.weight * factor, weights=weights)
+
+    def varied(self, variation: str) -> Selected:
+        """Return the rows with the weights of a variation."""
+        return replace(self, weight=self.weights[variation])
+
+    def events(self, observable: str) -> Events:
+        """Return what a template of an observable is filled from."""
+        return Events(self.columns[observable], self.weight, self.number)
+
+
+def read_selected(path: str | os.PathLike[str], observables: Collection[str]) -> Selected:
+    """Read a file; ``observables`` are the columns that it must have besides a score.
+
+    Raises:
+        FileError: if it cannot be read, or a column is missing or has no numbers.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise FileError(f"{path}: is no file of selected events: {error}; make it again") from error
+    arrays = {name: table[name].to_numpy() for name in table.column_names}
+    for name in ("event_number", "fold", "weight", *observables):
+        if name not in arrays:
+            raise FileError(f"{path}: has no column '{name}', found: {', '.join(arrays)}; make it again")
+    weights = {name: values for name, values in arrays.items() if name.startswith("weight")}
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise FileError(f"{path}: '{name}' is not finite in {int((~np.isfinite(values)).sum())} rows")
+    scores = [name for name in arrays if name == "score" or name.startswith("score_m")]
+    return Selected(
+        arrays["event_number"].astype(np.int64),
+        arrays["fold"].astype(np.uint8),
+        arrays["weight"].astype(np.float64),
+        {name.removeprefix(VARIED): values for name, values in weights.items() if name != "weight"},
+        {name: arrays[name].astype(np.float64) for name in (*scores, *observables)},
+    )
+
+
+def passing(events: Selected, condition: str) -> NDArray[np.bool_]:
+    """Evaluate a condition on score and observables: bool (N,), false where what it needs is missing."""
+    if not condition:
+        return np.ones(len(events), dtype=bool)
+    return _evaluator(events).mask(_checked(events, condition, "cut"))
+
+
+def values(events: Selected, expression: str) -> Floats:
+    """Evaluate a number per row: float64 (N,), NaN where it is missing."""
+    return _evaluator(events).numbers(_checked(events, expression, "number"))
+
+
+def _checked(events: Selected, text: str, expect):  # type: ignore[no-untyped-def]
+    from jetlens.expressions import Namespace, check
+
+    return check(text, Namespace(scalars=dict.fromkeys(events.columns, "number")), expect)
+
+
+def _evaluator(events: Selected):  # type: ignore[no-untyped-def]
+    import awkward as ak  # here: many analyses have no condition, and it takes a while to load
+
+    from jetlens.expressions.evaluate import Evaluator
+
+    return Evaluator(ak.zip({name: ak.from_numpy(column) for name, column in events.columns.items()}))
+
+
+def joined(parts: Sequence[Selected]) -> Selected:
+    """Return the rows of several samples, whose event numbers then mean nothing."""
+    return Selected(
+        np.arange(sum(map(len, parts)), dtype=np.int64),
+        np.concatenate([part.fold for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        {},
+        {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+    )
+
+
+def share_of_folds(features: Sequence[Path], folds: Collection[int]) -> float:
+    """Return Σw of all of a sample's selected events over Σw of those in some folds.
+
+    Args:
+        features: folders of its feature files, all parts.
+        folds: those that templates are filled from.
+
+    Raises:
+        FileError: if no event is in them.
+    """
+    total = used = 0.0
+    for folder in features:
+        with np.load(folder / "event.npz", allow_pickle=False) as file:
+            weight, fold = file["weight"], file["fold"]
+        total += float(weight.sum())
+        used += float(weight[np.isin(fold, list(folds))].sum())
+    if not used:
+        raise FileError(f"{features[0].parent}: no event in folds {sorted(folds)}; give more events or folds")
+    return total / used

@@ -1,0 +1,165 @@
+"""The templates and the statistical model of one variant: ``inference/<variant>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jetlens.config.inference import InferenceConfig
+from jetlens.features.normalisation import Normalisation
+from jetlens.files import write_json, write_text
+from jetlens.inference.backgrounds import closure_table
+from jetlens.inference.categories import MEDIAN
+from jetlens.inference.filling import Hypotheses, bins_table, categories_table, fill_all, observed_counts
+from jetlens.inference.selected import read_selected, share_of_folds
+from jetlens.inference.simulation import SIGNAL, SampleFiles, Simulation
+from jetlens.inference.systematics import Systematic, effects_table
+from jetlens.inference.templates import write_templates
+from jetlens.inference.workspace import Workspace, build_workspace, patchset
+
+
+def simulation_of(
+    events: Sequence[Path],
+    features: Sequence[Path],
+    normalisation: Normalisation,
+    samples: Sequence[Mapping[str, Any]],
+    config: InferenceConfig,
+    validation: Sequence[int],
+) -> Simulation:
+    """Return the simulation of a variant from its files.
+
+    Events that no network may score are left out; those that are stand for all of their sample: Σw of all selected
+    events over Σw of those in the folds that the file has.
+
+    Args:
+        events: ``<sample>[@<variation>].parquet``.
+        features: folders ``features/<sample>/<part>``.
+        normalisation: expected events per generator weight.
+        samples: ``name``, ``process``, ``role`` and ``mass_gev`` of each.
+        config: the section.
+        validation: folds on which cuts are chosen.
+    """
+    nominal = {path.stem: path for path in events if "@" not in path.stem}
+    made = []
+    for row in samples:
+        name, process = str(row["name"]), str(row["process"])
+        own = [folder for folder in features if folder.parent.name == name]
+        folds = set(read_selected(nominal[name], ()).fold.tolist())
+        factor = normalisation.of_sample(name).scale * config.scale.get(process, 1.0)
+        signal = row["role"] == "signal"
+        made.append(
+            SampleFiles(
+                name,
+                SIGNAL.format(row["mass_gev"]) if signal else process,
+                signal,
+                nominal[name],
+                {p.stem.partition("@")[2]: p for p in events if p.stem.startswith(f"{name}@")},
+                factor * share_of_folds(own, folds - set(validation)),
+                factor * share_of_folds(own, folds & set(validation)),
+            )
+        )
+    return Simulation(made, config.observables, validation)
+
+
+def make_model(
+    simulation: Simulation,
+    output: Path,
+    *,
+    config: InferenceConfig,
+    systematics: Sequence[Systematic],
+    background_uncertainty: float,
+    data: Sequence[Path] = (),
+) -> None:
+    """Fill the templates of a variant and write the statistical model.
+
+    Writes ``templates.json``; ``workspace.json`` with the signal of the lightest mass, ``background.json`` without a
+    signal and ``patchset.json`` that adds each of them to it; ``hypotheses.json``: per mass the regions, what μ = 1
+    stands for in units of the sample's cross section (chosen so that limits on μ are of order one), remarks; and the
+    tables ``bins.csv``, ``categories.csv``, ``systematics.csv``, ``closure.csv``.
+
+    Args:
+        simulation: of the variant.
+        output: folder ``inference/<variant>``.
+        config: the section.
+        systematics: of the analysis.
+        background_uncertainty: relative, for the choice of bins and cuts.
+        data: events of the data, used if ``config.unblind``.
+
+    Raises:
+        NotComputableError: if a region has no background at all.
+    """
+    masses = [float(s.process.removeprefix("signal_")) for s in simulation.samples if s.signal]
+    filled = fill_all(simulation, config, sorted(set(masses)), background_uncertainty)
+    workspaces: dict[float, Workspace] = {}
+    about: dict[str, Any] = {}
+    for of in filled:
+        counts = observed_counts(of, config, data) if config.unblind else None
+        everything = [*systematics, *of.systematics]
+        for mass in of.masses:
+            unit = _unit(of, mass, background_uncertainty)
+            signal = SIGNAL.format(mass)
+            regions = [region.scaled(signal, unit) for region in of.regions]
+            known = [_for_signal(each, mass) for each in everything]
+            workspaces[mass] = build_workspace(
+                regions, signal, of.backgrounds, known, observed=counts, poi_bounds=(0.0, 20.0)
+            )
+            about[f"{mass:g}"] = {
+                "signal": signal,
+                "regions": workspaces[mass].regions,
+                "unit": unit,
+                "remark": "" if config.scale else of.remark,
+                "lacking": of.remark,
+                "notes": sorted(set(workspaces[mass].notes)),
+            }
+    names = {mass: SIGNAL.format(mass) for mass in workspaces}
+    base, patches = patchset(workspaces, names, analysis=output.name)
+    write_templates(output / "templates.json", [region for of in filled for region in of.regions])
+    write_json(output / "workspace.json", next(iter(workspaces.values())).spec)
+    write_json(output / "background.json", base)
+    write_json(output / "patchset.json", patches)
+    write_json(output / "hypotheses.json", about)
+    _write(output / "bins.csv", bins_table(filled))
+    _write(output / "categories.csv", categories_table(filled))
+    _write(output / "closure.csv", closure_table([row for of in filled for row in of.closure]))
+    _write(output / "systematics.csv", _effects(filled, systematics))
+
+
+def _for_signal(systematic: Systematic, mass: float) -> Systematic:
+    """``signal`` among the processes of a systematic means the signal of every mass."""
+    processes = tuple(SIGNAL.format(mass) if name == "signal" else name for name in systematic.processes)
+    return replace(systematic, processes=processes)
+
+
+def _unit(of: Hypotheses, mass: float, systematic: float) -> float:
+    """The power of ten next to the expected limit on the strength, by the estimate that cuts are chosen by."""
+    information = 0.0
+    for region in of.regions:
+        total, variance = region.total(of.backgrounds)
+        spread = total + variance + (systematic * total) ** 2
+        signal = region.values(SIGNAL.format(mass))
+        information += float(np.divide(signal**2, spread, out=np.zeros_like(spread), where=spread > 0).sum())
+    return float(10.0 ** np.round(np.log10(MEDIAN / np.sqrt(information)))) if information > 0 else 1.0
+
+
+def _effects(filled: Sequence[Hypotheses], systematics: Sequence[Systematic]) -> pd.DataFrame:
+    columns = (
+        *("region", "systematic", "process", "norm_up", "norm_down", "shape_p", "shape", "norm", "notes"),
+    )
+    rows = [
+        row
+        for of in filled
+        for mass in of.masses
+        for row in effects_table(
+            [_for_signal(each, mass) for each in (*systematics, *of.systematics)], of.regions
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(columns)).drop_duplicates(ignore_index=True)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    write_text(path, table.to_csv(index=False, float_format="%.7g", lineterminator="\n"))

@@ -1,0 +1,147 @@
+"""All limits, significances and yields of an analysis in tables, and as a HEPData record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jetlens.files import read_json, write_text
+from jetlens.inference.hepdata import limits_table, write_record, yields_table
+from jetlens.inference.limits import BANDS
+
+LIMITS = (
+    *("variant", "mass_GeV", *BANDS, "observed", "statistics_only", "without_empty_terms"),
+    *("cross_section_fb", "method", "remark", "notes"),
+)
+LATEX = {"→": r"$\to$ ", "≥": r"$\geq$ ", "t̄": r"$\bar{t}$", "–": "--", "_": r"\_", "%": r"\%", "&": r"\&"}
+
+
+def summarise(
+    folders: Mapping[tuple[str, str], Path],
+    output: Path,
+    *,
+    energy_tev: float,
+    luminosity_fb: float,
+    reaction: str,
+    demonstration: bool,
+) -> None:
+    """Write ``limits.csv``, ``luminosity.csv``, ``yields.csv``, ``yields.tex`` and the record ``hepdata/``.
+
+    Limits are upper limits on σ·B [fb]; where there is none, ``remark`` says why. Yields are those of the backgrounds'
+    fit to the data, or while blinded to what is expected; signals count at the σ·B of ``cross_section_fb`` before it.
+
+    Args:
+        folders: ``inference/<variant>/<mass>`` by variant and mass.
+        output: folder ``inference``.
+        energy_tev: centre-of-mass energy [TeV].
+        luminosity_fb: of the templates [1/fb].
+        reaction: the signal in HEPData's notation.
+        demonstration: whether weights were scaled, so that nothing is a result.
+    """
+    read = {key: read_json(folder / "limit.json") for key, folder in folders.items()}
+    limits = pd.DataFrame([_limit(variant, of) for (variant, _), of in read.items()], columns=list(LIMITS))
+    luminosity = [
+        {"variant": variant, "mass_GeV": of["mass_GeV"], **row}
+        for (variant, _), of in read.items()
+        for row in of["significance"]
+    ]
+    columns = ["variant", "mass_GeV", "luminosity_fb", "significance"]
+    yields = pd.concat(
+        [
+            pd.read_csv(folder / "yields.csv").assign(variant=variant, mass_GeV=float(mass))
+            for (variant, mass), folder in folders.items()
+        ],
+        ignore_index=True,
+    )
+    yields = yields[["variant", "mass_GeV", *(c for c in yields if c not in ("variant", "mass_GeV"))]]
+    _write(output / "limits.csv", limits)
+    _write(output / "luminosity.csv", pd.DataFrame(luminosity, columns=columns))
+    _write(output / "yields.csv", yields)
+    write_text(output / "yields.tex", latex(yields, luminosity_fb))
+    comment = "Demonstration with scaled weights: no result." if demonstration else "Expected limits by jetlens."
+    write_record(
+        output / "hepdata",
+        _tables(limits, yields, reaction, energy_tev, luminosity_fb),
+        comment=comment,
+    )
+
+
+def _limit(variant: str, of: Mapping[str, Any]) -> dict[str, Any]:
+    scale, limits = of["cross_section_fb"], of["limits"]
+    row: dict[str, Any] = {
+        "variant": variant,
+        "mass_GeV": of["mass_GeV"],
+        "cross_section_fb": scale,
+        "remark": of["remark"],
+        "notes": "; ".join(of["notes"]),
+    }
+    if found := limits.get("systematics"):
+        row |= {name: scale * value for name, value in zip(BANDS, found["expected"], strict=True)}
+        row["method"] = found["method"]
+        row["observed"] = None if found["observed"] is None else scale * found["observed"]
+    for kind, column in (("statistics", "statistics_only"), ("without_empty_terms", "without_empty_terms")):
+        if kind in limits:
+            row[column] = scale * limits[kind]["expected"][2]
+    return row
+
+
+def _tables(
+    limits: pd.DataFrame, yields: pd.DataFrame, reaction: str, energy_tev: float, luminosity_fb: float
+) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    for variant, own in limits.dropna(subset=["expected"]).groupby("variant", sort=False):
+        named = own.rename(columns={"mass_GeV": "mass_gev"}).sort_values("mass_gev")
+        table = limits_table(named, reaction=reaction, energy_tev=energy_tev, luminosity_fb=luminosity_fb)
+        tables[f"limits_{variant}"] = {**table, "name": f"Limits, {variant}"}
+    for (variant, mass, region), own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):
+        title = f"Yields, {variant}, {mass:g} GeV, {region}"
+        tables[f"yields_{variant}_{mass:g}_{region}"] = {**yields_table(own, region), "name": title}
+    return tables
+
+
+def latex(yields: pd.DataFrame, luminosity_fb: float) -> str:
+    """Return the yields as a LaTeX table of booktabs, one block of lines per variant, mass and region."""
+    lines = [
+        f"% expected events at {luminosity_fb:g}/fb; needs \\usepackage{{booktabs}}",
+        r"\begin{tabular}{lrr}",
+        r"\toprule",
+        r"Process & before the fit & after the fit \\",
+    ]
+    for (variant, mass, region), own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):
+        lines += [r"\midrule", rf"\multicolumn{{3}}{{l}}{{{_escaped(f'{variant}, {mass:g} GeV, {region}')}}} \\"]
+        for row in own.to_dict("records"):
+            numbers = " & ".join(_number(row[when], row[f"{when}_error"]) for when in ("prefit", "postfit"))
+            lines.append(rf"\quad {_escaped(row['process'])} & {numbers} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _number(value: float, error: float) -> str:
+    """Value and error to the error's second digit."""
+    if not error > 0:
+        return f"${value:.4g}$"
+    digits = 1 - int(np.floor(np.log10(error)))
+    value, error = round(value, digits), round(error, digits)
+    if max(abs(value), error) >= 1e6:
+        power = int(np.floor(np.log10(max(abs(value), error))))
+        scale, shown = 10.0**power, max(digits + power, 0)
+        return rf"$({value / scale:.{shown}f} \pm {error / scale:.{shown}f}) \times 10^{{{power}}}$"
+    return rf"${value:.{max(digits, 0)}f} \pm {error:.{max(digits, 0)}f}$"
+
+
+def _escaped(text: str) -> str:
+    for sign, command in LATEX.items():
+        text = text.replace(sign, command)
+    return text
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    write_text(path, table.to_csv(index=False, float_format="%.7g", lineterminator="\n"))
+
+
+def summarised(paths: Sequence[Path]) -> dict[tuple[str, str], Path]:
+    """Return the folders of files ``inference/<variant>/<mass>/limit.json`` by variant and mass."""
+    return {(path.parent.parent.name, path.parent.name): path.parent for path in paths}

@@ -1,0 +1,206 @@
+"""The stage on files of a toy analysis of known densities: from events to limits, against pyhf by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyhf
+import pytest
+
+from jetlens.config.inference import InferenceConfig
+from jetlens.features.normalisation import Normalisation
+from jetlens.inference.hypothesis import infer
+from jetlens.inference.stage import make_model, simulation_of
+from jetlens.inference.systematics import Systematic
+
+FOLDS = 10
+VALIDATION = [2]
+LUMINOSITY = 100.0
+PROCESSES = {
+    # role, σ·L, events, mean score, exponential slope or mass and width
+    "h800": ("signal", 40.0, 3000, 2.0, (800, 60)),
+    "h1000": ("signal", 40.0, 3000, 2.0, (1000, 70)),
+    "qcd": ("background", 40000.0, 30000, -2.0, 300),
+    "ttbar": ("background", 9000.0, 20000, -0.5, 230),
+    "single_top": ("background", 900.0, 8000, -0.5, 200),
+}
+
+
+def draw(rng, name):
+    """Number, fold, generator weight, score and observables of a process's selected events."""
+    _, _, size, score, shape = PROCESSES[name]
+    mass = rng.normal(*shape, size) if isinstance(shape, tuple) else 400 + rng.exponential(shape, size)
+    number = rng.permutation(10 * size)[:size]
+    return {
+        "event_number": number,
+        "fold": (number % FOLDS).astype(np.uint8),
+        "weight": rng.uniform(0.5, 1.5, size),
+        "score": rng.normal(score, 1.0, size),
+        "mass_jj": mass,
+        "tags": rng.poisson(2.0, size).astype(float),
+    }
+
+
+def write(path, columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """Events in the layout of the workflow; with a variation of objects, and one of weights."""
+    folder = tmp_path_factory.mktemp("toy")
+    rng = np.random.default_rng(11)
+    scales = {}
+    for name in PROCESSES:
+        columns = draw(rng, name)
+        features = folder / "features" / name / "part"
+        features.mkdir(parents=True)
+        np.savez(features / "event.npz", weight=columns["weight"], fold=columns["fold"])
+        scales[name] = {"process": name, "scale": PROCESSES[name][1] / columns["weight"].sum()}
+        slope = columns["weight"] * (1 + 0.1 * (columns["mass_jj"] - 700) / 700)
+        if name == "ttbar":
+            columns |= {"weight@pt_up": slope, "weight@pt_down": 2 * columns["weight"] - slope}
+        write(folder / "events" / f"{name}.parquet", columns)
+        for side, factor in (("up", 1.03), ("down", 0.97)):
+            moved = {k: v for k, v in columns.items() if "@" not in k}
+            moved["mass_jj"] = moved["mass_jj"] * factor
+            write(folder / "events" / f"{name}@scale_{side}.parquet", moved)
+    Normalisation(luminosity_fb=LUMINOSITY, samples=scales).write(folder / "normalisation.json")
+    return folder
+
+
+SYSTEMATICS = [
+    Systematic("scale", ("signal", "qcd", "ttbar", "single_top")),
+    Systematic("pt", ("ttbar",)),
+    Systematic("rate_qcd", ("qcd",), "normalisation", 0.2),
+]
+
+
+def simulation(toy, config):
+    rows = [
+        {"name": n, "process": n, "role": role, "mass_gev": float(n[1:]) if role == "signal" else None}
+        for n, (role, *_) in PROCESSES.items()
+    ]
+    return simulation_of(
+        sorted((toy / "events").glob("*.parquet")),
+        sorted((toy / "features").glob("*/part")),
+        Normalisation.read(toy / "normalisation.json"),
+        rows,
+        config,
+        VALIDATION,
+    )
+
+
+def config_with(**changes):
+    content = {
+        "variants": ["toy"],
+        "observables": {"mass_jj": "x", "tags": "x"},
+        "fit": {"bins": 20, "max": 1600},
+    }
+    return InferenceConfig.model_validate(content | changes)
+
+
+@pytest.fixture(scope="module")
+def model(toy):
+    config = config_with(categories=1)
+    make_model(
+        simulation(toy, config),
+        toy / "inference" / "toy",
+        config=config,
+        systematics=SYSTEMATICS,
+        background_uncertainty=0.1,
+    )
+    return toy / "inference" / "toy"
+
+
+@pytest.fixture(scope="module")
+def limit(model):
+    infer(
+        model,
+        model / "1000",
+        mass="1000",
+        cross_section_fb=0.4,
+        theory_fb=None,
+        luminosity_fb=LUMINOSITY,
+        luminosities_fb=[100.0, 1000.0],
+        level=0.95,
+        toys=0,
+        seed=1,
+        unblind=False,
+    )
+    return json.loads((model / "1000" / "limit.json").read_text())
+
+
+def test_templates_are_those_of_the_events(toy, model):
+    """Of the folds that no cut was chosen on, scaled to all of the sample."""
+    (category,) = pd.read_csv(model / "categories.csv").to_dict("records")
+    regions = json.loads((model / "templates.json").read_text())["regions"]
+    (region,) = regions.values()
+    for name, (_, expected, *_) in PROCESSES.items():
+        events = pq.read_table(toy / "events" / f"{name}.parquet").to_pandas()
+        used = events[~events["fold"].isin(VALIDATION)]
+        factor = expected / used["weight"].sum()
+        chosen = used[used["score"] >= category["low"] - 1e-6]
+        edges = np.array(region["edges"])
+        mass = np.clip(chosen["mass_jj"], edges[0], edges[-1] - 1e-6)
+        by_hand = np.histogram(mass, edges, weights=factor * chosen["weight"])[0]
+        process = f"signal_{name[1:]}" if name.startswith("h") else name
+        np.testing.assert_allclose(region["processes"][process]["nominal"]["values"], by_hand, rtol=1e-9)
+        if name == "ttbar":
+            varied = np.histogram(mass, edges, weights=factor * chosen["weight@pt_up"])[0]
+            np.testing.assert_allclose(region["processes"]["ttbar"]["pt_up"]["values"], varied, rtol=1e-9)
+
+
+def test_the_limit_is_that_of_the_same_model_written_by_hand(model, limit):
+    (region,) = json.loads((model / "templates.json").read_text())["regions"].values()
+    of = region["processes"]
+    backgrounds = ["qcd", "ttbar", "single_top"]
+    unit = limit["cross_section_fb"] / 0.4
+    samples = [
+        {
+            "name": "s",
+            "data": [unit * x for x in of["signal_1000"]["nominal"]["values"]],
+            "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+        }
+    ] + [{"name": name, "data": of[name]["nominal"]["values"], "modifiers": []} for name in backgrounds]
+    by_hand = pyhf.Model({"channels": [{"name": "c", "samples": samples}]}, poi_name="mu")
+    data = np.sum([of[name]["nominal"]["values"] for name in backgrounds], axis=0)
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
+    found = limit["limits"]["statistics"]
+    for point in found["scan"][:: len(found["scan"]) // 2]:
+        _, expected = pyhf.infer.hypotest(
+            point["mu"], list(data), by_hand, test_stat="qtilde", return_expected_set=True
+        )
+        assert point["expected"] == pytest.approx([float(x) for x in expected], abs=1e-6)
+    assert 0 < found["expected"][2] < limit["limits"]["systematics"]["expected"][2]
+
+
+def test_workspace_and_patches_open_with_pyhf(model, limit):
+    workspace = pyhf.Workspace(json.loads((model / "workspace.json").read_text()))
+    assert workspace.model().config.poi_name == "mu"
+    patches = pyhf.PatchSet(json.loads((model / "patchset.json").read_text()))
+    patched = patches.apply(pyhf.Workspace(json.loads((model / "background.json").read_text())), "mass_800")
+    assert patched == workspace
+    names = {p["parameter"] for p in pd.read_csv(model / "1000" / "pulls.csv").to_dict("records")}
+    assert {"mu", "scale", "pt", "rate_qcd"} <= names
+    fitted = pd.read_csv(model / "1000" / "postfit.csv")
+    assert {"total", "data", "signal_1000", "qcd"} <= set(fitted["process"])
+
+
+def test_a_cut_on_the_score_is_better_than_none(toy, limit, tmp_path):
+    config = config_with(categories=0)
+    make_model(simulation(toy, config), tmp_path, config=config, systematics=[], background_uncertainty=0.1)
+    infer(
+        tmp_path, tmp_path / "1000", mass="1000", cross_section_fb=0.4, theory_fb=None, luminosity_fb=LUMINOSITY,
+        luminosities_fb=[], level=0.95, toys=0, seed=1, unblind=False,
+    )  # fmt: skip
+    without = json.loads((tmp_path / "1000" / "limit.json").read_text())
+    worse, better = (
+        each["limits"]["statistics"]["expected"][2] * each["cross_section_fb"] for each in (without, limit)
+    )
+    assert better < 0.8 * worse
