@@ -22,3 +22,135 @@ rule significance:
         "Expected yields and significance"
     script:
         "../../scripts/inference_significance.py"
+
+
+FITTED = slices.fitted_samples(analysis, table)
+MASSES = slices.hypotheses(analysis, table)
+
+
+def selected(variant):
+    """The scored events of every fitted sample, and of its variations."""
+    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in FITTED]
+
+
+def unblinded(variant):
+    """The data's scored events, once they may be looked at."""
+    names = analysis.inference.data if analysis.inference.unblind else []
+    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in names]
+
+
+def inferred(file):
+    """One file of every limit."""
+    return [
+        f"{RESULTS}/inference/{variant}/{mass}/{file}"
+        for variant in analysis.inference.variants
+        for mass in MASSES
+    ]
+
+
+rule templates:
+    input:
+        selected=lambda wildcards: selected(wildcards.variant),
+        data=lambda wildcards: unblinded(wildcards.variant),
+        events=[
+            file
+            for name in FITTED
+            for file in per_part(
+                f"{RESULTS}/features/{{sample}}/{{part}}/event.npz", name
+            )
+        ],
+        normalisation=NORMALISATION,
+    output:
+        templates=f"{RESULTS}/inference/{{variant}}/templates.json",
+        workspace=f"{RESULTS}/inference/{{variant}}/workspace.json",
+        background=f"{RESULTS}/inference/{{variant}}/background.json",
+        patchset=f"{RESULTS}/inference/{{variant}}/patchset.json",
+        hypotheses=f"{RESULTS}/inference/{{variant}}/hypotheses.json",
+        tables=[
+            f"{RESULTS}/inference/{{variant}}/{name}.csv"
+            for name in ("bins", "categories", "systematics", "closure")
+        ],
+    log:
+        f"{LOGS}/inference/{{variant}}/templates.log",
+    benchmark:
+        f"{BENCHMARKS}/inference/{{variant}}/templates.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings_of("templates"),
+    message:
+        "Templates of {wildcards.variant}"
+    script:
+        "../../scripts/inference_templates.py"
+
+
+rule limit:
+    input:
+        hypotheses=f"{RESULTS}/inference/{{variant}}/hypotheses.json",
+        templates=f"{RESULTS}/inference/{{variant}}/templates.json",
+        background=f"{RESULTS}/inference/{{variant}}/background.json",
+        patchset=f"{RESULTS}/inference/{{variant}}/patchset.json",
+    output:
+        limit=f"{RESULTS}/inference/{{variant}}/{{mass}}/limit.json",
+        tables=[
+            f"{RESULTS}/inference/{{variant}}/{{mass}}/{name}.csv"
+            for name in ("pulls", "correlations", "yields", "postfit")
+        ],
+    log:
+        f"{LOGS}/inference/{{variant}}/{{mass}}.log",
+    benchmark:
+        f"{BENCHMARKS}/inference/{{variant}}/{{mass}}.tsv"
+    wildcard_constraints:
+        mass="|".join(map(re.escape, MASSES)) or "none",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        settings=settings_of("limit"),
+    message:
+        "Limit of {wildcards.variant} at {wildcards.mass} GeV"
+    script:
+        "../../scripts/inference_limit.py"
+
+
+rule limits:
+    input:
+        limit=inferred("limit.json"),
+        yields=inferred("yields.csv"),
+    output:
+        limits=report(
+            f"{RESULTS}/inference/limits.csv",
+            caption="../report/limits.rst",
+            category="Inference",
+            labels={"content": "limits", "type": "table"},
+        ),
+        yields=report(
+            f"{RESULTS}/inference/yields.csv",
+            caption="../report/yields.rst",
+            category="Inference",
+            labels={"content": "yields", "type": "table"},
+        ),
+        latex=f"{RESULTS}/inference/yields.tex",
+        luminosity=f"{RESULTS}/inference/luminosity.csv",
+        record=directory(f"{RESULTS}/inference/hepdata"),
+    log:
+        f"{LOGS}/inference/limits.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=settings_of("limits"),
+    message:
+        "Limits and yields of all variants"
+    script:
+        "../../scripts/inference_limits.py"

@@ -27,6 +27,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     problems = [problem for key, text in _drawn(config, samples) if (problem := _undrawable(key, text))]
     problems += _unknown_processes(config, samples)
     problems += _meaningless(config, samples)
+    problems += _not_fitted(config, samples)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
@@ -54,6 +55,40 @@ def _unknown_processes(config: Config, samples: Mapping[str, Sample]) -> Iterato
             yield f"figures.processes: no sample of {config.samples} has the process '{name}'{hint}"
 
 
+def _not_fitted(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    """What inference names and the sample table does not have, and signals without a mass."""
+    inference = config.inference
+    if not inference.variants:
+        return
+    for key, names, roles in (
+        ("samples", inference.samples, ("signal", "background")),
+        ("data", inference.data, ("application",)),
+    ):
+        allowed = [name for name, sample in samples.items() if sample.role in roles]
+        for name in names:
+            if name not in allowed:
+                hint = did_you_mean(name, allowed) if allowed else "; there is none"
+                yield f"inference.{key}: '{name}' is no sample of role {' or '.join(roles)}{hint}"
+    fitted = [samples[n] for n in inference.samples or samples if n in samples]
+    signals = [sample for sample in fitted if sample.role == "signal"]
+    for sample in signals:
+        if sample.mass_gev is None:
+            yield f"{config.samples}: sample '{sample.name}' has no mass_GeV, which limits are set against; give it"
+    backgrounds = {sample.process for sample in fitted if sample.role == "background"}
+    model = inference.background
+    for key, processes in (
+        ("scale", [*inference.scale]),
+        ("background.processes", getattr(model, "processes", [])),
+    ):
+        known = backgrounds | ({s.process for s in signals} if key == "scale" else set())
+        for name in processes:
+            if name not in known:
+                yield f"inference.{key}: no fitted sample has the process '{name}'{did_you_mean(name, known)}"
+    for role, found in (("signal", signals), ("background", backgrounds)):
+        if not found:
+            yield f"inference.samples: none of role {role}; limits need both"
+
+
 def _meaningless(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
     """Conditions of the sample table that the files' columns give no meaning."""
     names = names_of(config)
@@ -68,6 +103,7 @@ def _meaningless(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]
 def _drawn(config: Config, samples: Mapping[str, Sample]) -> Iterator[tuple[str, str]]:
     """Every text of the user's that stands in a figure, and the key it comes from."""
     yield "figures.label", config.figures.label
+    yield "inference.fit.label", config.inference.fit.label
     for name, histogram in config.figures.kinematics.items():
         yield f"figures.kinematics.{name}.label", histogram.label
         yield f"figures.kinematics.{name}.unit", histogram.unit

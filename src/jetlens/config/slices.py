@@ -145,6 +145,77 @@ def _application_summary(context: Context) -> dict[str, Any]:
     }
 
 
+def fitted_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:
+    """Return the samples that templates are made from: those named, or all that are trained on."""
+    names = config.inference.samples or [name for name, s in samples.items() if s.role != "application"]
+    return {name: samples[name] for name in names if name in samples}
+
+
+def hypotheses(config: Config, samples: Mapping[str, Sample]) -> list[str]:
+    """Return the masses [GeV] of the fitted signals, as text, lightest first."""
+    fitted = fitted_samples(config, samples).values()
+    return [f"{mass:g}" for mass in sorted({s.mass_gev for s in fitted if s.role == "signal" and s.mass_gev})]
+
+
+def _simulation(context: Context) -> dict[str, Any]:
+    """What templates, and what is shown of the events behind them, are made of."""
+    config = context.config
+    fitted = fitted_samples(config, context.samples).values()
+    columns = ("name", "process", "role", "mass_gev")
+    content = _plain(config.inference, *_OF_LIMITS)
+    content["fit"] = _plain(config.inference.fit, "label")
+    return {
+        "inference": content,
+        "samples": [{column: getattr(sample, column) for column in columns} for sample in fitted],
+        "validation": config.features.split.validation,
+    }
+
+
+_OF_LIMITS = (
+    "variants",
+    "cross_sections_fb",
+    "theory_fb",
+    "luminosities_fb",
+    "level",
+    "toys",
+    "seed",
+    "reaction",
+)
+"""Keys of the section that no template depends on."""
+
+
+def _templates(context: Context) -> dict[str, Any]:
+    uncertainty = context.config.evaluation.background_uncertainty
+    return {**_simulation(context), "background_uncertainty": uncertainty, "systematics": []}
+
+
+def _limit(context: Context) -> dict[str, Any]:
+    config, mass = context.config, context.wildcards["mass"]
+    fitted = fitted_samples(config, context.samples).values()
+    signals = [sample for sample in fitted if sample.role == "signal"]
+    own = [s.cross_section_pb or 0.0 for s in signals if s.mass_gev and f"{s.mass_gev:g}" == mass]
+    return {
+        "cross_section_fb": config.inference.cross_sections_fb.get(mass, 1000.0 * sum(own)),
+        "theory_fb": config.inference.theory_fb.get(mass),
+        "luminosity_fb": config.luminosity_fb,
+        **_plain_of(config.inference, "luminosities_fb", "level", "toys", "seed", "unblind"),
+    }
+
+
+def _plain_of(section: Any, *keys: str) -> dict[str, Any]:
+    return dict(section.model_dump(mode="json", include=set(keys)))
+
+
+def _limits(context: Context) -> dict[str, Any]:
+    config = context.config
+    return {
+        "energy_tev": config.figures.energy_tev,
+        "luminosity_fb": config.luminosity_fb,
+        "reaction": config.inference.reaction,
+        "demonstration": bool(config.inference.scale),
+    }
+
+
 SLICES: dict[str, tuple[str, Slice]] = {
     "skim": ("skim", _skim),
     "sample_cutflow": ("skim", lambda context: {}),
@@ -163,6 +234,10 @@ SLICES: dict[str, tuple[str, Slice]] = {
         "inference",
         lambda context: {"background_uncertainty": context.config.evaluation.background_uncertainty},
     ),
+    "templates": ("inference", _templates),
+    "limit": ("inference", _limit),
+    "limits": ("inference", _limits),
+    "sculpting": ("inference", _simulation),
     "apply": (
         "application",
         lambda context: {"source": context.sample.files[context.wildcards["part"]]},

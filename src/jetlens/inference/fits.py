@@ -1,4 +1,4 @@
-"""Maximum-likelihood fits with cabinetry: pulls, correlations, impacts, yields before and after the fit."""
+"""Maximum-likelihood fits: pulls, correlations, impacts, and with cabinetry yields before and after."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cabinetry
 import numpy as np
 import pandas as pd
+import pyhf
 from cabinetry.fit import FitResults
 
-from jetlens.inference.limits import fitted
-from jetlens.inference.workspace import Workspace, process_of
+from jetlens.inference.minimiser import minimise
+from jetlens.inference.workspace import NotComputableError, Workspace, process_of
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,19 @@ def fit(workspace: Workspace, *, strength: float = 0.0) -> Fit:
     if strength:
         signal = injected(workspace, strength)
         data = [value + more for value, more in zip(data, signal, strict=True)]
-    bounds = [tuple(bound) for bound in model.config.suggested_bounds()]
-    bounds[model.config.poi_index] = (-bounds[model.config.poi_index][1], bounds[model.config.poi_index][1])
-    result = fitted("the fit of the workspace", lambda: cabinetry.fit.fit(model, data, par_bounds=bounds))
+    bounds = [list(bound) for bound in model.config.suggested_bounds()]
+    bounds[model.config.poi_index][0] = -bounds[model.config.poi_index][1]
+    start = np.asarray(model.config.suggested_init(), dtype=np.float64)
+    start[model.config.poi_index] = strength
+    fixed = np.asarray(model.config.suggested_fixed(), dtype=bool)
+    try:
+        found, deviance, covariance = minimise(model, data, start, bounds, fixed)
+    except pyhf.exceptions.FailedMinimization as error:
+        raise NotComputableError(f"the fit of the workspace failed: {str(error).splitlines()[0]}") from error
+    errors = np.sqrt(np.diag(covariance))
+    scale = np.where(errors > 0, errors, 1.0)
+    correlations = covariance / np.outer(scale, scale)
+    result = FitResults(found, errors, model.config.par_names, correlations, deviance)
     return Fit(workspace, result, data)
 
 

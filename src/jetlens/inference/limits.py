@@ -20,6 +20,7 @@ from scipy import stats
 from scipy.optimize import toms748
 
 from jetlens.files import write_json
+from jetlens.inference.minimiser import DevianceOptimizer, minimise
 from jetlens.inference.workspace import NotComputableError, Workspace, at_luminosity
 
 Floats = NDArray[np.float64]
@@ -58,7 +59,7 @@ T = TypeVar("T")
 
 
 def fitted(what: str, task: Callable[[], T]) -> T:
-    """Run a task of pyhf with SciPy's minimiser, and again with Minuit, ten times slower at a boundary, if that fails.
+    """Run a task of pyhf with the stage's own minimiser, and again with Minuit if that fails.
 
     Raises:
         NotComputableError: if both fail, naming ``what``.
@@ -66,15 +67,15 @@ def fitted(what: str, task: Callable[[], T]) -> T:
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # of rates of zero on the way to a minimum
         try:
-            pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(maxiter=100000))
+            pyhf.set_backend("numpy", DevianceOptimizer())
             return task()
         except pyhf.exceptions.FailedMinimization as error:
-            LOG.info("%s: SciPy's minimiser failed (%s); trying Minuit", what, error)
+            LOG.info("%s: least squares failed (%s); trying Minuit", what, error)
         try:
             pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=0.01))
             return task()
         except pyhf.exceptions.FailedMinimization as error:
-            raise NotComputableError(f"{what} failed: {error}") from error
+            raise NotComputableError(f"{what} failed: {str(error).splitlines()[0]}") from error
 
 
 def upper_limit(
@@ -161,36 +162,36 @@ class _Asimov:
         self._model, self._data = model, data
         start = np.asarray(model.config.suggested_init(), dtype=np.float64)
         start[model.config.poi_index] = 0.0
-        self._best = -2 * float(np.asarray(model.logpdf(start, data)).item())
         self._found: dict[float, Floats] = {0.0: start}
+        self._q = {0.0: 0.0}
 
     def __call__(self, mu: float) -> tuple[float, list[float]]:
         """Observed CLs, and the expected one at −2σ … +2σ of the background."""
         near = min(self._found, key=lambda other: abs(other - mu))
-        q = self._fit(mu, self._found[near])
-        if q < 0 and near:  # the neighbour led astray
-            q = self._fit(mu, self._found[0.0])
-        root = np.sqrt(max(q, 0.0))
+        q = self._fit(mu, near)
+        if near and any((q < self._q[other]) != (mu < other) for other in self._q if other != mu):
+            q = min(q, self._fit(mu, 0.0))  # q rises with μ: the neighbour led astray
+        self._q[mu] = q
+        root = np.sqrt(q)
         expected = [float(stats.norm.cdf(n - root) / stats.norm.cdf(n)) for n in (-2, -1, 0, 1, 2)]
         return expected[2], expected
 
-    def _fit(self, mu: float, start: Floats) -> float:
-        bounds = [list(bound) for bound in self._model.config.suggested_bounds()]
+    def _fit(self, mu: float, near: float) -> float:
+        """Return q̃: the best description of the data is perfect, so it is the deviance."""
         poi = self._model.config.poi_index
+        bounds = [list(bound) for bound in self._model.config.suggested_bounds()]
         bounds[poi][1] = max(bounds[poi][1], 4 * mu)
-        init = start.copy()
-        init[poi] = mu
-        found, value = fitted(
-            f"the fit at mu = {mu:.5g}",
-            lambda: pyhf.infer.mle.fixed_poi_fit(
-                mu, self._data, self._model, init.tolist(), bounds, return_fitted_val=True
-            ),
-        )
-        q = float(value) - self._best
-        if not np.isfinite(q):
-            raise NotComputableError(f"the likelihood at mu = {mu:.5g} is no number; a template may be empty")
-        self._found[mu] = np.asarray(found, dtype=np.float64)
-        return q
+        init = self._found[near].copy()
+        fixed = np.zeros(len(init), dtype=bool)
+        init[poi], fixed[poi] = mu, True
+        try:
+            found, deviance, _ = minimise(self._model, self._data, init, bounds, fixed)
+        except pyhf.exceptions.FailedMinimization as error:
+            raise NotComputableError(
+                f"the fit at mu = {mu:.5g} failed: {str(error).splitlines()[0]}"
+            ) from error
+        self._found[mu] = found
+        return deviance
 
 
 def _asymptotic(mu: float, data: list[float], model: pyhf.pdf.Model, options: dict[str, Any]) -> list[float]:

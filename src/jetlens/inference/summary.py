@@ -62,7 +62,9 @@ def summarise(
     _write(output / "luminosity.csv", pd.DataFrame(luminosity, columns=columns))
     _write(output / "yields.csv", yields)
     write_text(output / "yields.tex", latex(yields, luminosity_fb))
-    comment = "Demonstration with scaled weights: no result." if demonstration else "Expected limits by jetlens."
+    comment = (
+        "Demonstration with scaled weights: no result." if demonstration else "Expected limits by jetlens."
+    )
     write_record(
         output / "hepdata",
         _tables(limits, yields, reaction, energy_tev, luminosity_fb),
@@ -112,7 +114,10 @@ def latex(yields: pd.DataFrame, luminosity_fb: float) -> str:
         r"Process & before the fit & after the fit \\",
     ]
     for (variant, mass, region), own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):
-        lines += [r"\midrule", rf"\multicolumn{{3}}{{l}}{{{_escaped(f'{variant}, {mass:g} GeV, {region}')}}} \\"]
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{3}}{{l}}{{{_escaped(f'{variant}, {mass:g} GeV, {region}')}}} \\",
+        ]
         for row in own.to_dict("records"):
             numbers = " & ".join(_number(row[when], row[f"{when}_error"]) for when in ("prefit", "postfit"))
             lines.append(rf"\quad {_escaped(row['process'])} & {numbers} \\")

@@ -18,9 +18,10 @@ from pydantic import BaseModel, ValidationError
 from jetlens.config import Config
 from jetlens.config.evaluation import LookConfig
 from jetlens.config.features import FeaturesConfig
+from jetlens.config.inference import InferenceConfig
 from jetlens.config.load import load
 from jetlens.config.samples import Sample, read_samples
-from jetlens.config.slices import SLICES, Context, settings_of
+from jetlens.config.slices import SLICES, Context, hypotheses, settings_of
 from jetlens.errors import ConfigError
 from jetlens.figures.table import FIGURES
 from jetlens.files import write_text
@@ -35,6 +36,10 @@ NAMED = {
     "figures.variants": "<variant>",
     "features.define": "<feature>",
     "figures.kinematics": "<quantity>",
+    "inference.observables": "<observable>",
+    "inference.scale": "<process>",
+    "inference.cross_sections_fb": "<mass>",
+    "inference.theory_fb": "<mass>",
 }
 """Sections whose keys are the user's own names."""
 NO_RULE = {
@@ -45,6 +50,7 @@ NO_RULE = {
     "training.seeds": "new seeds are trained; evaluation and what follows",
     "training.k_fold": "new rotations are trained; evaluation and what follows",
     "evaluation.unlock": "the locked folds are scored, or not; nothing else",
+    "inference.variants": "a new one gets templates and limits; tables and figures of limits are renewed",
     "explanation.variants": "a new one is explained and drawn",
     "features.define.<feature>.label": "nothing: for readers",
     "features.define.<feature>.meaning": "nothing: for readers",
@@ -117,6 +123,8 @@ def _wildcards(rule: str, config: Config, samples: Mapping[str, Sample]) -> Iter
                 yield from ({"sample": name, "part": part} for part in sample.files)
     elif rule == "stream_features":
         yield from ({"stream": name} for name in config.features.streams)
+    elif rule == "limit":
+        yield from ({"mass": mass} for mass in hypotheses(config, samples))
     elif rule.startswith("train_"):
         for name, options in config.models.items():
             if options.kind.startswith("gradient") is (rule == "train_boosting"):
@@ -220,6 +228,14 @@ def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sampl
     features |= {"define": {"lead_share": own}, "event": [*features["event"], "lead_share"]}
     config = config.model_copy(update={"features": FeaturesConfig.model_validate(features)})
     samples = read_samples(config.samples)
+    mass = next(f"{sample.mass_gev:g}" for sample in samples.values() if sample.mass_gev)
+    inferred = {
+        "variants": config.training.variants[:1],
+        "scale": {next(s.process for s in samples.values() if s.role == "background"): 1.0},
+        "cross_sections_fb": {mass: 1.0},
+        "theory_fb": {mass: 1.0},
+    }
+    config = config.model_copy(update={"inference": InferenceConfig.model_validate(inferred)})
     applied = Sample("applied", "Data", "application", {"part": "applied.root"})
     looks = {
         "processes": {next(iter(samples.values())).process: LookConfig(label="S", color="#000000")},

@@ -185,7 +185,7 @@ def test_few_events_call_for_toys():
     workspace = build_workspace([region], "s", ["b"], statistical_errors=False)
     assert needs_toys(workspace)
     np.random.seed(1)  # noqa: NPY002  pyhf draws its toys from it
-    mu, toys = 1.2, 300
+    mu, toys = 1.2, 120
     observed, _ = _hypotest(mu, workspace.data(), workspace.model(), toys)
     # a single bin is a counting experiment: CLs is a ratio of Poisson probabilities of at most the three events seen
     exact = [stats.poisson.cdf(3, mean) for mean in (3 + 5 * mu, 3)]
