@@ -79,7 +79,7 @@ def write_large_file(path: Path, number: int) -> None:
     content = {
         "FatJet": ak.zip(stored(jets)),
         "Jet": ak.zip(stored(events.jets)),
-        "PFCand": ak.zip({**stored(own), "pdgId": ak.where(own.charge != 0, 211 * own.charge, 22)}),
+        "PFCand": ak.zip({**stored(own), "pdgId": ak.where(own.charge != 0, np.int32(211) * own.charge, 22)}),
         "FatJetPFCand": ak.zip({name: ak.values_astype(links[name], np.int32) for name in links}),
         "MET_pt": np.asarray(events.met.pt, dtype=np.float32),
         "MET_phi": np.asarray(events.met.phi, dtype=np.float32),

@@ -6,10 +6,11 @@ empty beyond the leading ones; ``met``, a record; numbers of the event. GeV, rad
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -76,7 +77,19 @@ def read_facts(file: pq.ParquetFile) -> dict[str, Any]:
     return dict(json.loads(file.metadata.metadata[FACTS.encode()]))
 
 
-def release_memory() -> None:
-    """Give memory back after a file: uproot's trees are cycles that linger, Arrow keeps what it once allocated."""
-    gc.collect()
-    pa.default_memory_pool().release_unused()
+@contextlib.contextmanager
+def released_memory() -> Iterator[None]:
+    """Give memory back after a file: uproot's trees are cycles that linger, Arrow keeps what it once allocated.
+
+    Meanwhile Python looks for no garbage of its own accord, so that all of the file's is young: found in a quarter of
+    the time that a search through everything takes.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(1)
+        if enabled:
+            gc.enable()
+        pa.default_memory_pool().release_unused()

@@ -20,7 +20,7 @@ from jetlens.events.selection import select_columns
 from jetlens.expressions import Checked, Namespace, check, define
 from jetlens.expressions.evaluate import Evaluator
 from jetlens.files import atomic_path, write_json
-from jetlens.skim.parquet import release_memory, write_facts
+from jetlens.skim.parquet import released_memory, write_facts
 from jetlens.skim.selection import Mask, Selection
 
 
@@ -43,6 +43,7 @@ class _Tally:
         ]
 
 
+@released_memory()
 def skim_file(
     source: str,
     parquet: Path,
@@ -106,7 +107,6 @@ def skim_file(
         "skipped": skipped,
     }
     write_json(cutflow, content)
-    release_memory()
 
 
 def _names(file: EventFile, definitions: Mapping[str, str]) -> Namespace:
@@ -120,7 +120,7 @@ def _stream(
     references = matched = 0
     layout = arrow_schema(file.schema, file.selection)
     treatment = file.impact_parameters
-    with pq.ParquetWriter(path, layout, compression="zstd") as writer:
+    with pq.ParquetWriter(path, layout, compression="zstd", use_dictionary=False) as writer:
         for batch in file.batches():
             whole = batch.events
             if belongs is not None:
