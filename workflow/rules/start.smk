@@ -11,7 +11,7 @@ if LIBRARY.is_dir() and str(LIBRARY) not in sys.path:
 
 from jetlens.config.load import read_yaml
 from jetlens.errors import JetlensError
-from jetlens.running import begin, clear_unfinished, recover
+from jetlens.running import begin, clear_unfinished, lift_rate_limit, recover
 
 OWN = ((WORKFLOW / "Snakefile").resolve(), (WORKFLOW.parent / "Snakefile").resolve())
 screen = begin(workflow, OWN)

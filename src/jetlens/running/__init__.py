@@ -38,6 +38,20 @@ def begin(workflow: Any, snakefiles: tuple[Path, ...]) -> Terminal | None:
     return take_over(logger, living.progress_folder(folder), lambda: living.in_the_way(folder))
 
 
+def lift_rate_limit(workflow: Any) -> None:
+    """Let a run on this machine start its steps without Snakemake's limit of 100 per second.
+
+    For that limit Snakemake wakes up once a second for every step that has ended so far (its issue 2967): after 200
+    steps it takes half a core from those that run. A limit that was asked for, and those of clusters, stay.
+    """
+    from snakemake.settings.types import MaxJobsPerTimespan
+
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    default = MaxJobsPerTimespan.parse_choice("100/1s")
+    if workflow.local_exec and limit and vars(limit) == vars(default):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def is_ours(workflow: Any, snakefiles: tuple[Path, ...]) -> bool:
     """Tell whether this process manages a run of one of our own Snakefiles."""
     return bool(workflow.is_main_process) and Path(workflow.main_snakefile).resolve() in snakefiles
