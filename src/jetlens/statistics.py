@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.special import chdtri, erf
+
+# all that scipy.stats would be asked for; to import that takes a second, in every step
+from scipy.special import betaincinv, chdtri, erf, ndtri, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -58,8 +59,8 @@ def clopper_pearson(
     k, n = np.broadcast_arrays(np.asarray(passing, dtype=np.float64), np.asarray(trials, dtype=np.float64))
     tail = (1 - confidence) / 2
     with np.errstate(invalid="ignore"):
-        low = np.where(k > 0, stats.beta.ppf(tail, np.where(k > 0, k, 1.0), n - k + 1), 0.0)
-        high = np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.where(k < n, n - k, 1.0)), 1.0)
+        low = np.where(k > 0, betaincinv(np.where(k > 0, k, 1.0), n - k + 1, tail), 0.0)
+        high = np.where(k < n, betaincinv(k + 1, np.where(k < n, n - k, 1.0), 1 - tail), 1.0)
     return low, high
 
 
@@ -153,7 +154,7 @@ class Spread:
         """Return the two-sided probability of |``value``| or more where the truth is 0 (Student's t)."""
         if self.sigma == 0:
             return 1.0 if value == 0 else 0.0
-        return float(2 * stats.t.sf(abs(value) / self.sigma, self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(value) / self.sigma))
 
 
 def combine_spreads(
@@ -170,13 +171,13 @@ def combine_spreads(
     terms = sum(v**2 / f for v, f in zip(variance_of_seeds, freedom_of_seeds, strict=True) if v > 0)
     freedom = variance**2 / terms if terms > 0 else float("inf")
     sigma = float(np.sqrt(variance))
-    factor = float(stats.t.ppf((1 + ONE_SIGMA) / 2, freedom))
+    factor = float(stdtrit(freedom, (1 + ONE_SIGMA) / 2))
     return Spread(factor * sigma, sigma, freedom, float(np.sqrt(events)))
 
 
 def gaussian_z(p_value: ArrayLike) -> Floats:
     """Return how many Gaussian standard deviations a two-sided p-value stands for, not negative."""
-    return np.asarray(stats.norm.isf(np.asarray(p_value, dtype=np.float64) / 2), dtype=np.float64)
+    return np.asarray(-ndtri(np.asarray(p_value, dtype=np.float64) / 2), dtype=np.float64)
 
 
 def holm(p_values: ArrayLike) -> Floats:

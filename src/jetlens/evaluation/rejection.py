@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from jetlens.evaluation.metrics import checked, monotone, roc_curve
 from jetlens.statistics import LIMIT_CONFIDENCE, ONE_SIGMA, typical_weight
@@ -157,7 +156,7 @@ def efficiency_distribution(
     drawn = rng.beta(passing + above, np.maximum(trials - passing + below, 1e-9), (replicas, DRAWS))
     delta = _relative_error_of_seeds(rows, signal, background, points, cuts)
     if delta > 0:
-        t = stats.t.rvs(len(rows) - 1, size=drawn.shape, random_state=rng)
+        t = rng.standard_t(len(rows) - 1, drawn.shape)
         drawn = drawn * np.exp(np.clip(delta * t, -20, 20))
     return np.clip(drawn, 0, 1)
 

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from jetlens.errors import FileError
 from jetlens.hashing import mix, name_key
@@ -166,6 +165,8 @@ def gaussian(event_number: Array, track_id: Array, stream: str) -> NDArray[np.fl
     """Return standard normal deviates (n,) that depend on event number, track id and the stream's name alone."""
     bits = mix(mix(np.asarray(event_number).astype(np.uint64)) ^ name_key(stream))
     bits = mix(bits ^ mix(np.asarray(track_id).astype(np.uint64)))
+    from scipy.special import ndtri  # most steps smear nothing, and need not wait for it
+
     return np.asarray(ndtri(((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53))
 
 

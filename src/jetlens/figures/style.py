@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import mplhep
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -140,6 +139,8 @@ def headroom(axes: Axes, top: float, share: float) -> None:
 
 def stack(axes: Axes, heights: Sequence[ArrayLike], edges: ArrayLike, looks: Sequence[Look]) -> None:
     """Draw stacked, filled histograms, the first one at the bottom, told apart by colour and hatch."""
+    import mplhep  # as slow to import as all else together, and only for stacks
+
     mplhep.histplot(
         [np.asarray(row) for row in heights],
         np.asarray(edges),

@@ -31,7 +31,12 @@ def configure(backend: str = "tensorflow", threads: int = 1) -> None:
     os.environ.setdefault("TF_ENABLE_DEPRECATION_WARNINGS", "0")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    if backend == "jax":
+        flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
     try:
+        with _hidden(backend):
+            import keras  # noqa: F401
         if backend == "tensorflow":
             _configure_tensorflow(threads)
         elif backend == "torch":
@@ -40,13 +45,26 @@ def configure(backend: str = "tensorflow", threads: int = 1) -> None:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(True, warn_only=True)
         else:
-            flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
-            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
             import jax  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"training.backend: '{backend}' is not installed ({error.name}); install it or use 'tensorflow'"
         ) from error
+
+
+@contextmanager
+def _hidden(backend: str) -> Iterator[None]:
+    """Let packages seem absent that Keras and TensorFlow would import for uses that are none of ours.
+
+    They take half of the seconds that a back end takes to start. Who imports them afterwards gets them.
+    """
+    names = {"jax", "matplotlib", "pandas", "sklearn"} - {backend} - set(sys.modules)
+    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def _configure_tensorflow(threads: int) -> None:
