@@ -170,7 +170,7 @@ def report_targets():
     """All that the report shows."""
     figures = [
         f"{RESULTS}/figures/{name}.{suffix}"
-        for name in figure_targets(analysis)
+        for name in figure_targets(analysis, table)
         for suffix in analysis.figures.formats
     ]
     tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]

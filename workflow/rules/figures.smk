@@ -22,6 +22,7 @@ MANY = {
 wildcard_constraints:
     quantity="|".join(analysis.figures.kinematics) or "none",
     method="[a-z_]+",
+    mass=r"\d+(\.\d+)?",
 
 
 def drawn_from(entry):

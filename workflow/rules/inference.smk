@@ -33,6 +33,12 @@ def selected(variant):
     return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in FITTED]
 
 
+def fitted_events():
+    """The event vectors of every fitted sample: all of its events, by fold."""
+    pattern = f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"
+    return [file for name in FITTED for file in per_part(pattern, name)]
+
+
 def unblinded(variant):
     """The data's scored events, once they may be looked at."""
     names = analysis.inference.data if analysis.inference.unblind else []
@@ -52,13 +58,7 @@ rule templates:
     input:
         selected=lambda wildcards: selected(wildcards.variant),
         data=lambda wildcards: unblinded(wildcards.variant),
-        events=[
-            file
-            for name in FITTED
-            for file in per_part(
-                f"{RESULTS}/features/{{sample}}/{{part}}/event.npz", name
-            )
-        ],
+        events=fitted_events(),
         normalisation=NORMALISATION,
     output:
         templates=f"{RESULTS}/inference/{{variant}}/templates.json",
@@ -68,7 +68,7 @@ rule templates:
         hypotheses=f"{RESULTS}/inference/{{variant}}/hypotheses.json",
         tables=[
             f"{RESULTS}/inference/{{variant}}/{name}.csv"
-            for name in ("bins", "categories", "systematics", "closure")
+            for name in ("bins", "categories", "systematics", "closure", "variations")
         ],
     log:
         f"{LOGS}/inference/{{variant}}/templates.log",
@@ -88,6 +88,31 @@ rule templates:
         "../../scripts/inference_templates.py"
 
 
+rule sculpting:
+    input:
+        selected=[
+            file for name in analysis.inference.variants for file in selected(name)
+        ],
+        events=fitted_events(),
+        normalisation=NORMALISATION,
+    output:
+        f"{RESULTS}/inference/sculpting.csv",
+    log:
+        f"{LOGS}/inference/sculpting.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings_of("sculpting"),
+    message:
+        "How cuts shape the backgrounds"
+    script:
+        "../../scripts/inference_sculpting.py"
+
+
 rule limit:
     input:
         hypotheses=f"{RESULTS}/inference/{{variant}}/hypotheses.json",
@@ -104,8 +129,6 @@ rule limit:
         f"{LOGS}/inference/{{variant}}/{{mass}}.log",
     benchmark:
         f"{BENCHMARKS}/inference/{{variant}}/{{mass}}.tsv"
-    wildcard_constraints:
-        mass="|".join(map(re.escape, MASSES)) or "none",
     conda:
         "../../envs/jetlens.yaml"
     threads: 1

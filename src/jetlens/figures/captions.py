@@ -147,3 +147,64 @@ training seeds. The output is the sigmoid of the mean logit over seeds.
 """
     + FIRST_ROTATION
 )
+
+SIGNIFICANCE = """\
+Expected discovery significance of a counting experiment at {luminosity_fb:g} fb⁻¹ against the cut on each variant's
+output, by its signal efficiency: the Asimov formula with the background uncertainty of the configuration, on test
+events. Bands are the statistical error of the simulation. Where a background has too few simulated events above the
+cut there is no point; the table significance.csv says which and how many more are needed. The signal's cross section
+is that of the sample table.
+"""
+
+LIMITS = """\
+Expected upper limits at 95 % confidence on σ·B with **{label}** at {luminosity_fb:g} fb⁻¹ by CLs: the median of the
+background-only expectation with its ±1σ and ±2σ bands, all systematic errors and those of the simulation included;
+dotted: the median without them. Observed limits, once unblinded, are solid. Where the simulation does not suffice
+there is no limit, and the figure says what is missing. Leading order, no pile-up: no forecast for an experiment.
+"""
+
+LIMITS_OF_ALL = """\
+Median expected upper limits on σ·B of all variants at {luminosity_fb:g} fb⁻¹, same events, same systematic errors, and
+below their ratio to the last variant, with its ±1σ band: what one classifier buys over another in reach. Cuts were
+chosen for each variant by itself on the validation folds.
+"""
+
+LUMINOSITY = """\
+Expected discovery significance of a signal of {mass} GeV against integrated luminosity, √q₀ on Asimov data, for the
+theory's σ·B where the configuration gives one, else for that of the sample table. Relative systematic errors, those of
+the simulation included, stay as they are at each luminosity.
+"""
+
+POSTFIT = """\
+Expected events by process in the regions of **{label}** for a signal of {mass} GeV after the fit of the background, at
+{luminosity_fb:g} fb⁻¹, with the error of the sum (hatched; all correlations included) and below its relative size, or
+data over fit once unblinded. While blinded the fit is one to the expectation itself. The line is the signal at its
+expected limit. Bins were merged until the simulation fills them; the first and last one hold what lies beyond.
+"""
+
+PULLS = """\
+Parameters of the fit of **{label}** for a signal of {mass} GeV: pull and constraint in units of the error before the
+fit (right), and what the signal strength moves when a parameter is held one standard deviation up or down (left), from
+the fit's covariance; the largest twenty. While blinded all pulls are zero by construction: what the constraints say
+is how much the data would know.
+"""
+
+SCULPTING = """\
+Does a cut on **{label}** shape the fitted observable? Distribution of each background before and after cuts of three
+signal efficiencies, events counting the same. Printed are the Jensen–Shannon divergence in bits (in brackets: of as
+many events picked by chance), its p-value by permutation, and the distance correlation of score and observable (in
+brackets: with permuted scores). A divergence near the chance's says that nothing is seen with these events, not that
+there is nothing. Where asked for, the decorrelated score stands below.
+"""
+
+CLOSURE = """\
+Closure of the background model with **{label}**: events found over events estimated, by test, with statistical errors
+of the simulation. What the sideband shows, or how well it is known if that is larger, is the uncertainty of the
+estimate in the fit.
+"""
+
+VARIATION = """\
+Templates of each process under **{systematic}**, up and down, over the nominal ones, with **{label}**. Grey:
+statistical error of the nominal template; bars: error of the difference, smaller since the events are the same. A
+shape that is compatible with noise does not enter the fit.
+"""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -14,10 +15,10 @@ from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.palette import COLOURS, Look, line
 from jetlens.figures.style import (
     figure_header,
-    header,
     headroom,
     legend_below,
     look,
+    pretty,
     read_table,
     save,
     stack,
@@ -38,64 +39,72 @@ def draw_postfit(
     figures: FiguresConfig,
     luminosity_fb: float,
     observable: str,
-    title: str = "",
-    log: bool = True,
+    label: str = "",
+    demonstration: bool = False,
 ) -> None:
-    """Draw the fitted events of one region per process, with data where unblinded, and the ratio below.
+    """Draw the fitted events of each region by process, with data where unblinded, and the ratio below.
 
     Args:
-        yields: CSV with ``process``, ``low``, ``high``, ``events``, ``error``; the process ``total`` is the sum of
-            all that is stacked, its ``error`` that of the prediction with all correlations; ``data``, if there are
-            any, are counts. Errors of other processes may be empty.
+        yields: CSV with ``region``, ``process``, ``low``, ``high``, ``events``, ``error``; the process ``total`` is
+            the sum of all that is stacked, its ``error`` that of the prediction with all correlations; ``data``, if
+            there are any, are counts. Errors of other processes may be empty.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         processes: look of every process; signals are drawn as lines.
         figures: the look.
         luminosity_fb: integrated luminosity [1/fb].
         observable: label of the x axis, with its unit.
-        title: of the legend: the region, before or after the fit.
-        log: logarithmic axis of events.
+        label: of the classifier.
+        demonstration: whether weights were scaled: written into the figure.
 
     Raises:
         FileError: if the table cannot be read.
     """
-    table = read_table(yields, ("process", "low", "high", "events", "error"), "inference")
+    table = read_table(yields, ("region", "process", "low", "high", "events", "error"), "inference")
+    regions = {str(name): own for name, own in table.groupby("region", sort=False)}
+    with look(figures):
+        figure = Figure(figsize=(4.0 * len(regions) + 0.8, 5.8))
+        panels = figure.subplots(2, len(regions), sharex="col", height_ratios=(3, 1), squeeze=False)
+        for (upper, lower), (name, own) in zip(panels.T, regions.items(), strict=True):
+            _stack_of_region(upper, lower, own, processes)
+            upper.set_title(name.replace("_", " "), loc="right", fontsize=10)
+            lower.set_xlabel(observable)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        title = ", ".join([label, "background fit", *["demonstration: weights scaled"][:demonstration]])
+        legend_below(figure, handles[::-1], labels[::-1], title)
+        figure_header(figure, figures, luminosity_fb)
+        save(figure, outputs)
+    write_table(csv, table)
+
+
+def _stack_of_region(upper: Axes, lower: Axes, table: pd.DataFrame, processes: Mapping[str, Look]) -> None:
     groups = {str(name): own.sort_values("low") for name, own in table.groupby("process", sort=False)}
     total = groups["total"]
     edges = np.append(total["low"], total["high"].iloc[-1])
     value, error = total["events"].to_numpy(), total["error"].to_numpy()
     backgrounds = [name for name in processes if name in groups and processes[name]["role"] != "signal"]
     backgrounds.sort(key=lambda name: float(groups[name]["events"].sum()))
-    with look(figures):
-        figure = Figure(figsize=(4.8, 5.6))
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        if log:
-            upper.set_yscale("log")
-        heights = [groups[name]["events"].to_numpy() for name in backgrounds]
-        stack(upper, heights, edges, [processes[name] for name in backgrounds])
-        uncertainty_band(upper, value - error, value + error, edges, "uncertainty")
-        for name in (name for name in processes if name in groups and processes[name]["role"] == "signal"):
-            events = groups[name]["events"].to_numpy()
-            upper.stairs(
-                events, edges, linewidth=1.8, label=processes[name]["label"], **line(processes[name])
-            )
-        if "data" in groups:
-            _data(upper, lower, edges, groups["data"]["events"].to_numpy(), value)
-        share = np.divide(error, value, out=np.zeros_like(error), where=value > 0)
-        uncertainty_band(lower, 1 - share, 1 + share, edges, "")
-        lower.axhline(1, color="0.3", linewidth=0.8)
-        reach = 1.3 * float(max(share.max(), 0.1))
-        lower.set(ylim=(1 - reach, 1 + reach) if "data" not in groups else None, xlim=(edges[0], edges[-1]))
-        lower.set(xlabel=observable, ylabel="data / fit" if "data" in groups else "rel. unc.")
-        upper.set_ylabel("Events / bin")
-        top = float((value + error).max())
-        upper.set_ylim(max(0.5 * value[value > 0].min() / 10, top * 1e-5) if log else 0, top)
-        headroom(upper, 1.2 * top, 0.05)
-        handles, labels = upper.get_legend_handles_labels()
-        legend_below(figure, handles[::-1], labels[::-1], title)
-        header(upper, figures, luminosity_fb)
-        save(figure, outputs)
-    write_table(csv, table)
+    upper.set_yscale("log")
+    heights = [groups[name]["events"].to_numpy() for name in backgrounds]
+    stack(upper, heights, edges, [processes[name] for name in backgrounds])
+    uncertainty_band(upper, value - error, value + error, edges, "uncertainty")
+    for name in (name for name in processes if name in groups and processes[name]["role"] == "signal"):
+        events = groups[name]["events"].to_numpy()
+        upper.stairs(
+            events, edges, linewidth=1.8, label=pretty(processes[name]["label"]), **line(processes[name])
+        )
+    if "data" in groups:
+        _data(upper, lower, edges, groups["data"]["events"].to_numpy(), value)
+    share = np.divide(error, value, out=np.zeros_like(error), where=value > 0)
+    uncertainty_band(lower, 1 - share, 1 + share, edges, "")
+    lower.axhline(1, color="0.3", linewidth=0.8)
+    reach = 1.3 * float(max(share.max(), 0.1))
+    lower.set(ylim=(1 - reach, 1 + reach) if "data" not in groups else None, xlim=(edges[0], edges[-1]))
+    lower.set_ylabel("data / fit" if "data" in groups else "rel. unc.")
+    upper.set_ylabel("Events / bin")
+    top = float((value + error).max())
+    upper.set_ylim(max(0.5 * value[value > 0].min() / 10, top * 1e-5), top)
+    headroom(upper, 1.2 * top, 0.05)
 
 
 def _data(upper: Axes, lower: Axes, edges: Floats, counts: Floats, prediction: Floats) -> None:
@@ -112,7 +121,13 @@ def _data(upper: Axes, lower: Axes, edges: Floats, counts: Floats, prediction: F
 
 
 def draw_pulls(
-    pulls: Path, outputs: Sequence[Path], csv: Path, *, figures: FiguresConfig, largest: int = 20
+    pulls: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    figures: FiguresConfig,
+    label: str = "",
+    largest: int = 20,
 ) -> None:
     """Draw the parameters of a fit: impact on the signal strength on the left, pull and constraint on the right.
 
@@ -123,6 +138,7 @@ def draw_pulls(
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         figures: the look.
+        label: of the classifier, above the legend.
         largest: how many parameters are drawn, by impact.
 
     Raises:
@@ -152,54 +168,7 @@ def draw_pulls(
         left.set_xlabel("impact on $\\mu$")
         right.set_xlabel("pull [pre-fit σ]")
         handles, labels = left.get_legend_handles_labels()
-        legend_below(figure, handles, labels, "")
+        legend_below(figure, handles, labels, label)
         figure_header(figure, figures)
-        save(figure, outputs)
-    write_table(csv, table[list(columns)])
-
-
-def draw_variation(
-    variation: Path,
-    outputs: Sequence[Path],
-    csv: Path,
-    *,
-    figures: FiguresConfig,
-    observable: str,
-    title: str,
-) -> None:
-    """Draw one process under one systematic variation: nominal, up and down, and their ratio to nominal.
-
-    Args:
-        variation: CSV with ``low``, ``high``, ``nominal``, ``nominal_error``, ``up``, ``down``.
-        outputs: figure files, .pdf or .png.
-        csv: the numbers drawn.
-        figures: the look.
-        observable: label of the x axis, with its unit.
-        title: of the legend: process and variation.
-
-    Raises:
-        FileError: if the table cannot be read.
-    """
-    columns = ("low", "high", "nominal", "nominal_error", "up", "down")
-    table = read_table(variation, columns, "inference").sort_values("low")
-    edges = np.append(table["low"], table["high"].iloc[-1])
-    nominal, error = table["nominal"].to_numpy(), table["nominal_error"].to_numpy()
-    with look(figures):
-        figure = Figure(figsize=(4.6, 4.8))
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        safe = np.where(nominal > 0, nominal, np.nan)
-        for axes, scale in ((upper, np.ones_like(safe)), (lower, safe)):
-            uncertainty_band(
-                axes, (nominal - error) / scale, (nominal + error) / scale, edges, "stat. uncertainty"
-            )
-            axes.stairs(nominal / scale, edges, color="black", label="nominal", baseline=None)
-            axes.stairs(table["up"] / scale, edges, color=UP, linestyle="--", label="up", baseline=None)
-            axes.stairs(table["down"] / scale, edges, color=DOWN, linestyle="-.", label="down", baseline=None)
-        top = float(table[["up", "down", "nominal"]].max().max()) + float(error.max())
-        upper.set(xlim=(edges[0], edges[-1]), ylim=(0, top), ylabel="Events / bin")
-        headroom(upper, top, 0.4)
-        upper.legend(loc="upper right", ncols=2, title=title)
-        lower.set(xlabel=observable, ylabel="ratio to nominal")
-        header(upper, figures)
         save(figure, outputs)
     write_table(csv, table[list(columns)])

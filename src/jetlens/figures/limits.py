@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from jetlens.config.evaluation import FiguresConfig
-from jetlens.errors import NoEventsError
 from jetlens.figures.palette import Look, line
 from jetlens.figures.style import header, headroom, look, pretty, read_table, save, write_table
 
@@ -27,53 +27,65 @@ def draw_limits(
     outputs: Sequence[Path],
     csv: Path,
     *,
+    variant: str,
+    label: str,
     figures: FiguresConfig,
     luminosity_fb: float,
     signal: str,
-    theory: Mapping[float, float] | None = None,
-    note: str = "",
+    theory: Mapping[str, float] | None = None,
+    demonstration: bool = False,
 ) -> None:
-    """Draw upper limits at 95 % confidence on σ·B against mass, with bands of ± 1 and ± 2 standard deviations.
+    """Draw a variant's upper limits at 95 % confidence on σ·B against mass, with bands of ± 1 and ± 2 deviations.
 
     Args:
-        limits: CSV with the columns :data:`LIMITS` [fb], optionally ``observed`` [fb]; one line per mass. Lines whose
-            ``expected`` is empty are masses for which no limit could be computed: they leave a gap.
+        limits: CSV with ``variant`` and the columns :data:`LIMITS` [fb], optionally ``observed`` [fb],
+            ``statistics_only`` [fb] and ``remark``; one line per variant and mass. Masses without a limit leave a
+            gap, and are named with their remark.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
+        variant: whose limits are drawn.
+        label: its text in the legend.
         figures: the look.
         luminosity_fb: integrated luminosity [1/fb].
         signal: the process, for the axis.
         theory: σ·B [fb] by mass [GeV], drawn as a line.
-        note: what the reader must know, such as "demonstration: weights scaled"; written into the figure.
+        demonstration: whether weights were scaled: written into the figure.
 
     Raises:
         FileError: if the table cannot be read.
-        NoEventsError: if it holds no limit at all.
     """
-    table = read_table(limits, LIMITS, "inference").sort_values("mass_GeV")
-    _refuse_empty(table["expected"], limits)
+    table = read_table(limits, ("variant", *LIMITS), "inference")
+    table = table[table["variant"] == variant].sort_values("mass_GeV")
+    predicted = {float(mass): value for mass, value in (theory or {}).items()}
     with look(figures):
         figure = Figure(figsize=(4.6, 4.4))
         axes = figure.add_subplot()
         axes.set_yscale("log")
-        mass = table["mass_GeV"]
-        if "observed" in table and table["observed"].notna().any():
-            axes.plot(mass, table["observed"], "o-", color="black", markersize=4, label="observed")
-        axes.plot(mass, table["expected"], "--", color="black", label="median expected")
-        _band(axes, table, "minus1", "plus1", ONE_SIGMA, "expected ± 1 std. deviation", 0.6)
-        _band(axes, table, "minus2", "plus2", TWO_SIGMA, "expected ± 2 std. deviations", 0.5)
-        if theory:
-            x = sorted(theory)
-            axes.plot(x, [theory[m] for m in x], "-.", color="#bd1f01", label="theory")
+        drawn = _around(table)
+        mass = drawn["mass_GeV"]
+        for column, style, text in (
+            ("observed", "-", "observed"),
+            ("statistics_only", ":", "statistics only"),
+        ):
+            if column in drawn and drawn[column].notna().any():
+                axes.plot(mass, drawn[column], style, color="black", label=text)
+        if table["expected"].notna().any():
+            axes.plot(mass, drawn["expected"], "--", color="black", label="median expected")
+            _band(axes, drawn, "minus1", "plus1", ONE_SIGMA, "expected ± 1 std. deviation", 0.6)
+            _band(axes, drawn, "minus2", "plus2", TWO_SIGMA, "expected ± 2 std. deviations", 0.5)
+        if predicted:
+            x = sorted(predicted)
+            axes.plot(x, [predicted[m] for m in x], "-.", color="#bd1f01", label="theory")
         _mass_axis(axes, table, f"95 % CL limit on $\\sigma\\,B$({pretty(signal)}) [fb]")
-        _legend_above(axes, note)
+        _legend_above(axes, ", ".join([pretty(label), *_DEMONSTRATION[:demonstration]]))
+        _missing(axes, table)
         header(axes, figures, luminosity_fb)
         save(figure, outputs)
-    write_table(csv, table.assign(theory=[(theory or {}).get(m, np.nan) for m in mass]))
+    write_table(csv, table.assign(theory=[predicted.get(m, np.nan) for m in table["mass_GeV"]]))
 
 
 def draw_limits_by_variant(
-    limits: Mapping[str, Path],
+    limits: Path,
     outputs: Sequence[Path],
     csv: Path,
     *,
@@ -81,32 +93,27 @@ def draw_limits_by_variant(
     figures: FiguresConfig,
     luminosity_fb: float,
     signal: str,
-    reference: str | None = None,
+    demonstration: bool = False,
 ) -> None:
-    """Draw the median expected limits of all variants, and below their ratio to one of them.
+    """Draw the median expected limits of all variants, and below their ratio to the last one.
 
     Args:
-        limits: tables as of :func:`draw_limits`, by variant.
+        limits: table as of :func:`draw_limits`.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         variants: look of every variant, in the order of the legend.
         figures: the look.
         luminosity_fb: integrated luminosity [1/fb].
         signal: the process, for the axis.
-        reference: variant that the ratio is taken to; default: the last one.
+        demonstration: as there.
 
     Raises:
-        FileError: if a table cannot be read.
-        NoEventsError: if one holds no limit at all.
+        FileError: if the table cannot be read.
     """
-    tables = {
-        name: read_table(limits[name], LIMITS, "inference").sort_values("mass_GeV").set_index("mass_GeV")
-        for name in variants
-        if name in limits
-    }
-    for name, table in tables.items():
-        _refuse_empty(table["expected"], limits[name])
-    base = tables[reference or list(tables)[-1]]
+    everything = read_table(limits, ("variant", *LIMITS), "inference").sort_values("mass_GeV")
+    tables = {name: everything[everything["variant"] == name].set_index("mass_GeV") for name in variants}
+    reference = list(tables)[-1]
+    base = tables[reference]
     with look(figures):
         figure = Figure(figsize=(4.6, 5.4))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
@@ -115,18 +122,39 @@ def draw_limits_by_variant(
             style = {"marker": "o", "markersize": 3.5, **line(variants[name])}
             upper.plot(table.index, table["expected"], label=pretty(variants[name]["label"]), **style)
             lower.plot(table.index, table["expected"] / base["expected"].reindex(table.index), **style)
-        _band(lower, _relative(base), "minus1", "plus1", "0.85", "± 1 std. deviation of the reference")
-        first = base.reset_index()
-        _mass_axis(upper, first, f"expected limit on\n$\\sigma\\,B$({pretty(signal)}) [fb]")
+        relative = _around(_relative(base))
+        _band(lower, relative, "minus1", "plus1", "0.85", "± 1 std. deviation of the reference")
+        _mass_axis(upper, base.reset_index(), f"expected limit on\n$\\sigma\\,B$({pretty(signal)}) [fb]")
         upper.set_xlabel("")
-        _legend_above(upper, "")
+        _legend_above(upper, ", ".join(_DEMONSTRATION[:demonstration]))
+        _missing(upper, everything)
         lower.legend(loc="best", fontsize=8.5)
         lower.set_xlabel("$m$ [GeV]")
-        shown = variants[reference or list(tables)[-1]]["label"]
-        lower.set_ylabel(f"ratio to\n{pretty(shown)}")
+        lower.set_ylabel(f"ratio to\n{pretty(variants[reference]['label'])}")
         header(upper, figures, luminosity_fb)
         save(figure, outputs)
-    write_table(csv, pd.concat([t.reset_index().assign(variant=name) for name, t in tables.items()]))
+    write_table(csv, everything[["variant", *LIMITS]])
+
+
+_DEMONSTRATION = ["demonstration: weights scaled"]
+
+
+def _around(table: pd.DataFrame) -> pd.DataFrame:
+    """A single mass has no width: its limits are drawn from 2 % below to 2 % above."""
+    if len(table) != 1:
+        return table
+    return pd.concat([table.assign(mass_GeV=factor * table["mass_GeV"]) for factor in (0.98, 1.02)])
+
+
+def _missing(axes: Axes, table: pd.DataFrame) -> None:
+    """Say for which masses there is no limit, and why for the first of them."""
+    gone = table[table["expected"].isna()]
+    if not len(gone):
+        return
+    masses = ", ".join(f"{mass:g}" for mass in sorted(set(gone["mass_GeV"])))
+    reason = str(gone["remark"].iloc[0]) if "remark" in gone else "not computable"
+    text = "\n".join(textwrap.wrap(f"{masses} GeV: {reason}", 52)[:7])
+    axes.text(0.03, 0.03, text, transform=axes.transAxes, fontsize=7.5, va="bottom")
 
 
 def draw_significance(
@@ -138,54 +166,64 @@ def draw_significance(
     axis_label: str,
     variants: Mapping[str, Look],
     figures: FiguresConfig,
+    where: Mapping[str, Any] | None = None,
     luminosity_fb: float | None = None,
 ) -> None:
     """Draw the expected significance against luminosity, or against the cut on a classifier's output.
 
     Args:
-        significance: CSV with ``variant``, the column ``against``, ``significance``, and its interval
-            ``significance_low`` and ``significance_high``. Lines without a significance, where the simulation cannot
-            give one, leave a gap.
+        significance: CSV with ``variant``, the column ``against``, ``significance``, and optionally its
+            ``significance_error``. Lines without a significance, where the simulation cannot give one, leave a gap.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         against: column along x: ``luminosity_fb`` (logarithmic) or ``signal_efficiency``.
         axis_label: of the x axis.
         variants: look of every variant, in the order of the legend.
         figures: the look.
+        where: value by column of the lines that are drawn; None: all.
         luminosity_fb: integrated luminosity [1/fb], where it is one.
 
     Raises:
         FileError: if the table cannot be read.
-        NoEventsError: if it holds no significance at all.
     """
-    columns = ("variant", against, "significance", "significance_low", "significance_high")
-    table = read_table(significance, columns, "inference")
-    _refuse_empty(table["significance"], significance)
+    table = read_table(significance, ("variant", against, "significance"), "inference", empty=True)
+    for column, value in (where or {}).items():
+        table = table[table[column] == value]
+    if "significance_error" not in table:
+        table = table.assign(significance_error=np.nan)
+    table = table[["variant", against, "significance", "significance_error"]]
+    known = table.dropna(subset=["significance"])
     with look(figures):
         figure = Figure(figsize=(4.6, 4.2))
         axes = figure.add_subplot()
         if against == "luminosity_fb":
             axes.set_xscale("log")
-        for name in (name for name in variants if name in set(table["variant"])):
+        for name in (name for name in variants if name in set(known["variant"])):
             own, style = table[table["variant"] == name].sort_values(against), line(variants[name])
             label = pretty(variants[name]["label"])
             axes.plot(own[against], own["significance"], marker="o", markersize=3, label=label, **style)
-            low, high = own["significance_low"], own["significance_high"]
+            low, high = (own["significance"] + sign * own["significance_error"] for sign in (-1, 1))
             axes.fill_between(own[against], low, high, color=style["color"], alpha=0.2, linewidth=0)
-        top = float(table[["significance", "significance_high"]].max().max())
-        axes.set_ylim(0, top)
-        headroom(axes, top, 0.08 * (len(variants) + 1))
-        for level in (3, 5):
-            if level < top:
-                axes.axhline(level, color="0.5", linewidth=0.8, linestyle=":")
-                axes.text(
-                    0.99, level, f"{level}σ", transform=axes.get_yaxis_transform(), ha="right", va="bottom"
-                )
         axes.set(xlabel=axis_label, ylabel="Expected significance $Z$")
-        axes.legend(loc="upper left")
+        if len(known):
+            top = max(float((known["significance"] + known["significance_error"].fillna(0)).max()), 1e-12)
+            axes.set_ylim(0, top)
+            headroom(axes, top, 0.08 * (len(variants) + 1))
+            _levels(axes, top)
+            axes.legend(loc="upper left")
+        else:
+            text = "not computable from this simulation:\nthe table's remarks say what is missing"
+            axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center")
         header(axes, figures, luminosity_fb)
         save(figure, outputs)
-    write_table(csv, table[list(columns)])
+    write_table(csv, table)
+
+
+def _levels(axes: Axes, top: float) -> None:
+    for level in (3, 5):
+        if level < top:
+            axes.axhline(level, color="0.5", linewidth=0.8, linestyle=":")
+            axes.text(0.99, level, f"{level}σ", transform=axes.get_yaxis_transform(), ha="right", va="bottom")
 
 
 def _band(
@@ -202,7 +240,8 @@ def _relative(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mass_axis(axes: Axes, table: pd.DataFrame, label: str) -> None:
-    axes.set_xlim(table["mass_GeV"].min(), table["mass_GeV"].max())
+    low, high = table["mass_GeV"].min(), table["mass_GeV"].max()
+    axes.set_xlim(*((low, high) if low < high else (0.92 * low, 1.09 * high)))
     axes.set(xlabel="$m$ [GeV]", ylabel=label)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: _between(axes, y)))
@@ -222,8 +261,3 @@ def _legend_above(axes: Axes, note: str) -> None:
     headroom(axes, high, 0.062 * (len(labels) + 0.5 + bool(note)))
     settings: dict[str, Any] = {"title": note, "title_fontsize": 9.5, "alignment": "left"} if note else {}
     axes.legend(handles, labels, loc="upper right", **settings)
-
-
-def _refuse_empty(values: pd.Series, path: Path) -> None:
-    if not values.notna().any():
-        raise NoEventsError(f"{path}: holds no number that could be computed; its notes say what is missing")

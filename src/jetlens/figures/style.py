@@ -222,8 +222,8 @@ def write_table(path: Path, columns: pd.DataFrame | Mapping[str, Sequence[Any] |
         pd.DataFrame(columns).to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
 
 
-def read_table(path: Path, columns: Iterable[str], stage: str) -> pd.DataFrame:
-    """Read a CSV of a stage.
+def read_table(path: Path, columns: Iterable[str], stage: str, *, empty: bool = False) -> pd.DataFrame:
+    """Read a CSV of a stage; with ``empty`` it need not have a line.
 
     Raises:
         FileError: if it cannot be read, is empty, or lacks one of the columns.
@@ -235,7 +235,7 @@ def read_table(path: Path, columns: Iterable[str], stage: str) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise FileError(f"{path}: is no CSV table: {error}; run the {stage} stage again") from error
     missing = [name for name in columns if name not in table]
-    if missing or not len(table):
+    if missing or not (len(table) or empty):
         what = f"has no column '{missing[0]}'" if missing else "has no line"
         raise FileError(f"{path}: {what}; run the {stage} stage again")
     return table

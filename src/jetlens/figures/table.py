@@ -17,7 +17,8 @@ from jetlens.config import Config
 from jetlens.config.consistency import has_places
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
-from jetlens.config.slices import Context
+from jetlens.config.samples import Sample
+from jetlens.config.slices import Context, fitted_samples, hypotheses
 from jetlens.expressions import used
 from jetlens.figures import captions
 from jetlens.figures.palette import process_looks, variant_looks
@@ -39,6 +40,7 @@ class FigureEntry:
         each: the wildcards of the figures to draw for a configuration; none if it has nothing to draw.
         settings: argument of the function → plain data; a change of it, and of no other key, draws again.
         memory_mb: of its job.
+        by_mass: whether there is one of each for every mass hypothesis, the wildcard ``mass``.
     """
 
     name: str
@@ -50,15 +52,21 @@ class FigureEntry:
     each: Callable[[Config], Sequence[Mapping[str, str]]] = lambda config: [{}]
     settings: Settings = lambda context: {}
     memory_mb: int = 1000
+    by_mass: bool = False
 
     @property
     def rule(self) -> str:
         """Name of its rule: ``figure_`` and its path without wildcards."""
         return "figure_" + self.name.partition("/{")[0].replace("/", "_")
 
-    def targets(self, config: Config) -> Iterator[str]:
-        """Yield the paths under ``figures/``, without suffix, of the figures that a configuration asks for."""
-        for wildcards in self.each(config):
+    def jobs(self, config: Config, samples: Mapping[str, Sample]) -> list[dict[str, str]]:
+        """Return the wildcards of the figures that an analysis asks for."""
+        of_mass = [{"mass": mass} for mass in hypotheses(config, samples)] if self.by_mass else [{}]
+        return [{**wildcards, **more} for wildcards in self.each(config) for more in of_mass]
+
+    def targets(self, config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+        """Yield the paths under ``figures/``, without suffix, of the figures that an analysis asks for."""
+        for wildcards in self.jobs(config, samples):
             yield self.name.format(**wildcards)
 
     def look(self, config: Config) -> dict[str, Any]:
@@ -206,6 +214,84 @@ def _applications(context: Context) -> dict[str, Any]:
     return {"applications": applied, **_processes(context), **_variant(context)}
 
 
+def _inferred(config: Config) -> list[dict[str, str]]:
+    return [{"variant": name} for name in config.inference.variants]
+
+
+def _once_inferred(config: Config) -> list[dict[str, str]]:
+    return [{}] if config.inference.variants else []
+
+
+def _estimated(config: Config) -> list[dict[str, str]]:
+    return [] if config.inference.background.model == "simulation" else _inferred(config)
+
+
+def _signal(context: Context) -> str:
+    return next(
+        s.process for s in fitted_samples(context.config, context.samples).values() if s.role == "signal"
+    )
+
+
+def _demonstration(context: Context) -> dict[str, Any]:
+    return {"demonstration": bool(context.config.inference.scale)}
+
+
+def _limits(context: Context) -> dict[str, Any]:
+    theory = context.config.inference.theory_fb
+    own = {"variant": context.wildcards["variant"], "theory": theory, "signal": _signal(context)}
+    return {**own, **_variant(context), **_luminosity(context), **_demonstration(context)}
+
+
+def _limits_of_all(context: Context) -> dict[str, Any]:
+    looks = variant_looks(context.config.figures, context.config.inference.variants)
+    return {"variants": looks, "signal": _signal(context), **_luminosity(context), **_demonstration(context)}
+
+
+def _by_cut(context: Context) -> dict[str, Any]:
+    axis = {"against": "signal_efficiency", "axis_label": "Signal efficiency of the cut"}
+    return {**axis, **_variants_drawn(context), **_luminosity(context), "where": {"class": "total"}}
+
+
+def _by_luminosity(context: Context) -> dict[str, Any]:
+    looks = variant_looks(context.config.figures, context.config.inference.variants)
+    axis = {"against": "luminosity_fb", "axis_label": "Integrated luminosity [fb$^{-1}$]"}
+    return {**axis, "variants": looks, "where": {"mass_GeV": float(context.wildcards["mass"])}}
+
+
+def _observable(context: Context) -> dict[str, str]:
+    fit = context.config.inference.fit
+    return {"observable": f"{fit.label} [{fit.unit}]" if fit.unit else fit.label}
+
+
+def _templates_drawn(context: Context) -> dict[str, Any]:
+    """Looks of all that templates are of: signals by mass, an estimated process as the first of those it is for."""
+    config, looks = context.config, process_looks(context.config.figures, context.samples)
+    for sample in fitted_samples(config, context.samples).values():
+        if sample.role == "signal" and sample.mass_gev:
+            own = looks[sample.process]
+            looks[f"signal_{sample.mass_gev:g}"] = {
+                **own,
+                "label": f"{own['label']}, {sample.mass_gev:g} GeV",
+            }
+    model = config.inference.background
+    if model.model != "simulation" and model.processes[0] in looks:
+        looks[model.name] = {**looks[model.processes[0]], "label": f"{model.name} ({model.model})"}
+    return {"processes": looks, **_observable(context)}
+
+
+def _postfit(context: Context) -> dict[str, Any]:
+    return {
+        **_templates_drawn(context),
+        **_variant(context),
+        **_luminosity(context),
+        **_demonstration(context),
+    }
+
+
+def _sculpting(context: Context) -> dict[str, Any]:
+    return {"variant": context.wildcards["variant"], **_templates_drawn(context), **_variant(context)}
+
+
 ROC = {"roc": "roc", "metrics": "metrics"}
 ATTENTION = {"maps": "explanation/{variant}/attention.npz"}
 
@@ -267,9 +353,43 @@ FIGURES: tuple[FigureEntry, ...] = (
         "single_events/{variant}", "events.draw_single_events", {"maps": "first_method"},
         "Explanation", "single events, {variant}", captions.SINGLE_EVENTS, _single_events, _shown,
     ),
+    FigureEntry(
+        "significance", "limits.draw_significance", {"significance": "inference/significance.csv"},
+        "Inference", "significance by cut", captions.SIGNIFICANCE, settings=_by_cut,
+    ),
+    FigureEntry(
+        "limits/{variant}", "limits.draw_limits", {"limits": "inference/limits.csv"},
+        "Inference", "limits, {variant}", captions.LIMITS, _inferred, _limits,
+    ),
+    FigureEntry(
+        "limits_of_all", "limits.draw_limits_by_variant", {"limits": "inference/limits.csv"},
+        "Inference", "limits of all variants", captions.LIMITS_OF_ALL, _once_inferred, _limits_of_all,
+    ),
+    FigureEntry(
+        "luminosity/{mass}", "limits.draw_significance", {"significance": "inference/luminosity.csv"},
+        "Inference", "significance by luminosity, {mass} GeV", captions.LUMINOSITY, _once_inferred, _by_luminosity,
+        by_mass=True,
+    ),
+    FigureEntry(
+        "postfit/{variant}/{mass}", "fits.draw_postfit", {"yields": "inference/{variant}/{mass}/postfit.csv"},
+        "Inference", "fit of {variant}, {mass} GeV", captions.POSTFIT, _inferred, _postfit, by_mass=True,
+    ),
+    FigureEntry(
+        "pulls/{variant}/{mass}", "fits.draw_pulls", {"pulls": "inference/{variant}/{mass}/pulls.csv"},
+        "Inference", "pulls and impacts of {variant}, {mass} GeV", captions.PULLS, _inferred, _variant,
+        by_mass=True,
+    ),
+    FigureEntry(
+        "sculpting/{variant}", "modelling.draw_sculpting", {"sculpting": "inference/sculpting.csv"},
+        "Inference", "sculpting by {variant}", captions.SCULPTING, _inferred, _sculpting,
+    ),
+    FigureEntry(
+        "closure/{variant}", "modelling.draw_closure", {"closure": "inference/{variant}/closure.csv"},
+        "Inference", "closure of the background, {variant}", captions.CLOSURE, _estimated, _variant,
+    ),
 )  # fmt: skip
 
 
-def targets(config: Config) -> list[str]:
+def targets(config: Config, samples: Mapping[str, Sample]) -> list[str]:
     """Return every figure of an analysis, as its path under ``figures/`` without suffix."""
-    return [name for entry in FIGURES for name in entry.targets(config)]
+    return [name for entry in FIGURES for name in entry.targets(config, samples)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from jetlens.config.inference import SCORE, BackgroundModel, InferenceConfig, SimulationModel
@@ -83,10 +82,15 @@ def score_of(mass: float) -> str:
     return f"{SCORE}_m{mass:g}"
 
 
-class _View:
-    """What all samples go through: selection, and the score that is cut on."""
+class View:
+    """What all samples go through: selection, and the score that is cut on.
+
+    Attributes:
+        observable: column that is fitted.
+    """
 
     def __init__(self, config: InferenceConfig, score: str, backgrounds: Sequence[Selected]) -> None:
+        """Take the section, the column of the score, and validation events that a decorrelated score is made from."""
         self._config, self._score = config, score
         self.observable = score if config.fit.observable == SCORE else config.fit.observable
         self._decorrelation = None
@@ -95,6 +99,7 @@ class _View:
             self._decorrelation = Decorrelation(together.columns[score], together.columns[self.observable])
 
     def __call__(self, samples: Mapping[str, Selected]) -> dict[str, Selected]:
+        """Return the selected events by sample, with the column :data:`CUT`."""
         made = {}
         for name, events in samples.items():
             events = self._selected(events)
@@ -120,7 +125,7 @@ def _fill(
     names = process_names(model, process_of)
     backgrounds = list(dict.fromkeys(names[s.name] for s in simulation.samples if not s.signal))
     read = simulation.nominal(validation=True)
-    view = _View(config, score, [read[s.name] for s in simulation.samples if not s.signal])
+    view = View(config, score, [read[s.name] for s in simulation.samples if not s.signal])
     validation = view({name: events for name, events in read.items() if name in kept})
     edges = _edges(
         config, [e for name, e in validation.items() if process_of[name] in signals], view.observable
@@ -217,35 +222,6 @@ def _categories(
     )
 
 
-def bins_table(hypotheses: Sequence[Hypotheses]) -> pd.DataFrame:
-    """Return every bin of every template, with the effective events behind it."""
-    rows = []
-    for of in hypotheses:
-        for region in of.regions:
-            for process in region.processes:
-                columns = {
-                    "region": region.name,
-                    "process": process,
-                    "low": region.edges[:-1],
-                    "high": region.edges[1:],
-                    "events": region.values(process),
-                    "error": np.sqrt(region.variances(process)),
-                    "n_effective": region.n_eff(process),
-                }
-                rows.append(pd.DataFrame(columns))
-    return pd.concat(rows, ignore_index=True)
-
-
-def categories_table(hypotheses: Sequence[Hypotheses]) -> pd.DataFrame:
-    """Return the cuts of every category, and the share of the validation signal above its lower one."""
-    rows = [
-        {"region": region.name, "low": c.low, "high": c.high, "signal_efficiency": c.efficiency}
-        for of in hypotheses
-        for region, c in zip(of.regions, of.categories, strict=True)
-    ]
-    return pd.DataFrame(rows)
-
-
 def observed_counts(of: Hypotheses, config: InferenceConfig, data: Sequence[Path]) -> dict[str, list[float]]:
     """Return the data's events per bin of each region; only for an analysis that is unblinded.
 
@@ -256,7 +232,7 @@ def observed_counts(of: Hypotheses, config: InferenceConfig, data: Sequence[Path
     """
     counts = {region.name: np.zeros(len(region.edges) - 1) for region in of.regions}
     score = SCORE if len(of.masses) > 1 or of.categories[0].name in counts else score_of(of.masses[0])
-    view = _View(config, score, [])
+    view = View(config, score, [])
     for path in data:
         (events,) = view({"data": read_selected(path, config.observables)}).values()
         events = events.take(in_region(config.background, events))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyhf
 
 from jetlens.files import read_json, write_json, write_text
-from jetlens.inference.fits import bins, fit, yields
+from jetlens.inference.filltables import write_csv
+from jetlens.inference.fits import bins, fit, injected, yields
 from jetlens.inference.limits import Limit, discovery_by_luminosity, needs_toys, upper_limit
 from jetlens.inference.templates import read_templates
 from jetlens.inference.workspace import NotComputableError, Workspace, has_empty_terms, reduced
@@ -83,7 +83,8 @@ def infer(
         except NotComputableError as error:
             content["notes"].append(f"significance: {error}")
     write_json(output / "limit.json", content)
-    _fit(workspace, output, folder, about["signal"])
+    expected = content["limits"].get("systematics", {}).get("expected")
+    _fit(workspace, output, folder, about["signal"], expected[2] if expected else 1.0)
 
 
 def _limits(workspace: Workspace, content: dict[str, Any], *, level: float, toys: int, unblind: bool) -> None:
@@ -116,24 +117,32 @@ def _limits(workspace: Workspace, content: dict[str, Any], *, level: float, toys
         LOG.info("%s: expected limit %.4g, %d points", kind, found.expected[2], len(found.scan))
 
 
-def _fit(workspace: Workspace, output: Path, folder: Path, signal: str) -> None:
+def _fit(workspace: Workspace, output: Path, folder: Path, signal: str, strength: float) -> None:
+    """Write the tables of the background's fit; in the one of bins the signal has the strength that is given."""
     of = fit(workspace)
     impacts = of.impacts()[["parameter", "postfit_up", "postfit_down"]]
     names = {"pull_error": "constraint", "postfit_up": "impact_up", "postfit_down": "impact_down"}
     table = of.pulls().merge(impacts, on="parameter", how="left").rename(columns=names)
-    _write(output / "pulls.csv", table)
+    write_csv(output / "pulls.csv", table)
     write_text(
         output / "correlations.csv", of.correlations().to_csv(float_format="%.6g", lineterminator="\n")
     )
-    _write(output / "yields.csv", yields(workspace, of))
-    fitted, regions = bins(of), {region.name: region for region in read_templates(folder / "templates.json")}
-    edges = {name: region.edges for name, region in regions.items()}
+    write_csv(output / "yields.csv", yields(workspace, of))
+    fitted, edges = (
+        bins(of),
+        {region.name: region.edges for region in read_templates(folder / "templates.json")},
+    )
     for side, shift in (("low", 0), ("high", 1)):
         fitted[side] = [
             float(edges[r][b + shift]) for r, b in zip(fitted["region"], fitted["bin"], strict=True)
         ]
-    _write(output / "postfit.csv", fitted.drop(columns="bin"))
-
-
-def _write(path: Path, table: pd.DataFrame) -> None:
-    write_text(path, table.to_csv(index=False, float_format="%.7g", lineterminator="\n"))
+    added = injected(workspace, strength)
+    slices = workspace.model().config.channel_slices
+    for row in fitted.index[fitted["process"] == signal]:
+        at = slices[fitted.at[row, "region"]].start + fitted.at[row, "bin"]
+        fitted.loc[row, ["events", "error"]] = added[at], 0.0
+    if not workspace.blinded():
+        write_csv(output / "postfit.csv", fitted.drop(columns="bin"))
+        return
+    # what is fitted while blinded are no data
+    write_csv(output / "postfit.csv", fitted[fitted["process"] != "data"].drop(columns="bin"))

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jetlens.config.inference import InferenceConfig
+from jetlens.config.inference import SCORE, InferenceConfig
 from jetlens.features.normalisation import Normalisation
-from jetlens.files import write_json, write_text
+from jetlens.files import write_json
 from jetlens.inference.backgrounds import closure_table
 from jetlens.inference.categories import MEDIAN
-from jetlens.inference.filling import Hypotheses, bins_table, categories_table, fill_all, observed_counts
-from jetlens.inference.selected import read_selected, share_of_folds
+from jetlens.inference.filling import CUT, Hypotheses, View, fill_all, observed_counts, score_of
+from jetlens.inference.filltables import bins_table, categories_table, variations_table, write_csv
+from jetlens.inference.sculpting import sculpting
+from jetlens.inference.selected import joined, read_selected, share_of_folds
 from jetlens.inference.simulation import SIGNAL, SampleFiles, Simulation
 from jetlens.inference.systematics import Systematic, effects_table
 from jetlens.inference.templates import write_templates
@@ -80,7 +82,7 @@ def make_model(
     Writes ``templates.json``; ``workspace.json`` with the signal of the lightest mass, ``background.json`` without a
     signal and ``patchset.json`` that adds each of them to it; ``hypotheses.json``: per mass the regions, what μ = 1
     stands for in units of the sample's cross section (chosen so that limits on μ are of order one), remarks; and the
-    tables ``bins.csv``, ``categories.csv``, ``systematics.csv``, ``closure.csv``.
+    tables ``bins.csv``, ``categories.csv``, ``systematics.csv``, ``closure.csv``, ``variations.csv``.
 
     Args:
         simulation: of the variant.
@@ -123,10 +125,34 @@ def make_model(
     write_json(output / "background.json", base)
     write_json(output / "patchset.json", patches)
     write_json(output / "hypotheses.json", about)
-    _write(output / "bins.csv", bins_table(filled))
-    _write(output / "categories.csv", categories_table(filled))
-    _write(output / "closure.csv", closure_table([row for of in filled for row in of.closure]))
-    _write(output / "systematics.csv", _effects(filled, systematics))
+    write_csv(output / "bins.csv", bins_table(filled))
+    write_csv(output / "categories.csv", categories_table(filled))
+    write_csv(output / "closure.csv", closure_table([row for of in filled for row in of.closure]))
+    write_csv(output / "systematics.csv", _effects(filled, systematics))
+    write_csv(output / "variations.csv", variations_table(filled))
+
+
+def sculpting_of(simulation: Simulation, config: InferenceConfig) -> pd.DataFrame:
+    """Return how cuts on a variant's score shape the backgrounds, see :func:`jetlens.inference.sculpting.sculpting`.
+
+    Of several mass hypotheses with scores of their own the lightest is shown.
+    """
+    process_of, read = simulation.process_of(), simulation.nominal()
+    masses = sorted(float(s.process.removeprefix("signal_")) for s in simulation.samples if s.signal)
+    score = SCORE if SCORE in next(iter(read.values())).columns else score_of(masses[0])
+    validation = simulation.nominal(validation=True)
+    view = View(config, score, [validation[s.name] for s in simulation.samples if not s.signal])
+    events = view(read)
+    observable = view.observable if view.observable != score else next(iter(config.observables))
+    backgrounds = {
+        process: joined([each for name, each in events.items() if process_of[name] == process])
+        for process in simulation.backgrounds()
+    }
+    seen = np.concatenate([each.columns[observable] for each in backgrounds.values()])
+    edges = np.unique(np.quantile(seen[np.isfinite(seen)], np.linspace(0, 1, 9)))
+    scores = {"score": score, "decorrelated": CUT} if config.decorrelate else {"score": score}
+    signals = [events[s.name] for s in simulation.samples if s.signal]
+    return sculpting(backgrounds, signals, scores, observable, edges)
 
 
 def _for_signal(systematic: Systematic, mass: float) -> Systematic:
@@ -159,7 +185,3 @@ def _effects(filled: Sequence[Hypotheses], systematics: Sequence[Systematic]) ->
         )
     ]
     return pd.DataFrame(rows, columns=list(columns)).drop_duplicates(ignore_index=True)
-
-
-def _write(path: Path, table: pd.DataFrame) -> None:
-    write_text(path, table.to_csv(index=False, float_format="%.7g", lineterminator="\n"))

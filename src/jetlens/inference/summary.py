@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from jetlens.files import read_json, write_text
+from jetlens.inference.filltables import write_csv
 from jetlens.inference.hepdata import limits_table, write_record, yields_table
 from jetlens.inference.limits import BANDS
 
@@ -58,9 +59,9 @@ def summarise(
         ignore_index=True,
     )
     yields = yields[["variant", "mass_GeV", *(c for c in yields if c not in ("variant", "mass_GeV"))]]
-    _write(output / "limits.csv", limits)
-    _write(output / "luminosity.csv", pd.DataFrame(luminosity, columns=columns))
-    _write(output / "yields.csv", yields)
+    write_csv(output / "limits.csv", limits)
+    write_csv(output / "luminosity.csv", pd.DataFrame(luminosity, columns=columns))
+    write_csv(output / "yields.csv", yields)
     write_text(output / "yields.tex", latex(yields, luminosity_fb))
     comment = (
         "Demonstration with scaled weights: no result." if demonstration else "Expected limits by jetlens."
@@ -141,10 +142,6 @@ def _escaped(text: str) -> str:
     for sign, command in LATEX.items():
         text = text.replace(sign, command)
     return text
-
-
-def _write(path: Path, table: pd.DataFrame) -> None:
-    write_text(path, table.to_csv(index=False, float_format="%.7g", lineterminator="\n"))
 
 
 def summarised(paths: Sequence[Path]) -> dict[tuple[str, str], Path]:

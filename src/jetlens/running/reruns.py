@@ -106,7 +106,7 @@ def _settings(config: Config, samples: Mapping[str, Sample]) -> dict[str, list[A
             except (KeyError, ConfigError, ValidationError) as error:  # a value that does not go with others
                 found[rule].append(str(error))
     for figure in FIGURES:
-        jobs = [Context(config, samples, wildcards) for wildcards in figure.each(config)]
+        jobs = [Context(config, samples, wildcards) for wildcards in figure.jobs(config, samples)]
         try:
             found[figure.rule] = [
                 (figure.look(config), figure.settings(job), figure.text(job)) for job in jobs

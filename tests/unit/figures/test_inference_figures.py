@@ -3,13 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.samples import Sample
-from jetlens.errors import FileError, NoEventsError
-from jetlens.figures.fits import draw_postfit, draw_pulls, draw_variation
+from jetlens.errors import FileError
+from jetlens.figures.fits import draw_postfit, draw_pulls
 from jetlens.figures.limits import draw_limits, draw_limits_by_variant, draw_significance
+from jetlens.figures.modelling import draw_closure, draw_sculpting, draw_variation
 from jetlens.figures.palette import process_looks, variant_looks
+from jetlens.inference.sculpting import Decorrelation, sculpting
+from jetlens.inference.selected import Selected
 
 MASSES = np.array([800.0, 1000.0, 1500.0, 2000.0])
 VARIANTS = variant_looks(FiguresConfig(), ["cross_attention", "gradient_boosting"])
@@ -38,49 +42,64 @@ def floats(rows, column):
     return [float(row[column]) for row in rows]
 
 
+SETTINGS = {
+    "variant": "cross_attention",
+    "label": "Cross attention",
+    "luminosity_fb": 3000,
+    "signal": "gg→H→hh→4b",
+}
+
+
 @pytest.mark.parametrize("observed", [False, True])
 def test_limits(check, look, tables, observed):
     content = limit_table() | ({"observed": [2.5, 1.5, 0.4, 0.3]} if observed else {})
-    path = tables("limits", content)
+    path = tables("limits", content | {"variant": "cross_attention"})
     rows = check(
         lambda outputs, csv: draw_limits(
             path,
             outputs,
             csv,
             figures=look,
-            luminosity_fb=3000,
-            signal="gg→H→hh→4b",
-            theory={800: 10.0, 2000: 0.01},
-            note="demonstration: toy numbers",
+            theory={"800": 10.0, "2000": 0.01},
+            demonstration=observed,
+            **SETTINGS,
         )
     )
     assert floats(rows, "expected") == pytest.approx(content["expected"])
     assert [row["theory"] for row in rows] == ["10", "", "", "0.01"]
 
 
-def test_a_mass_without_limit_is_a_gap_and_none_at_all_an_error(check, look, tables, tmp_path):
-    content = limit_table()
-    for name in content.keys() - {"mass_GeV"}:
-        content[name][1] = np.nan
-    settings = {"figures": look, "luminosity_fb": 3000, "signal": "H"}
-    rows = check(lambda outputs, csv: draw_limits(tables("gap", content), outputs, csv, **settings))
-    assert [row["expected"] for row in rows] == ["3", "", "0.4", "0.2"]
-    nothing = tables("nothing", content | {"expected": [np.nan] * 4})
-    with pytest.raises(NoEventsError, match="no number that could be computed"):
-        draw_limits(nothing, [tmp_path / "a.png"], tmp_path / "a.csv", **settings)
-    short = tables("short", {"mass_GeV": MASSES})
+@pytest.mark.parametrize("gone", [[1], [0, 1, 2, 3]])
+def test_masses_without_limit_are_named(check, look, tables, gone):
+    content = limit_table() | {"variant": "cross_attention", "remark": np.array([""] * 4, dtype=object)}
+    for name in content.keys() - {"mass_GeV", "variant", "remark"}:
+        content[name][gone] = np.nan
+    content["remark"][gone] = "not computable from this simulation: QCD has 2 effective events in 400–900 GeV"
+    path = tables("gap", content)
+    rows = check(lambda outputs, csv: draw_limits(path, outputs, csv, figures=look, **SETTINGS))
+    assert [n for n, row in enumerate(rows) if not row["expected"]] == gone
+    assert any("effective events" in t.get_text() for t in check.figures[-1].findobj(Text))
+
+
+def test_a_single_mass_and_a_table_that_lacks_a_column(check, look, tables, tmp_path):
+    single = {name: values[:1] for name, values in limit_table().items()} | {"variant": "cross_attention"}
+    check(lambda outputs, csv: draw_limits(tables("one", single), outputs, csv, figures=look, **SETTINGS))
+    short = tables("short", {"mass_GeV": MASSES, "variant": "cross_attention"})
     with pytest.raises(FileError, match="no column 'expected_minus2'"):
-        draw_limits(short, [tmp_path / "a.png"], tmp_path / "a.csv", **settings)
+        draw_limits(short, [tmp_path / "a.png"], tmp_path / "a.csv", figures=look, **SETTINGS)
 
 
 def test_limits_of_all_variants(check, look, tables):
-    paths = {name: tables(name, limit_table(scale)) for name, scale in zip(VARIANTS, (0.6, 1), strict=True)}
+    content = [
+        pd.DataFrame(limit_table(s)).assign(variant=n) for n, s in zip(VARIANTS, (0.6, 1), strict=True)
+    ]
+    path = tables("limits", pd.concat(content))
     rows = check(
         lambda outputs, csv: draw_limits_by_variant(
-            paths, outputs, csv, variants=VARIANTS, figures=look, luminosity_fb=3000, signal="H → hh"
+            path, outputs, csv, variants=VARIANTS, figures=look, luminosity_fb=3000, signal="H → hh"
         )
     )
-    assert [row["variant"] for row in rows] == [name for name in VARIANTS for _ in MASSES]
+    assert sorted(row["variant"] for row in rows) == sorted(name for name in VARIANTS for _ in MASSES)
 
 
 @pytest.mark.parametrize("against", ["luminosity_fb", "signal_efficiency"])
@@ -94,8 +113,7 @@ def test_significance(check, look, tables, against):
                     "variant": name,
                     against: x,
                     "significance": scale * z,
-                    "significance_low": scale * z * 0.9,
-                    "significance_high": scale * z * 1.1,
+                    "significance_error": scale * z * 0.1,
                 }
             )
             for name, scale in zip(VARIANTS, (1.0, 0.7), strict=True)
@@ -125,6 +143,7 @@ def test_postfit(check, look, tables, data):
         [
             pd.DataFrame(
                 {
+                    "region": "category1",
                     "process": name,
                     "low": low,
                     "high": [*low[1:], 2000],
@@ -145,7 +164,7 @@ def test_postfit(check, look, tables, data):
             figures=look,
             luminosity_fb=3000,
             observable="$m(J_1 J_2)$ [GeV]",
-            title="signal region, after the fit",
+            label="trees",
         )
     )
     assert {row["process"] for row in rows} == set(events)
@@ -169,20 +188,63 @@ def test_pulls_are_ranked_by_impact(check, look, tables):
 def test_variations(check, look, tables):
     low = np.array([0.0, 50, 100, 150])
     nominal = np.array([100.0, 80, 0, 20])
-    path = tables(
-        "variation",
-        {
-            "low": low,
-            "high": low + 50,
-            "nominal": nominal,
-            "nominal_error": np.sqrt(nominal),
-            "up": nominal * 1.1 + 1,
-            "down": nominal * 0.9,
-        },
-    )
+    columns = {"region": "category1", "process": "tt", "systematic": "jes", "low": low, "high": low + 50}
+    columns |= {"nominal": nominal, "nominal_error": np.sqrt(nominal)}
+    columns |= {"up": nominal * 1.1 + 1, "down": nominal * 0.9, "up_error": 1.0, "down_error": 1.0}
+    path = tables("variation", columns)
     rows = check(
         lambda outputs, csv: draw_variation(
-            path, outputs, csv, figures=look, observable="$m(J_1)$ [GeV]", title="tt̄, jet energy scale"
+            path,
+            outputs,
+            csv,
+            systematic="jes",
+            label="trees",
+            processes={},
+            figures=look,
+            observable="m [GeV]",
         )
     )
     assert floats(rows, "nominal") == pytest.approx(nominal.tolist())
+
+
+def test_closure(check, look, tables):
+    columns = {
+        "region": "category1",
+        "test": ["sideband", "fitted region"],
+        "ratio": [0.9, 1.2],
+        "ratio_error": 0.1,
+    }
+    path = tables("closure", columns)
+    rows = check(lambda outputs, csv: draw_closure(path, outputs, csv, label="trees", figures=look))
+    assert floats(rows, "ratio") == [0.9, 1.2]
+
+
+def test_sculpting_is_seen_where_it_is_and_gone_with_the_decorrelated_score(check, look, tables):
+    rng = np.random.default_rng(1)
+    mass = rng.uniform(400, 1600, 1500)
+    score = rng.normal(size=1500) + (mass - 1000) / 300
+    flat = Decorrelation(score, mass)(score, mass)
+    background = events_of(mass, score=score, flat=flat)
+    signal = events_of(rng.normal(1200, 80, 500), score=rng.normal(2, 1, 500), flat=rng.uniform(0.7, 1, 500))
+    table = sculpting(
+        {"QCD": background},
+        [signal],
+        {"score": "score", "decorrelated": "flat"},
+        "mass",
+        np.linspace(400, 1600, 9),
+    )
+    found = table.groupby("score")["divergence"].max()
+    assert found["score"] > 0.1
+    assert found["decorrelated"] < 0.03
+    assert table.groupby("score")["correlation"].first()["score"] > 0.5
+    path = tables("sculpting", table.assign(variant="v"))
+    check(
+        lambda outputs, csv: draw_sculpting(
+            path, outputs, csv, variant="v", label="V", processes={}, figures=look, observable="m"
+        )
+    )
+
+
+def events_of(mass, **scores):
+    ones = np.ones(len(mass))
+    return Selected(np.arange(len(mass)), np.zeros(len(mass), np.uint8), ones, {}, {"mass": mass, **scores})

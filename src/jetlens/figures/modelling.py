@@ -1,0 +1,204 @@
+"""What templates rest on: how cuts shape the fitted observable, closure of background models, and variations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from jetlens.config.evaluation import FiguresConfig
+from jetlens.figures.fits import DOWN, UP
+from jetlens.figures.palette import Look
+from jetlens.figures.style import (
+    figure_header,
+    legend_below,
+    line_style,
+    look,
+    pretty,
+    read_table,
+    save,
+    write_table,
+)
+
+
+def draw_sculpting(
+    sculpting: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    variant: str,
+    label: str,
+    processes: Mapping[str, Look],
+    figures: FiguresConfig,
+    observable: str,
+) -> None:
+    """Draw the fitted observable of each background before and after cuts on the score, with measures of the change.
+
+    Args:
+        sculpting: CSV of the inference stage with a column ``variant``.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        variant: whose score is cut on.
+        label: its text.
+        processes: look of every process.
+        figures: the look.
+        observable: label of the x axis, with its unit.
+
+    Raises:
+        FileError: if the table cannot be read.
+    """
+    columns = (
+        "variant",
+        "score",
+        "process",
+        "signal_efficiency",
+        "low",
+        "high",
+        "before",
+        "after",
+        "divergence",
+    )
+    table = read_table(sculpting, columns, "inference", empty=True)
+    table = table[table["variant"] == variant]
+    rows = list(dict.fromkeys(table["score"]))
+    names = list(dict.fromkeys(table["process"]))
+    with look(figures):
+        figure = Figure(figsize=(2.5 * max(len(names), 2) + 0.6, 2.7 * max(len(rows), 1) + 1.1))
+        panels = figure.subplots(max(len(rows), 1), max(len(names), 1), sharex=True, squeeze=False)
+        for axes_row, score in zip(panels, rows, strict=False):
+            for axes, name in zip(axes_row, names, strict=True):
+                own = table[(table["score"] == score) & (table["process"] == name)]
+                lines = []
+                for number, (efficiency, cut) in enumerate(own.groupby("signal_efficiency")):
+                    edges = np.append(cut["low"], cut["high"].iloc[-1])
+                    if not number:
+                        axes.stairs(cut["before"], edges, color="black", label="no cut", linewidth=1.8)
+                    axes.stairs(
+                        cut["after"], edges, label=f"ε$_S$ = {efficiency:g}", **line_style(number + 1)
+                    )
+                    found = cut.iloc[0]
+                    lines.append(
+                        f"{efficiency:g}: {found['divergence']:.3f} ({found['divergence_chance']:.3f}), "
+                        f"p = {found['p_value']:.2g}"
+                    )
+                if len(own):
+                    first = own.iloc[0]
+                    lines.append(f"dcor {first['correlation']:.2f} ({first['correlation_chance']:.2f})")
+                top = float(own[["before", "after"]].max().max()) if len(own) else 1.0
+                axes.set_ylim(0, 1.75 * top)
+                axes.text(0.97, 0.97, "\n".join(["JS (chance)", *lines]), transform=axes.transAxes, ha="right",
+                          va="top", fontsize=6.5)  # fmt: skip
+                look_of = processes.get(name, {"label": name})
+                axes.set_title(pretty(look_of["label"]), loc="left", fontsize=9)
+            axes_row[0].set_ylabel(f"Share of events\n{score}")
+        for axes in panels[-1]:
+            axes.set_xlabel(observable)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        legend_below(figure, handles, labels, pretty(label))
+        figure_header(figure, figures)
+        save(figure, outputs)
+    write_table(csv, table)
+
+
+def draw_closure(
+    closure: Path, outputs: Sequence[Path], csv: Path, *, label: str, figures: FiguresConfig
+) -> None:
+    """Draw the closure of the background model: what is found over what is estimated, test by test.
+
+    Args:
+        closure: CSV with ``region``, ``test``, ``ratio``, ``ratio_error``.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        label: of the classifier.
+        figures: the look.
+
+    Raises:
+        FileError: if the table cannot be read.
+    """
+    table = read_table(closure, ("region", "test", "ratio", "ratio_error"), "inference")
+    y = np.arange(len(table))
+    with look(figures):
+        figure = Figure(figsize=(5.2, 0.5 * len(table) + 1.6))
+        axes = figure.add_subplot()
+        axes.axvline(1, color="0.3", linewidth=0.8)
+        axes.errorbar(table["ratio"], y, xerr=table["ratio_error"], fmt="o", color="black", markersize=4)
+        axes.set_yticks(
+            y, [f"{r}: {t}".replace("_", " ") for r, t in zip(table["region"], table["test"], strict=True)]
+        )
+        axes.set_ylim(len(table) - 0.4, -0.6)
+        axes.tick_params(axis="y", which="minor", left=False, right=False)
+        axes.set_xlabel("found / estimated")
+        axes.set_title(pretty(label), loc="left", fontsize=9)
+        figure_header(figure, figures)
+        save(figure, outputs)
+    write_table(csv, table)
+
+
+def draw_variation(
+    variations: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    systematic: str,
+    label: str,
+    processes: Mapping[str, Look],
+    figures: FiguresConfig,
+    observable: str,
+) -> None:
+    """Draw the templates of each process under one systematic: up and down over nominal, region by region.
+
+    Args:
+        variations: CSV with ``region``, ``process``, ``systematic``, ``low``, ``high``, ``nominal``,
+            ``nominal_error``, ``up``, ``down``, ``up_error``, ``down_error``: errors are those of the differences to
+            nominal.
+        outputs: figure files, .pdf or .png.
+        csv: the numbers drawn.
+        systematic: which one.
+        label: of the classifier.
+        processes: look of every process.
+        figures: the look.
+        observable: label of the x axis, with its unit.
+
+    Raises:
+        FileError: if the table cannot be read.
+    """
+    columns = ("region", "process", "systematic", "low", "high", "nominal", "nominal_error", "up", "down")
+    table = read_table(variations, columns, "inference", empty=True)
+    table = table[table["systematic"] == systematic]
+    regions, names = list(dict.fromkeys(table["region"])), list(dict.fromkeys(table["process"]))
+    with look(figures):
+        figure = Figure(figsize=(4.2 * max(len(regions), 1), 1.5 * max(len(names), 1) + 1.4))
+        panels = figure.subplots(max(len(names), 1), max(len(regions), 1), sharex="col", squeeze=False)
+        for row, name in zip(panels, names, strict=False):
+            for axes, region in zip(row, regions, strict=True):
+                own = table[(table["region"] == region) & (table["process"] == name)]
+                if not len(own):
+                    continue
+                edges = np.append(own["low"], own["high"].iloc[-1])
+                nominal = np.where(own["nominal"] > 0, own["nominal"], np.nan)
+                error = own["nominal_error"] / nominal
+                axes.stairs(1 + error, edges, baseline=1 - error, fill=True, color="0.85", label="simulation")
+                axes.axhline(1, color="0.3", linewidth=0.8)
+                middle = (edges[1:] + edges[:-1]) / 2
+                for side, colour, style, shift in (("up", UP, "--", 0.1), ("down", DOWN, "-.", -0.1)):
+                    ratio = own[side] / nominal
+                    axes.stairs(ratio, edges, color=colour, linestyle=style, label=side, baseline=None)
+                    if f"{side}_error" in own:
+                        axes.errorbar(
+                            middle + shift * np.diff(edges), ratio, own[f"{side}_error"] / nominal,
+                            fmt="none", color=colour, linewidth=0.9,
+                        )  # fmt: skip
+                label_of = pretty(processes[name]["label"]) if name in processes else name
+                axes.set_title(label_of, loc="left", fontsize=8.5)
+                axes.set_title(region.replace("_", " "), loc="right", fontsize=8.5)
+                axes.set_xlim(edges[0], edges[-1])
+        for axes in panels[-1]:
+            axes.set_xlabel(observable)
+        panels[0, 0].set_ylabel("ratio to nominal")
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        legend_below(figure, handles, labels, f"{pretty(label)}, {systematic.replace('_', ' ')}")
+        figure_header(figure, figures)
+        save(figure, outputs)
+    write_table(csv, table)
