@@ -33,12 +33,6 @@ def selected(variant):
     return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in FITTED]
 
 
-def fitted_events():
-    """The event vectors of every fitted sample: all of its events, by fold."""
-    pattern = f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"
-    return [file for name in FITTED for file in per_part(pattern, name)]
-
-
 def unblinded(variant):
     """The data's scored events, once they may be looked at."""
     names = analysis.inference.data if analysis.inference.unblind else []
@@ -54,11 +48,44 @@ def inferred(file):
     ]
 
 
+def fitted_parts(pattern):
+    return [file for name in FITTED for file in per_part(pattern, name)]
+
+
+# one job per variant: what takes longest is to start a back end
+rule score_events:
+    input:
+        models=lambda wildcards: models_of(wildcards.variant),
+        manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
+        scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+        events=fitted_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
+        skims=fitted_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
+        streams=streams_of,
+    output:
+        [f"{RESULTS}/inference/events/{{variant}}/{name}.parquet" for name in FITTED],
+    log:
+        f"{LOGS}/inference/events/{{variant}}.log",
+    benchmark:
+        f"{BENCHMARKS}/inference/events/{{variant}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings_of("score_events"),
+    message:
+        "Scoring the fitted events with {wildcards.variant}"
+    script:
+        "../../scripts/inference_events.py"
+
+
 rule templates:
     input:
         selected=lambda wildcards: selected(wildcards.variant),
         data=lambda wildcards: unblinded(wildcards.variant),
-        events=fitted_events(),
+        events=fitted_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
         normalisation=NORMALISATION,
     output:
         templates=f"{RESULTS}/inference/{{variant}}/templates.json",
@@ -93,7 +120,7 @@ rule sculpting:
         selected=[
             file for name in analysis.inference.variants for file in selected(name)
         ],
-        events=fitted_events(),
+        events=fitted_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
         normalisation=NORMALISATION,
     output:
         f"{RESULTS}/inference/sculpting.csv",

@@ -26,7 +26,9 @@ class EvaluationConfig(Section):
         description="score features.split.locked, once all is settled: one line per variant in evaluation/locked.csv",
     )
     background_uncertainty: float = Field(
-        0.1, ge=0, description="relative uncertainty of the background in the significance"
+        0.1,
+        ge=0,
+        description="relative uncertainty of the background in the significance, of each background's rate in limits",
     )
 
 

@@ -157,6 +157,12 @@ def hypotheses(config: Config, samples: Mapping[str, Sample]) -> list[str]:
     return [f"{mass:g}" for mass in sorted({s.mass_gev for s in fitted if s.role == "signal" and s.mass_gev})]
 
 
+def _score_events(context: Context) -> dict[str, Any]:
+    config, observables = context.config, context.config.inference.observables
+    definitions = used(observables.values(), config.define)
+    return {"observables": observables, "define": definitions, "unlock": config.evaluation.unlock}
+
+
 def _simulation(context: Context) -> dict[str, Any]:
     """What templates, and what is shown of the events behind them, are made of."""
     config = context.config
@@ -186,7 +192,21 @@ _OF_LIMITS = (
 
 def _templates(context: Context) -> dict[str, Any]:
     uncertainty = context.config.evaluation.background_uncertainty
-    return {**_simulation(context), "background_uncertainty": uncertainty, "systematics": []}
+    return {
+        **_simulation(context),
+        "background_uncertainty": uncertainty,
+        "systematics": _systematics(context, uncertainty),
+    }
+
+
+def _systematics(context: Context, uncertainty: float) -> list[dict[str, Any]]:
+    """The rate of each background is uncertain."""
+    fitted = fitted_samples(context.config, context.samples).values()
+    backgrounds = dict.fromkeys(sample.process for sample in fitted if sample.role == "background")
+    return [
+        {"name": f"rate {process}", "processes": [process], "kind": "normalisation", "size": uncertainty}
+        for process in (backgrounds if uncertainty else ())
+    ]
 
 
 def _limit(context: Context) -> dict[str, Any]:
@@ -234,6 +254,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
         "inference",
         lambda context: {"background_uncertainty": context.config.evaluation.background_uncertainty},
     ),
+    "score_events": ("inference", _score_events),
     "templates": ("inference", _templates),
     "limit": ("inference", _limit),
     "limits": ("inference", _limits),

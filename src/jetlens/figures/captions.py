@@ -203,8 +203,8 @@ of the simulation. What the sideband shows, or how well it is known if that is l
 estimate in the fit.
 """
 
-VARIATION = """\
-Templates of each process under **{systematic}**, up and down, over the nominal ones, with **{label}**. Grey:
-statistical error of the nominal template; bars: error of the difference, smaller since the events are the same. A
-shape that is compatible with noise does not enter the fit.
+VARIATIONS = """\
+Templates of each process (columns) under each systematic (rows), up and down over the nominal ones, with **{label}**:
+the bins of all regions one after the other. Grey: statistical error of the nominal template; bars: error of the
+difference, smaller since the events are the same. A shape that is compatible with noise does not enter the fit.
 """

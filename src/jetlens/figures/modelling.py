@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jetlens.config.evaluation import FiguresConfig
@@ -136,69 +138,82 @@ def draw_closure(
     write_table(csv, table)
 
 
-def draw_variation(
+def draw_variations(
     variations: Path,
     outputs: Sequence[Path],
     csv: Path,
     *,
-    systematic: str,
     label: str,
     processes: Mapping[str, Look],
     figures: FiguresConfig,
-    observable: str,
 ) -> None:
-    """Draw the templates of each process under one systematic: up and down over nominal, region by region.
+    """Draw the templates of each process under each systematic, up and down over nominal, bins in a row.
 
     Args:
         variations: CSV with ``region``, ``process``, ``systematic``, ``low``, ``high``, ``nominal``,
             ``nominal_error``, ``up``, ``down``, ``up_error``, ``down_error``: errors are those of the differences to
-            nominal.
+            nominal. It may be empty.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
-        systematic: which one.
         label: of the classifier.
         processes: look of every process.
         figures: the look.
-        observable: label of the x axis, with its unit.
 
     Raises:
         FileError: if the table cannot be read.
     """
-    columns = ("region", "process", "systematic", "low", "high", "nominal", "nominal_error", "up", "down")
+    columns = (
+        "region",
+        "process",
+        "systematic",
+        "nominal",
+        "nominal_error",
+        "up",
+        "up_error",
+        "down",
+        "down_error",
+    )
     table = read_table(variations, columns, "inference", empty=True)
-    table = table[table["systematic"] == systematic]
-    regions, names = list(dict.fromkeys(table["region"])), list(dict.fromkeys(table["process"]))
+    names, kinds = list(dict.fromkeys(table["process"])), list(dict.fromkeys(table["systematic"]))
     with look(figures):
-        figure = Figure(figsize=(4.2 * max(len(regions), 1), 1.5 * max(len(names), 1) + 1.4))
-        panels = figure.subplots(max(len(names), 1), max(len(regions), 1), sharex="col", squeeze=False)
-        for row, name in zip(panels, names, strict=False):
-            for axes, region in zip(row, regions, strict=True):
-                own = table[(table["region"] == region) & (table["process"] == name)]
-                if not len(own):
-                    continue
-                edges = np.append(own["low"], own["high"].iloc[-1])
-                nominal = np.where(own["nominal"] > 0, own["nominal"], np.nan)
-                error = own["nominal_error"] / nominal
-                axes.stairs(1 + error, edges, baseline=1 - error, fill=True, color="0.85", label="simulation")
-                axes.axhline(1, color="0.3", linewidth=0.8)
-                middle = (edges[1:] + edges[:-1]) / 2
-                for side, colour, style, shift in (("up", UP, "--", 0.1), ("down", DOWN, "-.", -0.1)):
-                    ratio = own[side] / nominal
-                    axes.stairs(ratio, edges, color=colour, linestyle=style, label=side, baseline=None)
-                    if f"{side}_error" in own:
-                        axes.errorbar(
-                            middle + shift * np.diff(edges), ratio, own[f"{side}_error"] / nominal,
-                            fmt="none", color=colour, linewidth=0.9,
-                        )  # fmt: skip
-                label_of = pretty(processes[name]["label"]) if name in processes else name
-                axes.set_title(label_of, loc="left", fontsize=8.5)
-                axes.set_title(region.replace("_", " "), loc="right", fontsize=8.5)
-                axes.set_xlim(edges[0], edges[-1])
+        figure = Figure(figsize=(1.7 * max(len(names), 2) + 1.2, 1.5 * max(len(kinds), 1) + 1.5))
+        panels = figure.subplots(max(len(kinds), 1), max(len(names), 1), sharex=True, squeeze=False)
+        for row, kind in zip(panels, kinds, strict=False):
+            for axes, name in zip(row, names, strict=True):
+                own = table[(table["systematic"] == kind) & (table["process"] == name)]
+                _ratios(axes, own)
+                if row is panels[0]:
+                    shown = processes[name]["label"] if name in processes else name
+                    axes.set_title(pretty(shown), loc="left", fontsize=8)
+            row[0].set_ylabel(kind.replace("_", " "), fontsize=9)
+        if not kinds:
+            panels[0, 0].text(0.5, 0.5, "no systematic varies\nany template", ha="center", va="center")
         for axes in panels[-1]:
-            axes.set_xlabel(observable)
-        panels[0, 0].set_ylabel("ratio to nominal")
+            axes.set_xlabel("bin", fontsize=9)
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        legend_below(figure, handles, labels, f"{pretty(label)}, {systematic.replace('_', ' ')}")
+        if handles:
+            legend_below(figure, handles, labels, f"{pretty(label)}, ratio to nominal")
         figure_header(figure, figures)
         save(figure, outputs)
     write_table(csv, table)
+
+
+def _ratios(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw up and down over nominal for the bins of all regions, one after the other."""
+    edges = np.arange(len(table) + 1)
+    nominal = np.where(table["nominal"] > 0, table["nominal"], np.nan)
+    error = table["nominal_error"] / nominal
+    axes.stairs(1 + error, edges, baseline=1 - error, fill=True, color="0.85", label="stat. error of nominal")
+    axes.axhline(1, color="0.3", linewidth=0.8)
+    for side, colour, style, shift in (("up", UP, "--", 0.6), ("down", DOWN, "-.", 0.4)):
+        ratio = table[side] / nominal
+        axes.stairs(ratio, edges, color=colour, linestyle=style, label=side, baseline=None)
+        axes.errorbar(
+            edges[:-1] + shift,
+            ratio,
+            table[f"{side}_error"] / nominal,
+            fmt="none",
+            color=colour,
+            linewidth=0.9,
+        )
+    axes.tick_params(labelsize=8)

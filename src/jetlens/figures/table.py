@@ -288,6 +288,10 @@ def _postfit(context: Context) -> dict[str, Any]:
     }
 
 
+def _variations(context: Context) -> dict[str, Any]:
+    return {"processes": _templates_drawn(context)["processes"], **_variant(context)}
+
+
 def _sculpting(context: Context) -> dict[str, Any]:
     return {"variant": context.wildcards["variant"], **_templates_drawn(context), **_variant(context)}
 
@@ -386,6 +390,10 @@ FIGURES: tuple[FigureEntry, ...] = (
     FigureEntry(
         "closure/{variant}", "modelling.draw_closure", {"closure": "inference/{variant}/closure.csv"},
         "Inference", "closure of the background, {variant}", captions.CLOSURE, _estimated, _variant,
+    ),
+    FigureEntry(
+        "variations/{variant}", "modelling.draw_variations", {"variations": "inference/{variant}/variations.csv"},
+        "Inference", "systematic variations, {variant}", captions.VARIATIONS, _inferred, _variations,
     ),
 )  # fmt: skip
 

@@ -49,7 +49,7 @@ NO_RULE = {
     "training.variants": "a new one is trained, evaluated and drawn; tables and figures of all variants are renewed",
     "training.seeds": "new seeds are trained; evaluation and what follows",
     "training.k_fold": "new rotations are trained; evaluation and what follows",
-    "evaluation.unlock": "the locked folds are scored, or not; nothing else",
+    "evaluation.unlock": "the locked folds are scored, or not; with them, templates and limits",
     "inference.variants": "a new one gets templates and limits; tables and figures of limits are renewed",
     "explanation.variants": "a new one is explained and drawn",
     "features.define.<feature>.label": "nothing: for readers",

@@ -10,7 +10,7 @@ from jetlens.config.samples import Sample
 from jetlens.errors import FileError
 from jetlens.figures.fits import draw_postfit, draw_pulls
 from jetlens.figures.limits import draw_limits, draw_limits_by_variant, draw_significance
-from jetlens.figures.modelling import draw_closure, draw_sculpting, draw_variation
+from jetlens.figures.modelling import draw_closure, draw_sculpting, draw_variations
 from jetlens.figures.palette import process_looks, variant_looks
 from jetlens.inference.sculpting import Decorrelation, sculpting
 from jetlens.inference.selected import Selected
@@ -193,16 +193,7 @@ def test_variations(check, look, tables):
     columns |= {"up": nominal * 1.1 + 1, "down": nominal * 0.9, "up_error": 1.0, "down_error": 1.0}
     path = tables("variation", columns)
     rows = check(
-        lambda outputs, csv: draw_variation(
-            path,
-            outputs,
-            csv,
-            systematic="jes",
-            label="trees",
-            processes={},
-            figures=look,
-            observable="m [GeV]",
-        )
+        lambda outputs, csv: draw_variations(path, outputs, csv, label="trees", processes={}, figures=look)
     )
     assert floats(rows, "nominal") == pytest.approx(nominal.tolist())
 

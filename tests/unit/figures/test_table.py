@@ -17,7 +17,13 @@ ENTRIES = pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.rule
 
 @pytest.fixture(scope="module")
 def demo():
+    """The demo with a background model, so that every figure is asked for."""
     config = load(ROOT / "config" / "config.yaml")
+    abcd = {"model": "abcd", "processes": ["QCD light"], "tagged": "score > 0"}
+    abcd |= {"window": "mass_jj > 900", "sideband": "mass_jj < 600"}
+    data = config.model_dump(mode="json")
+    data["inference"]["background"] = abcd
+    config = type(config).model_validate(data)
     return Context(config, read_samples(ROOT / config.samples))
 
 
@@ -91,18 +97,18 @@ def test_a_key_draws_again_what_depends_on_it(demo):
     processes = {
         name
         for name in targets(demo.config, demo.samples)
-        if name.split("/")[0] in ("kinematics", "cutflow", "scores")
+        if name.split("/")[0] in ("kinematics", "cutflow", "scores", "postfit", "sculpting", "variations")
     }
     name = next(iter(demo.samples.values())).process
     assert changed(demo, "figures.processes", {name: {"color": "#123456"}}) == processes
     label = {"gradient_boosting": {"label": "trees"}}
-    assert changed(demo, "figures.variants", label) == {
-        "roc",
-        "rejection",
-        "training/gradient_boosting",
-        "scores/gradient_boosting",
+    everything = targets(demo.config, demo.samples)
+    own = {"training", "scores", "limits", "postfit", "pulls", "sculpting", "closure", "variations"}
+    of_variant = {
+        name for name in everything if name.split("/")[0] in own and "gradient_boosting" in name.split("/")
     }
-    luminosity = {name for name in targets(demo.config, demo.samples) if name.startswith("kinematics/")} | {
-        "cutflow"
-    }
+    of_all = {"roc", "rejection", "significance", "limits_of_all", "luminosity/1000"}
+    assert changed(demo, "figures.variants", label) == of_variant | of_all
+    weighed = ("kinematics", "cutflow", "significance", "limits", "limits_of_all", "postfit")
+    luminosity = {name for name in everything if name.split("/")[0] in weighed}
     assert changed(demo, "luminosity_fb", 1) == luminosity

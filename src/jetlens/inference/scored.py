@@ -1,0 +1,188 @@
+"""The scored events that templates are filled from: ``inference/events/<variant>/<sample>[@<variation>].parquet``.
+
+A row per selected event, whose columns are:
+
+====================  =======  =======================================================================================
+``event_number``      int64    as in the input file
+``fold``              uint8    of the physical sample, whatever the variation
+``weight``            float64  the generator's: expected events once ``features/normalisation.json`` has scaled them
+``score``             float64  mean logit over seeds, on the common scale of all rotations
+each observable       float64  of ``inference.observables``; NaN where the event lacks what it needs
+====================  =======  =======================================================================================
+
+An event is scored by networks of which none was trained on its fold, and is left out where there are none: with k-fold
+training by those that test it, otherwise by those that validate on it; locked folds, once unlocked, by all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from jetlens.errors import FileError
+from jetlens.evaluation.scale import Scale
+from jetlens.evaluation.scores import read_scores
+from jetlens.expressions import check, define
+from jetlens.expressions.evaluate import Evaluator
+from jetlens.features.featurefile import Part
+from jetlens.features.skims import skimmed
+from jetlens.files import atomic_path
+from jetlens.trained.ensemble import folds_by_rotation
+
+Floats = NDArray[np.float64]
+Columns = dict[str, NDArray[Any]]
+
+
+class PartFiles(NamedTuple):
+    """What is known of the events of one part: the folder of its feature files, and its skim file."""
+
+    features: Path
+    skim: Path
+
+
+class Scorer:
+    """All networks of a variant, each applied to those events only that it never saw.
+
+    Args:
+        models: folders ``training/<variant>/seed<k>``, one per seed and rotation.
+        scores: ``evaluation/<variant>/scores.npz``, for the scale of the rotations.
+        unlock: whether locked folds are scored.
+
+    Raises:
+        FileError: if a file cannot be used, or models do not belong together.
+    """
+
+    def __init__(self, models: Sequence[Path], scores: Path, *, unlock: bool = False) -> None:
+        """Load the networks."""
+        from jetlens.trained import load_model  # brings a whole back end with it
+
+        self._models = [load_model(folder) for folder in models]
+        self._scale: Scale = read_scores(scores).scale
+        self.streams = self._models[0].streams
+        self.rotations = rotations_of_folds([model.manifest for model in self._models], unlock=unlock)
+
+    def __call__(self, inputs: Columns, metadata: Any, fold: NDArray[np.uint8]) -> Floats:
+        """Return the scores (N,) of events whose folds are all among ``rotations``.
+
+        Args:
+            inputs: arrays by input's name, N events each.
+            metadata: of their part.
+            fold: (N,).
+        """
+        score = np.empty(len(fold))
+        for entitled in {tuple(self.rotations[int(k)]) for k in np.unique(fold)}:
+            own = np.isin(fold, [k for k, of in self.rotations.items() if tuple(of) == entitled])
+            chosen = {name: array[own] for name, array in inputs.items()}
+            score[own] = np.mean([self._of_rotation(r, chosen, metadata) for r in entitled], axis=0)
+        return score
+
+    def _of_rotation(self, rotation: int, inputs: Columns, metadata: Any) -> Floats:
+        logits = [
+            model.predict_arrays(inputs, metadata).astype(np.float64)
+            for model in self._models
+            if int(model.manifest["rotation"]) == rotation
+        ]
+        mean = np.mean(logits, axis=0)
+        return self._scale.apply(mean, np.full(len(mean), rotation, dtype=np.uint8))
+
+
+def rotations_of_folds(
+    manifests: Sequence[Mapping[str, Any]], *, unlock: bool = False
+) -> dict[int, list[int]]:
+    """Return by whose networks each fold's events are scored; a fold that all have trained on is not there.
+
+    Args:
+        manifests: of all models of a variant.
+        unlock: whether locked folds are scored.
+
+    Raises:
+        FileError: if the models do not make up a whole k-fold training, or one of those to be used was trained on the
+            fold.
+    """
+    found = {fold: [r] for r, test in folds_by_rotation(list(map(dict, manifests))).items() for fold in test}
+    by_rotation = {int(entry["rotation"]): entry["folds"] for entry in manifests}
+    for rotation, folds in sorted(by_rotation.items()):
+        for fold in folds["validation"]:
+            if all(fold not in other["test"] for other in by_rotation.values()):
+                found.setdefault(int(fold), []).append(rotation)
+    if unlock:
+        found |= {int(fold): sorted(by_rotation) for fold in manifests[0]["features"]["locked_folds"]}
+    for entry in manifests:
+        own = {fold for fold, of in found.items() if int(entry["rotation"]) in of}
+        if seen := own & set(entry["folds"]["training"]):
+            raise FileError(
+                f"'{entry['variant']}', rotation {entry['rotation']}: was trained on fold {min(seen)}, whose events it "
+                "would score; run the training stage again"
+            )
+    return dict(sorted(found.items()))
+
+
+def write_events(
+    parts: Sequence[PartFiles],
+    output: Path,
+    *,
+    scorer: Scorer,
+    observables: Mapping[str, str],
+    definitions: Mapping[str, str] | None = None,
+) -> int:
+    """Write the scored events of one sample, batch by batch: memory does not grow with their number.
+
+    Args:
+        parts: of the sample.
+        output: the parquet file to write.
+        scorer: of the variant.
+        observables: expression by name.
+        definitions: names that expressions may use.
+
+    Returns:
+        the number of rows.
+
+    Raises:
+        ConfigError: if an expression does not fit these events.
+        FileError: if a file is missing or damaged.
+    """
+    schema = pa.schema(
+        [("event_number", pa.int64()), ("fold", pa.uint8())]
+        + [(name, pa.float64()) for name in ("weight", "score", *observables)]
+    )
+    rows = 0
+    with atomic_path(output) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for part in parts:
+            for columns in _batches(part, scorer, observables, definitions or {}):
+                writer.write_table(pa.table({name: columns[name] for name in schema.names}, schema))
+                rows += len(columns["fold"])
+    pa.default_memory_pool().release_unused()
+    return rows
+
+
+def _batches(
+    files: PartFiles, scorer: Scorer, observables: Mapping[str, str], definitions: Mapping[str, str]
+) -> Iterator[Columns]:
+    """Yield the columns of a part's events, those that may be scored."""
+    part = Part(files.features, scorer.streams)
+    per_event = {name: part.per_event(name) for name in ("event_number", "fold", "weight")}
+    with skimmed(files.skim) as skim:
+        if skim.number != part.events:
+            raise FileError(
+                f"{files.features}: has {part.events} events, its skim file {skim.number}; make the features again"
+            )
+        names = define(skim.names, definitions)
+        checked = {name: check(text, names, "number") for name, text in observables.items()}
+        wanted = {column for one in checked.values() for column in one.columns} | {"event_number"}
+        start = 0
+        for events in skim.batches(wanted):
+            stop = start + len(events)
+            columns = {name: values[start:stop] for name, values in per_event.items()}
+            may = np.isin(columns["fold"], list(scorer.rotations))
+            inputs = {name: array[may] for name, array in part.rows(start, stop).items()}
+            columns = {name: values[may] for name, values in columns.items()}
+            evaluator = Evaluator(events[may])
+            columns |= {name: evaluator.numbers(one) for name, one in checked.items()}
+            yield {**columns, "score": scorer(inputs, part.metadata, columns["fold"])}
+            start = stop
