@@ -99,6 +99,7 @@ def small_config() -> dict[str, Any]:
         "test_events": 4,
     }
     config["evaluation"] |= {"bootstrap": 50, "unlock": True}
+    config["inference"]["variants"] = ["gradient_boosting"]
     block = {"layers": 1, "heads": 2, "feed_forward": 16}
     options = config["models"]["cross_attention_three_stream"]
     options |= {"width": 16, "embedding": [16], "head": [16], "cross": block}

@@ -70,9 +70,9 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
     "luminosity": (key("luminosity_fb", 300), {"explain"}, WEIGHED | {"cutflow", "application_summary"}),
     "cross section": (column("ttbar_had", "cross_section_pb", "12.5"), {"explain"}, WEIGHED | {"cutflow"}),
     "process": (column("ttbar_had", "process", "top"), {"explain"}, WEIGHED | {"cutflow"}),
-    "mass": (column("signal_H1000", "mass_GeV", "900"), set(), set()),
+    "mass": (column("signal_H1000", "mass_GeV", "900"), set(), {"templates", "limit", "limits", "sculpting"}),
     "role": (
-        column("qcd_4b", "role", "signal"),
+        both(column("qcd_4b", "role", "signal"), column("qcd_4b", "mass_GeV", "1000")),
         {"event_features", "apply", "explain"} | TRAININGS,
         WEIGHED - {"normalisation"} | {"classes"},
     ),
@@ -107,18 +107,34 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
     ),
     "bins of maps": (key("explanation.bins", 12), set(), {"figure_attention", "figure_relevance"}),
     "uncertainty of the background": (key("evaluation.background_uncertainty", 0.2), set(), {"significance"}),
+    "theory of the signal": (
+        key("inference.theory_fb", {"1000": 1.0}),
+        set(),
+        {"limit", "limits", "figure_limits"},
+    ),
+    "a category more": (key("inference.categories", 1), set(), {"templates", "limit", "sculpting"}),
+    "label of the fitted observable": (
+        key("inference.fit.label", "Another label"),
+        set(),
+        {"figure_postfit", "figure_sculpting"},
+    ),
     "look of figures": (key("figures.label", "Another label"), set(), {"figure_roc", "figure_kinematics"}),
     "one more variant": (one_more_variant, {"train_boosting", "apply"}, {"evaluate", "summary"}),
     "rotations": (key("training.k_fold", 5), TRAININGS | {"apply"}, {"evaluate"}),
 }
 ALONE = {
     "nothing": set(),
-    "mass": set(),
+    "label of the fitted observable": {"figure_postfit", "figure_sculpting"},
     "memory of a training": set(),
     "memory of reading": set(),
     "name of a cut": {"cutflow", "figure_cutflow"},
     "a stream that no variant reads": set(),
-    "uncertainty of the background": {"significance"},
+    # a systematic: its templates and fits, tables and figures of these, nothing that is made of events
+    "uncertainty of the background": {"significance", "figure_significance", "templates", "limit", "limits"}
+    | {
+        f"figure_{name}"
+        for name in ("limits", "limits_of_all", "luminosity", "postfit", "pulls", "variations")
+    },
 }
 """Edits after which nothing else runs, besides what always does."""
 

@@ -20,6 +20,7 @@ SAMPLE = Sample("s", "tt̄", "signal", {"a": "a.root"}, 1.0)
 
 def changed(change: Any = None) -> Any:
     content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    content["inference"]["variants"] = []
     if change:
         change(content)
     return validate(content)
@@ -83,3 +84,35 @@ def test_a_back_end_that_is_not_installed() -> None:
         )
     )
     preflight(trees, {"s": SAMPLE})
+
+
+BACKGROUND = Sample("b", "QCD", "background", {"a": "b.root"}, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("section", "samples", "expected"),
+    [
+        ({}, [SAMPLE, BACKGROUND], "sample 's' has no mass_GeV, which limits are set against"),
+        ({}, [replace(SAMPLE, mass_gev=1000.0)], "inference.samples: none of role background"),
+        (
+            {"samples": ["s", "c"]},
+            [SAMPLE, BACKGROUND],
+            "inference.samples: 'c' is no sample of role signal or",
+        ),
+        (
+            {"data": ["b"]},
+            [SAMPLE, BACKGROUND],
+            "inference.data: 'b' is no sample of role application; there is none",
+        ),
+        (
+            {"scale": {"tt": 2.0}},
+            [SAMPLE, BACKGROUND],
+            "inference.scale: no fitted sample has the process 'tt'",
+        ),
+    ],
+)
+def test_what_limits_need(section: dict[str, Any], samples: list[Sample], expected: str) -> None:
+    config = changed(lambda c: c["inference"].update(variants=["gradient_boosting"], **section))
+    with pytest.raises(ConfigError) as caught:
+        preflight(config, {sample.name: sample for sample in samples})
+    assert expected in str(caught.value)

@@ -31,6 +31,7 @@ def test_additions_are_valid_on_top_of_the_demo(path: Path, tmp_path: Path) -> N
     content["models"] |= extra["models"]
     content["training"]["variants"] = list(extra["models"])
     content["explanation"]["variants"] = []
+    content["inference"]["variants"] = []
     content["samples"] = str(ROOT / content["samples"])
     joined = tmp_path / "joined.yaml"
     joined.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
