@@ -39,16 +39,15 @@ def deviance_residuals(counts: Floats, expected: Floats) -> Floats:
 class Residuals:
     """The residuals of a model on data: one per bin, one per constraint.
 
-    Attributes:
-        constant: −2 ln L of a model that describes all data perfectly; with the residuals' squares, −2 ln L.
+    With a model of pyhf's ``batch_size`` T, data and parameters of T pseudo-experiments are rows.
     """
 
-    def __init__(self, model: pyhf.pdf.Model, data: Sequence[float]) -> None:
+    def __init__(self, model: pyhf.pdf.Model, data: Sequence[float] | Floats) -> None:
         """Take a model, and its data with auxiliary data."""
         self._model = model
         split = model.config.nmaindata
-        self._data = np.asarray(data[:split], dtype=np.float64)
-        self._auxiliary = np.asarray(data[split:], dtype=np.float64)
+        counts = np.asarray(data, dtype=np.float64)
+        self._data, self._auxiliary = counts[..., :split], counts[..., split:]
         at, factor, gaussian = [], [], []
         for name in model.config.auxdata_order:
             of = model.config.param_set(name)
@@ -60,16 +59,17 @@ class Residuals:
         self._gaussian = np.array(gaussian, dtype=bool)
 
     def __call__(self, parameters: Floats) -> Floats:
-        """Return the residuals (bins + constraints,)."""
+        """Return the residuals (…, bins + constraints)."""
         expected = np.asarray(self._model.expected_data(parameters, include_auxdata=False))
         bins = deviance_residuals(self._data, expected)
-        own, g = parameters[self._at], self._gaussian
-        constraints = np.empty(len(own))
+        own, g = parameters[..., self._at], self._gaussian
+        constraints = np.empty(own.shape)
         # a width of zero is a parameter that pyhf holds
         width = np.where(self._factor[g] > 0, self._factor[g], np.inf)
-        constraints[g] = (own[g] - self._auxiliary[g]) / width
-        constraints[~g] = deviance_residuals(self._auxiliary[~g], own[~g] * self._factor[~g])
-        return np.concatenate([bins, constraints])
+        constraints[..., g] = (own[..., g] - self._auxiliary[..., g]) / width
+        counted = own[..., ~g] * self._factor[~g]
+        constraints[..., ~g] = deviance_residuals(self._auxiliary[..., ~g], counted)
+        return np.concatenate([bins, constraints], axis=-1)
 
 
 def minimise(

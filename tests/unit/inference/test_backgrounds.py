@@ -1,0 +1,105 @@
+"""Background models on events whose density factorises, and on some whose density does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jetlens.config.inference import AbcdModel, FactorisedModel, SimulationModel
+from jetlens.inference.backgrounds import estimate, process_names
+from jetlens.inference.categories import EVERYTHING, choose
+from jetlens.inference.selected import Selected
+from jetlens.inference.workspace import NotComputableError
+
+ABCD = AbcdModel(
+    model="abcd",
+    processes=["qcd"],
+    tagged="tags > 1",
+    window="(m > 90) & (m < 150)",
+    sideband="(m > 60) & (m <= 90)",
+)
+JETS = FactorisedModel(
+    model="factorised", processes=["qcd"], passes=["t1 > 0", "t2 > 0"], of=["pt1", "pt2"], bins=4
+)
+OF = {"qcd": "qcd", "tt": "tt"}
+
+
+def selected(weight=2.0, **columns):
+    size = len(next(iter(columns.values())))
+    arrays = {name: np.asarray(values, dtype=float) for name, values in columns.items()}
+    return Selected(np.arange(size), np.zeros(size, np.uint8), np.full(size, weight), {}, arrays)
+
+
+def dijets(rng, size, correlated=0.0):
+    mass = rng.uniform(40, 200, size)
+    tags = rng.poisson(1.0 + correlated * ((mass > 90) & (mass < 150)))
+    pt = rng.exponential(100, (2, size)) + 250
+    passed = rng.random((2, size)) < np.clip(pt / 2000, 0, 1)
+    return selected(m=mass, tags=tags, pt1=pt[0], pt2=pt[1], t1=passed[0], t2=passed[1])
+
+
+@pytest.mark.parametrize("model", [ABCD, JETS], ids=["abcd", "factorised"])
+def test_independent_conditions_close(model):
+    rng = np.random.default_rng(3)
+    samples = {"qcd": dijets(rng, 20000), "tt": dijets(rng, 500)}
+    made = estimate(model, samples, OF)
+    for row in made.closure:
+        assert row["ratio"] == pytest.approx(1, abs=4 * row["ratio_error"])
+    (closure, *_) = made.systematics
+    assert 0.005 < closure.size < 0.2
+    assert closure.processes == ("multijet",)
+    assert process_names(model, OF) == {"qcd": "multijet", "tt": "tt"}
+    # what is estimated from other events is as large as what it stands for, and others are as simulated
+    row = made.closure[-1]
+    assert made.events["qcd"].weight.sum() == pytest.approx(row["estimate"])
+    assert len(made.events["tt"]) < 500
+
+
+def test_dependence_becomes_an_uncertainty():
+    samples = {"qcd": dijets(np.random.default_rng(4), 20000, correlated=1.0)}
+    row = estimate(ABCD, samples, OF).closure[-1]
+    assert row["ratio"] > 1 + 4 * row["ratio_error"]
+
+
+def test_simulation_changes_nothing_and_an_empty_control_region_is_told():
+    samples = {"qcd": dijets(np.random.default_rng(5), 100)}
+    assert estimate(SimulationModel(), samples, OF).events == samples
+    untagged = {"qcd": selected(m=[100.0, 50.0], tags=[0, 0])}
+    with pytest.raises(NotComputableError, match=r"abcd: no event of qcd is tagged outside of the window"):
+        estimate(ABCD, untagged, OF)
+
+
+def scored(rng, size, mean, weight, mass):
+    return selected(weight, score=rng.normal(mean, 1, size), mass=mass)
+
+
+def test_the_chosen_cut_is_that_of_the_smallest_limit():
+    """Against a scan of single cuts by the counting formula."""
+    rng = np.random.default_rng(6)
+    signal = scored(rng, 4000, 1.5, 0.02, np.full(4000, 1000.0))
+    background = scored(rng, 40000, -1.0, 1.0, np.full(40000, 1000.0))
+    settings = {"systematic": 0.05, "share": 1.0}
+    (category,) = choose(
+        1, [signal], {"b": background}, "score", "mass", np.array([900.0, 1100.0]), **settings
+    )
+
+    def sensitivity(cut):
+        s = signal.weight[signal.columns["score"] >= cut].sum()
+        b = float((background.columns["score"] >= cut).sum())
+        return s**2 / (b + b + (0.05 * b) ** 2) if b >= 10 else 0.0
+
+    grid = np.quantile(signal.columns["score"], 1 - np.arange(0.05, 1.01, 0.05))
+    assert sensitivity(category.low) == pytest.approx(max(map(sensitivity, grid)), rel=0.02)
+    two = choose(2, [signal], {"b": background}, "score", "mass", np.array([900.0, 1100.0]), **settings)
+    assert [c.name for c in two] == ["category1", "category2"]
+    assert two[1].high == two[0].low > two[1].low
+
+
+def test_without_events_behind_any_cut_there_is_none():
+    rng = np.random.default_rng(7)
+    signal = scored(rng, 100, 3.0, 1.0, np.full(100, 1000.0))
+    few = scored(rng, 5, -3.0, 100.0, np.full(5, 1000.0))
+    found = choose(
+        1, [signal], {"b": few}, "score", "mass", np.array([900.0, 1100.0]), systematic=0.1, share=1.0
+    )
+    assert found == EVERYTHING
