@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         set(),
         {"limit", "limits", "figure_limits"},
     ),
-    "a category more": (key("inference.categories", 1), set(), {"templates", "limit", "sculpting"}),
+    "a category more": (key("inference.categories", 2), set(), {"templates", "limit", "sculpting"}),
     "label of the fitted observable": (
         key("inference.fit.label", "Another label"),
         set(),

@@ -146,6 +146,7 @@ def draw_pulls(
     """
     columns = ("parameter", "pull", "constraint", "impact_up", "impact_down")
     table = read_table(pulls, columns, "inference")
+    table = table.dropna(subset=["impact_up", "impact_down"], how="all")
     size = table[["impact_up", "impact_down"]].abs().max(axis=1)
     table = table.loc[size.sort_values(ascending=False).index].head(largest)
     y = np.arange(len(table))
@@ -153,8 +154,8 @@ def draw_pulls(
         figure = Figure(figsize=(5.6, 0.28 * len(table) + 1.5))
         left, right = figure.subplots(1, 2, sharey=True)
         for key, colour, hatched, shift in (("impact_up", UP, "////", -0.2), ("impact_down", DOWN, "", 0.2)):
-            label = "+1σ" if key == "impact_up" else "−1σ"
-            left.barh(y + shift, table[key], 0.4, color=colour, hatch=hatched, edgecolor="white", label=label)
+            side = "+1σ" if key == "impact_up" else "−1σ"
+            left.barh(y + shift, table[key], 0.4, color=colour, hatch=hatched, edgecolor="white", label=side)
         left.axvline(0, color="0.3", linewidth=0.8)
         for level, shade in ((2, "0.93"), (1, "0.83")):
             right.axvspan(-level, level, color=shade, linewidth=0)

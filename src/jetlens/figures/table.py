@@ -17,6 +17,7 @@ from jetlens.config import Config
 from jetlens.config.consistency import has_places
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
+from jetlens.config.inference import SCORE
 from jetlens.config.samples import Sample
 from jetlens.config.slices import Context, fitted_samples, hypotheses
 from jetlens.expressions import used
@@ -293,7 +294,10 @@ def _variations(context: Context) -> dict[str, Any]:
 
 
 def _sculpting(context: Context) -> dict[str, Any]:
-    return {"variant": context.wildcards["variant"], **_templates_drawn(context), **_variant(context)}
+    drawn, inference = _templates_drawn(context), context.config.inference
+    if inference.fit.observable == SCORE:  # what the score may shape is the first observable then
+        drawn["observable"] = next(iter(inference.observables))
+    return {"variant": context.wildcards["variant"], **drawn, **_variant(context)}
 
 
 ROC = {"roc": "roc", "metrics": "metrics"}
