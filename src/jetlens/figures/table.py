@@ -17,7 +17,7 @@ from jetlens.config import Config
 from jetlens.config.consistency import has_places
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
-from jetlens.config.inference import SCORE
+from jetlens.config.inference import SCORE, SimulationModel
 from jetlens.config.samples import Sample
 from jetlens.config.slices import Context, fitted_samples, hypotheses
 from jetlens.expressions import used
@@ -228,9 +228,8 @@ def _estimated(config: Config) -> list[dict[str, str]]:
 
 
 def _signal(context: Context) -> str:
-    return next(
-        s.process for s in fitted_samples(context.config, context.samples).values() if s.role == "signal"
-    )
+    fitted = fitted_samples(context.config, context.samples).values()
+    return next((sample.process for sample in fitted if sample.role == "signal"), "signal")
 
 
 def _demonstration(context: Context) -> dict[str, Any]:
@@ -275,7 +274,7 @@ def _templates_drawn(context: Context) -> dict[str, Any]:
                 "label": f"{own['label']}, {sample.mass_gev:g} GeV",
             }
     model = config.inference.background
-    if model.model != "simulation" and model.processes[0] in looks:
+    if not isinstance(model, SimulationModel) and model.processes[0] in looks:
         looks[model.name] = {**looks[model.processes[0]], "label": f"{model.name} ({model.model})"}
     return {"processes": looks, **_observable(context)}
 
