@@ -229,9 +229,18 @@ def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sampl
     config = config.model_copy(update={"features": FeaturesConfig.model_validate(features)})
     samples = read_samples(config.samples)
     mass = next(f"{sample.mass_gev:g}" for sample in samples.values() if sample.mass_gev)
+    background = next(s.process for s in samples.values() if s.role == "background")
+    window, sideband = "mass_jj > 900", "mass_jj < 600"
     inferred = {
         "variants": config.training.variants[:1],
-        "scale": {next(s.process for s in samples.values() if s.role == "background"): 1.0},
+        "background": {
+            "model": "abcd",
+            "processes": [background],
+            "tagged": "score > 0",
+            "window": window,
+            "sideband": sideband,
+        },
+        "scale": {background: 1.0},
         "cross_sections_fb": {mass: 1.0},
         "theory_fb": {mass: 1.0},
     }
