@@ -189,7 +189,8 @@ rule limits:
         ),
         latex=f"{RESULTS}/inference/yields.tex",
         luminosity=f"{RESULTS}/inference/luminosity.csv",
-        record=directory(f"{RESULTS}/inference/hepdata"),
+        # the record's other files lie beside it
+        record=f"{RESULTS}/inference/hepdata/submission.yaml",
     log:
         f"{LOGS}/inference/limits.log",
     conda:

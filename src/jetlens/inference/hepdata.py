@@ -20,11 +20,13 @@ def write_record(folder: Path, tables: Mapping[str, Mapping[str, Any]], *, comme
     """Write a record.
 
     Args:
-        folder: where ``submission.yaml`` and one file per table are written.
+        folder: where ``submission.yaml`` and one file per table are written, in place of other records.
         tables: by file stem: ``name``, ``description``, ``keywords`` (a mapping of lists), and the table's content,
             ``independent_variables`` and ``dependent_variables``.
         comment: abstract of the record.
     """
+    for old in folder.glob("*.yaml"):
+        old.unlink()
     documents: list[dict[str, Any]] = [{"comment": comment}]
     for stem, table in tables.items():
         keys = ("independent_variables", "dependent_variables")
