@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.palette import Look, line
@@ -198,6 +198,10 @@ def draw_significance(
         axes = figure.add_subplot()
         if against == "luminosity_fb":
             axes.set_xscale("log")
+            shown = sorted(set(table[against]))
+            axes.set_xticks(shown, [f"{x:g}" for x in shown])
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.3g}"))
         for name in (name for name in variants if name in set(known["variant"])):
             own, style = table[table["variant"] == name].sort_values(against), line(variants[name])
             label = pretty(variants[name]["label"])
