@@ -151,6 +151,8 @@ def share_of_folds(features: Sequence[Path], folds: Collection[int]) -> float:
             weight, fold = file["weight"], file["fold"]
         total += float(weight.sum())
         used += float(weight[np.isin(fold, list(folds))].sum())
+    if not used and not folds:
+        return 1.0  # of a small sample none may lie in the validation folds
     if not used:
         raise FileError(f"{features[0].parent}: no event in folds {sorted(folds)}; give more events or folds")
     return total / used
