@@ -47,13 +47,16 @@ def _root() -> None:
 @app.command()
 def check(
     config: Annotated[Path, typer.Argument(help="configuration file")] = Path("config/config.yaml"),
+    files: Annotated[
+        bool, typer.Option("--files", help="open the event files too: is what is asked for in them?")
+    ] = False,
 ) -> None:
     """Check a configuration and its sample table without running anything."""
     with _for_users():
-        OUT.print(_checked(config), soft_wrap=True)
+        OUT.print(_checked(config, files), soft_wrap=True)
 
 
-def _checked(config: Path) -> str:
+def _checked(config: Path, opened: bool = False) -> str:
     """Check all that can be known before a run, and say what was found."""
     from jetlens.config.load import load
     from jetlens.config.preflight import preflight
@@ -63,10 +66,16 @@ def _checked(config: Path) -> str:
     samples = read_samples(analysis.samples)
     preflight(analysis, samples)
     files = sum(len(sample.files) for sample in samples.values())
-    return (
-        f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files, "
-        f"variants {', '.join(analysis.training.variants)}"
+    remarks = []
+    if opened:
+        from jetlens.config.filecheck import check_files
+
+        remarks = check_files(analysis, samples)
+    valid = (
+        f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files"
+        f"{', which hold what is asked for' if opened else ''}, variants {', '.join(analysis.training.variants)}"
     )
+    return "\n".join([*remarks, valid])
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -60,15 +60,16 @@ def propose_schema(source: Source) -> dict[str, Any] | None:
     for prefix, columns in _groups(source).items():
         way = next((way for way in _WAYS if set(way) <= columns.keys()), None)
         shape = None if way is None else _shape(source, [columns[axis] for axis in way])
-        if way is None or shape is None:
+        if way is None or shape is None or _is_generated(source, prefix):
+            continue
+        first = columns[way[0]]
+        if any(_read(source, columns[axis], shape, first) is None for axis in way):
             continue
         name = re.sub(r"\W+", "_", prefix).strip("_").lower() or "objects"
         fields: dict[str, Any] = _momentum(source, {axis: columns[axis] for axis in way}, shape)
-        fields |= _further(source, prefix, set(columns.values()), shape)
+        fields |= _further(source, prefix, set(columns.values()), shape, first)
         collections[name] = {"layout": "entry"} if shape == "entry" else {}
         collections[name] |= {"fields": fields}
-        if _TRUTH.search(prefix):
-            collections[name]["default"] = False
     collections = _nest(collections)
     if not collections:
         return None
@@ -98,13 +99,25 @@ def _shape(source: Source, names: list[str]) -> str | None:
     return {"numbers": "entry", "lists": "lists"}.get(shapes.pop()) if len(shapes) == 1 else None
 
 
-def _read(source: Source, name: str, shape: str) -> Column | None:
+def _read(source: Source, name: str, shape: str, like: str | None = None) -> Column | None:
+    """Values in the first entries; None if they are no plain numbers, or not as many per entry as those of ``like``."""
     stop = min(200, source.entries)
     try:
-        found = source.numbers([name], 0, stop) if shape == "entry" else source.lists([name], 0, stop)[1]
+        if shape == "entry":
+            found = source.numbers([name], 0, stop)
+        else:
+            offsets, found = source.lists([name], 0, stop)
+            if like is not None and not np.array_equal(offsets, source.lists([like], 0, stop)[0]):
+                return None
     except FileError:
         return None
     return found[name] if found[name].ndim == 1 else None
+
+
+def _is_generated(source: Source, prefix: str) -> bool:
+    """Tell whether objects are the generator's, by their name or by a status that only generators give."""
+    status = (f"{prefix}{sign}{word}" for sign in "._" for word in ("generatorStatus", "Status", "status"))
+    return bool(_TRUTH.search(prefix)) or any(name in source for name in status)
 
 
 def _momentum(source: Source, columns: dict[str, str], shape: str) -> dict[str, Any]:
@@ -120,8 +133,8 @@ def _momentum(source: Source, columns: dict[str, str], shape: str) -> dict[str, 
     return fields
 
 
-def _further(source: Source, prefix: str, taken: set[str], shape: str) -> dict[str, Any]:
-    """Other plain columns of the same objects, those that only simulation knows marked as such."""
+def _further(source: Source, prefix: str, taken: set[str], shape: str, like: str) -> dict[str, Any]:
+    """Other plain columns of the same objects, as many as ``like``, those that only simulation knows marked as such."""
     fields: dict[str, Any] = {}
     if not prefix:
         return fields
@@ -134,22 +147,17 @@ def _further(source: Source, prefix: str, taken: set[str], shape: str) -> dict[s
         own = name.startswith((f"{prefix}_", f"{prefix}."))
         if not own or name in taken or not usable or len(fields) >= 40:
             continue
-        if _shape(source, [name]) != shape or (values := _read(source, name, shape)) is None:
+        if _shape(source, [name]) != shape or (values := _read(source, name, shape, like)) is None:
             continue
         kind = {"b": "bool", "i": "int32", "u": "int32"}.get(values.dtype.kind, "float32")
-        truth = bool(_TRUTH.search(leaf) or _TRUTH.search(prefix))
-        fields[leaf] = {"branch": name, "dtype": kind} | ({"truth": True} if truth else {})
+        fields[leaf] = {"branch": name, "dtype": kind} | ({"truth": True} if _TRUTH.search(leaf) else {})
     return fields
 
 
 def _nest(collections: dict[str, Any]) -> dict[str, Any]:
     """Lists beside a single jet per entry are its constituents, if their names say so."""
-    single = [
-        n for n, c in collections.items() if c.get("layout") == "entry" and c.get("default") is not False
-    ]
-    parts = [
-        n for n, c in collections.items() if "layout" not in c and _PARTS.search(n) and "default" not in c
-    ]
+    single = [n for n, c in collections.items() if c.get("layout") == "entry"]
+    parts = [n for n, c in collections.items() if "layout" not in c and _PARTS.search(n)]
     if len(single) == 1 and len(parts) == 1:
         jet = dict(collections[single[0]])
         jet["constituents"] = {"link": "entry", "fields": collections[parts[0]]["fields"]}

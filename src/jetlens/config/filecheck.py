@@ -1,0 +1,86 @@
+"""Do the input files hold what a configuration asks for? Each is opened, and its first events are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from jetlens.config import Config
+from jetlens.config.samples import Sample
+from jetlens.config.skim import SkimConfig
+from jetlens.errors import ConfigError, JetlensError
+from jetlens.events.eventfile import EventFile
+from jetlens.expressions import Namespace, check, define
+
+_EVENTS = 20
+"""How many events of each file are read."""
+
+
+def check_files(config: Config, samples: Mapping[str, Sample]) -> list[str]:
+    """Open all files, and look for every column that the configuration's expressions use.
+
+    A column that a file lacks is no error where the schema has a value for it; but nothing that is asked for by name
+    may be made of such values.
+
+    Args:
+        config: the configuration.
+        samples: the sample table.
+
+    Returns:
+        remarks, one line each: files without events.
+
+    Raises:
+        ConfigError: with one line per problem, naming file and column.
+    """
+    problems, remarks = [], []
+    for sample in samples.values():
+        for path in sample.files.values():
+            try:
+                with config.reading.open(path, sample.name) as file:
+                    problems += _problems(config, sample, file)
+                    if not file.entries:
+                        remarks.append(f"{path}: has no events")
+            except JetlensError as error:
+                problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return remarks
+
+
+def _problems(config: Config, sample: Sample, file: EventFile) -> Iterator[str]:
+    for batch in file.batches(_EVENTS):
+        batch.with_constituents(batch.events)
+        break
+    plain = Namespace.from_columns(file.kinds())
+    for key, columns in _asked_for(config, sample, plain):
+        for column in sorted(columns & file.filled.keys()):
+            if column.split(".")[-1] == "mass":  # massless constituents are a convention of some formats
+                continue
+            yield (
+                f"{file.path}: has no '{column}', which {key} asks for; it would be {file.filled[column]}. "
+                "Leave it out, or say in reading.format where it is"
+            )
+
+
+def _asked_for(config: Config, sample: Sample, plain: Namespace) -> Iterator[tuple[str, frozenset[str]]]:
+    """Every expression of the configuration, and the columns that it reads."""
+    names, skim = define(plain, config.define), config.skim
+    if sample.where:
+        yield f"where of sample '{sample.name}'", check(sample.where, names).columns
+    yield from _of_selection(skim, names)
+    for feature, columns in (
+        config.features.event_recipe(config.define).plan(plain).columns_by_feature().items()
+    ):
+        yield f"features.event, {feature},", frozenset(columns)
+    for name in config.features.streams:
+        recipe = config.features.stream_recipe(name, config.define)
+        for feature, columns in recipe.plan(plain).columns_by_feature().items():
+            yield f"features.streams.{name}, {feature},", frozenset(columns)
+    for name, histogram in config.figures.kinematics.items():
+        yield f"figures.kinematics.{name}", check(histogram.quantity, names).columns
+
+
+def _of_selection(skim: SkimConfig, names: Namespace) -> Iterator[tuple[str, frozenset[str]]]:
+    for name, text in skim.objects.items():
+        yield f"skim.objects.{name}", check(text, names.about(name)).columns
+    for cut in skim.cuts:
+        yield f"cut '{cut.name}'", check(cut.text, names).columns
