@@ -10,6 +10,15 @@ from jetlens.running.reruns import NO_RULE, example, rules_of_columns, rules_of_
 from tests.conftest import ROOT
 
 TRAININGS = {"train_network", "train_boosting"}
+LIMITS = {"figure_limits", "figure_limits_of_all", "figure_postfit", "figure_significance"}
+"""Figures that tell the luminosity."""
+FITS = LIMITS | {
+    "figure_closure",
+    "figure_luminosity",
+    "figure_pulls",
+    "figure_sculpting",
+    "figure_variations",
+}
 SELECTION = {"skim"} | TRAININGS  # trainings keep the selection, to score new files with it
 
 
@@ -25,7 +34,16 @@ def keys() -> dict[str, set[str]]:
     [
         (
             "luminosity_fb",
-            {"cutflow", "normalisation", "application_summary", "figure_kinematics", "figure_cutflow"},
+            {
+                "cutflow",
+                "normalisation",
+                "application_summary",
+                "figure_kinematics",
+                "figure_cutflow",
+                "limit",
+                "limits",
+            }
+            | LIMITS,
         ),
         ("reading.memory_gb", set()),
         ("training.memory_gb", set()),
@@ -39,16 +57,29 @@ def keys() -> dict[str, set[str]]:
         ("features.split.seed", {"event_features"} | TRAININGS),
         ("models.<variant>.iterations", {"train_boosting"}),
         ("models.<variant>.width", {"train_network"}),
-        ("evaluation.background_uncertainty", {"significance"}),
+        ("evaluation.background_uncertainty", {"significance", "templates"}),
         ("explanation.bins", {"figure_attention", "figure_relevance"}),
         ("explanation.permutations", {"explain"}),
         ("figures.kinematics.<quantity>.label", {"figure_kinematics"}),
-        ("figures.processes.<process>.color", {"figure_kinematics", "figure_cutflow", "figure_scores"}),
+        (
+            "figures.processes.<process>.color",
+            {"figure_kinematics", "figure_cutflow", "figure_scores"}
+            | {"figure_postfit", "figure_sculpting", "figure_variations"},
+        ),
         (
             "figures.variants.<variant>.label",
-            {"figure_roc", "figure_rejection", "figure_training", "figure_scores"},
+            {"figure_roc", "figure_rejection", "figure_training", "figure_scores"} | FITS,
         ),
-        ("figures.variants.<variant>.color", {"figure_roc", "figure_rejection"}),
+        (
+            "figures.variants.<variant>.color",
+            {
+                "figure_roc",
+                "figure_rejection",
+                "figure_significance",
+                "figure_luminosity",
+                "figure_limits_of_all",
+            },
+        ),
     ],
 )
 def test_keys_go_to_the_rules_whose_results_they_change(
