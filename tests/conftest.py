@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from jetlens.config.samples import Sample, class_of
 
 if TYPE_CHECKING:
     from jetlens.features.normalisation import Normalisation
+
+# Snakemake's plugin asks a SLURM that is installed for its configuration at every start, ten seconds where none runs
+os.environ["SLURM_CONF"] = os.devnull
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "resources" / "demo"

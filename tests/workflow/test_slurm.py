@@ -118,6 +118,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     stop_munge = start_munge()
     SYSTEM_CONF.parent.mkdir(exist_ok=True)
     SYSTEM_CONF.symlink_to(conf)
+    environment = pytest.MonkeyPatch()
+    environment.setenv("SLURM_CONF", str(conf))
     try:
         for command in (["slurmctld", "-c"], ["slurmd", "-N", "n1"], ["slurmd", "-N", "n2"]):
             subprocess.run(command, check=True)
@@ -126,6 +128,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         for name in ("slurmd.n1", "slurmd.n2", "slurmctld"):
             stop(folder / f"{name}.pid")
+        environment.undo()
         SYSTEM_CONF.unlink()
         stop_munge()
 
