@@ -16,6 +16,10 @@ Axes: S trainings, M maps, N events, T slots of all streams side by side, E even
 ``event_features``  str (E,)            names
 ``eta``, ``phi``    float32 (N,T)       place from the jet's axis (φ in rad), NaN where a stream has none
 ``log_pt``          float32 (N,T)       ln(pT / GeV), NaN where a stream has none
+``type``            int8 (N,T)          1 track, 2 photon, 3 neutral hadron, 0 where not known
+``d0``              float32 (N,T)       significance of the transverse impact parameter, NaN where a stream has none
+``axis_eta``        float32 (N,J)       of the fat jet whose constituents a stream holds (``axis_phi`` in rad), NaN where
+                                        the model reads no kinematic tokens that tell
 ``class``           int8 (N,)           1 signal, 0 background
 ``weight``          float64 (N,)        expected events
 ``event_number``    int64 (N,)          as in the input file
@@ -83,6 +87,9 @@ def layout(features: FeatureSet, streams: Sequence[str]) -> Arrays:
         "eta": _joined(features, streams, "delta_eta", placed=True),
         "phi": _joined(features, streams, "delta_phi", placed=True),
         "log_pt": _joined(features, streams, "log_pt", placed=False),
+        "type": _types(features, streams),
+        "d0": _joined(features, streams, "d0_significance", placed=False),
+        **_axes(features, streams),
         "class": features.label,
         "weight": features.weight,
         "event_number": features.event_number,
@@ -97,6 +104,37 @@ def _joined(features: FeatureSet, streams: Sequence[str], name: str, placed: boo
         values = features.streams[stream][..., names.index(name)] if known else np.float32(np.nan)
         parts.append(np.where(mask, values, np.float32(np.nan)).astype(np.float32))
     return np.concatenate(parts, axis=1)
+
+
+def _types(features: FeatureSet, streams: Sequence[str]) -> NDArray[np.int8]:
+    parts = []
+    for stream in streams:
+        names, mask = features.metadata.streams[stream].features, features.masks[stream]
+        kind = np.zeros(mask.shape, dtype=np.int8)
+        for number, name in enumerate(TYPES, 1):
+            if name in names:
+                kind[features.streams[stream][..., names.index(name)] > 0.5] = number
+        parts.append(np.where(mask, kind, np.int8(0)))
+    return np.concatenate(parts, axis=1)
+
+
+def _axes(features: FeatureSet, streams: Sequence[str]) -> Arrays:
+    """Return where the fat jets point whose constituents the streams hold: the n-th of them is that of jet n."""
+    axes = np.full((2, len(features), len(streams)), np.nan, dtype=np.float32)
+    jets = [j for j, name in enumerate(streams) if has_positions(features, name)]
+    for name in streams:
+        described = features.metadata.streams[name]
+        if described.kind != "kinematics" or not {"eta", "sin_phi", "cos_phi"} <= set(described.features):
+            continue
+        for number, j in enumerate(jets):
+            if f"fat_jets[{number}]" in described.tokens:
+                token = features.streams[name][:, described.tokens.index(f"fat_jets[{number}]")]
+                eta, sine, cosine = (token[:, described.features.index(f)] for f in ("eta", "sin_phi", "cos_phi"))
+                axes[:, :, j] = eta, np.arctan2(sine, cosine)
+    return {"axis_eta": axes[0], "axis_phi": axes[1]}
+
+
+TYPES = ("is_track", "is_photon", "is_neutral_hadron")
 
 
 def assemble(
