@@ -129,7 +129,9 @@ def _axes(features: FeatureSet, streams: Sequence[str]) -> Arrays:
         for number, j in enumerate(jets):
             if f"fat_jets[{number}]" in described.tokens:
                 token = features.streams[name][:, described.tokens.index(f"fat_jets[{number}]")]
-                eta, sine, cosine = (token[:, described.features.index(f)] for f in ("eta", "sin_phi", "cos_phi"))
+                eta, sine, cosine = (
+                    token[:, described.features.index(f)] for f in ("eta", "sin_phi", "cos_phi")
+                )
                 axes[:, :, j] = eta, np.arctan2(sine, cosine)
     return {"axis_eta": axes[0], "axis_phi": axes[1]}
 
