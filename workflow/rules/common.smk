@@ -1,6 +1,7 @@
 import re
 
 from jetlens.config import slices
+from jetlens.config.explanation import methods_of
 from jetlens.config.models import stream_names
 from jetlens.config.load import validate as validate_config
 from jetlens.config.preflight import preflight
@@ -166,6 +167,23 @@ def evaluations(file):
     return [f"{RESULTS}/evaluation/{variant}/{file}" for variant in VARIANTS]
 
 
+def explained(variant):
+    """The files of all methods that explain a variant."""
+    return [
+        f"{RESULTS}/explanation/{variant}/{method}.npz"
+        for method in methods_of(analysis.models[variant], analysis.explanation.methods)
+    ]
+
+
+def event_displays():
+    if not analysis.explanation.display_events:
+        return []
+    return [
+        f"{RESULTS}/explanation/{variant}/event_display.html"
+        for variant in analysis.explanation.variants
+    ]
+
+
 def report_targets():
     """All that the report shows."""
     figures = [
@@ -181,7 +199,7 @@ def report_targets():
         tables.append("evaluation/locked.csv")
     if applications:
         tables.append("application/summary.csv")
-    return [f"{RESULTS}/{name}" for name in tables] + figures
+    return [f"{RESULTS}/{name}" for name in tables] + figures + event_displays()
 
 
 def final_targets():

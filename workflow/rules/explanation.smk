@@ -42,3 +42,29 @@ for variant in analysis.explanation.variants:
             "Explaining {wildcards.variant}"
         script:
             "../../scripts/explanation.py"
+
+
+rule event_display:
+    input:
+        lambda wildcards: explained(wildcards.variant),
+    output:
+        report(
+            f"{RESULTS}/explanation/{{variant}}/event_display.html",
+            caption="../report/event_display.rst",
+            category="Explanation",
+            labels={"content": "event display of {variant}", "type": "page"},
+        ),
+    log:
+        f"{LOGS}/explanation/{{variant}}_display.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=settings_of("event_display"),
+    message:
+        "Event display of {wildcards.variant}"
+    script:
+        "../../scripts/explanation_display.py"

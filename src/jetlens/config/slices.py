@@ -21,7 +21,7 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 3,
+    "explanation": 4,
     "inference": 1,
     "figures": 4,
 }
@@ -267,6 +267,10 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "explain": (
         "explanation",
         lambda context: {"explanation": _plain(context.config.explanation, "variants", "bins", "half_width")},
+    ),
+    "event_display": (
+        "explanation",
+        lambda context: {"events": context.config.explanation.display_events},
     ),
 }
 """Rule → its stage, and what it is handed."""

@@ -255,10 +255,9 @@ class _Null:
     ) -> Floats:
         departure = weight[:, None] * (grid[0] - usual[0] - level * (grid[1] - usual[1]))
         events = csr_array((np.ones(len(jets.event)), (jets.event, np.arange(len(jets.event))))) @ departure
-        number = _effective(weight, grid[1])
+        # no n / (n - 1): the level is that of all turns, not estimated from this one
         with np.errstate(invalid="ignore", divide="ignore"):
-            small_sample = number / (number - 1)
-        return np.asarray(small_sample * (events**2).sum(axis=0) / (weight @ grid[1]) ** 2)
+            return np.asarray((events**2).sum(axis=0) / (weight @ grid[1]) ** 2)
 
     def chi2(self, difference: Floats, one_of_them: bool = False) -> float:
         """Return χ² per cell about the mean of the turned maps, of which a turned map is a part itself."""

@@ -18,8 +18,8 @@ Axes: S trainings, M maps, N events, T slots of all streams side by side, E even
 ``log_pt``          float32 (N,T)       ln(pT / GeV), NaN where a stream has none
 ``type``            int8 (N,T)          1 track, 2 photon, 3 neutral hadron, 0 where not known
 ``d0``              float32 (N,T)       significance of the transverse impact parameter, NaN where a stream has none
-``axis_eta``        float32 (N,J)       of the fat jet whose constituents a stream holds (``axis_phi`` in rad), NaN where
-                                        the model reads no kinematic tokens that tell
+``axis_eta``        float32 (N,J)       of the fat jet whose constituents a stream holds (``axis_phi`` in rad), NaN
+                                        where the model reads no kinematic tokens that tell
 ``class``           int8 (N,)           1 signal, 0 background
 ``weight``          float64 (N,)        expected events
 ``event_number``    int64 (N,)          as in the input file
