@@ -31,7 +31,8 @@ def check_files(config: Config, samples: Mapping[str, Sample]) -> list[str]:
     Raises:
         ConfigError: with one line per problem, naming file and column.
     """
-    problems, remarks = [], []
+    problems: list[str] = []
+    remarks: list[str] = []
     for sample in samples.values():
         for path in sample.files.values():
             try:

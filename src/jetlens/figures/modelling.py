@@ -202,11 +202,11 @@ def _ratios(axes: Axes, table: pd.DataFrame) -> None:
     """Draw up and down over nominal for the bins of all regions, one after the other."""
     edges = np.arange(len(table) + 1)
     nominal = np.where(table["nominal"] > 0, table["nominal"], np.nan)
-    error = table["nominal_error"] / nominal
+    error = table["nominal_error"].to_numpy() / nominal
     axes.stairs(1 + error, edges, baseline=1 - error, fill=True, color="0.85", label="stat. error of nominal")
     axes.axhline(1, color="0.3", linewidth=0.8)
     for side, colour, style, shift in (("up", UP, "--", 0.6), ("down", DOWN, "-.", 0.4)):
-        ratio = table[side] / nominal
+        ratio = table[side].to_numpy() / nominal
         axes.stairs(ratio, edges, color=colour, linestyle=style, label=side, baseline=None)
         axes.errorbar(
             edges[:-1] + shift,

@@ -73,7 +73,7 @@ def in_region(model: Model, events: Selected) -> NDArray[np.bool_]:
     if isinstance(model, SimulationModel):
         return np.ones(len(events), dtype=bool)
     conditions = [model.tagged, model.window] if isinstance(model, AbcdModel) else list(model.passes)
-    return np.logical_and.reduce([passing(events, text) for text in conditions])
+    return np.asarray(np.all([passing(events, text) for text in conditions], axis=0))
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ def _sum(samples: Samples, where: Callable[[Selected], NDArray[np.bool_]]) -> _S
     return _Sum(value, variance)
 
 
+def _always(chosen: NDArray[np.bool_]) -> Callable[[Selected], NDArray[np.bool_]]:
+    """Events that are chosen already."""
+    return lambda _: chosen
+
+
 def _abcd(model: AbcdModel, samples: Samples) -> Estimate:
     """A = B·C/D: events of the window that fail the tag, weighted by the tag's rate outside of it."""
     masks = {
@@ -110,7 +115,7 @@ def _abcd(model: AbcdModel, samples: Samples) -> Estimate:
         total = _Sum(0.0, 0.0)
         for name, events in samples.items():
             chosen = where(masks[name]) & (masks[name]["tagged"] == tagged)
-            part = _sum({name: events}, lambda _, chosen=chosen: chosen)
+            part = _sum({name: events}, _always(chosen))
             total = _Sum(total.value + part.value, total.variance + part.variance)
         return total
 
@@ -173,7 +178,7 @@ def _factorised(model: FactorisedModel, samples: Samples) -> Estimate:
         for (name, events), own in zip(samples.items(), np.split(rate, sizes), strict=True)
     }
     passes = dict(zip(samples, np.split(both, sizes), strict=True))
-    found = [_sum({name: events}, lambda _, name=name: passes[name]) for name, events in samples.items()]
+    found = [_sum({name: events}, _always(passes[name])) for name, events in samples.items()]
     row = _closure(
         "jets that all pass, simulated",
         _sum(made, lambda events: np.ones(len(events), dtype=bool)),

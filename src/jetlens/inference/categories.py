@@ -88,7 +88,8 @@ def choose(
     b, variance = (np.stack([part[k] for part in parts]) for k in (0, 1))
     typical = np.array([_typical(events) for events in backgrounds.values()])
     information = _information(s, b, variance, typical, systematic, share)
-    best, chosen = np.inf, ()
+    best = np.inf
+    chosen: tuple[int, ...] = ()
     for pick in combinations(range(1, len(inner)), number):
         found = sum(information[i, j] for i, j in zip((0, *pick[:-1]), pick, strict=True))
         with np.errstate(divide="ignore"):

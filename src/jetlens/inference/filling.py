@@ -135,8 +135,9 @@ def _fill(
     few = _for_cuts(model, validation, process_of)
     categories = _categories(config, few, nominal, names, signals, view.observable, edges, systematic)
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
-    fillings = [Filling(prefix + c.name, edges, unit=config.fit.unit) for c in categories]
-    systematics, closure = [], []
+    fillings = [Filling(prefix + c.name, edges.tolist(), unit=config.fit.unit) for c in categories]
+    systematics: list[Systematic] = []
+    closure: list[dict[str, object]] = []
     for filling, category in zip(fillings, categories, strict=True):
         made = _inside(model, nominal, process_of, category)
         systematics += [
@@ -149,14 +150,14 @@ def _fill(
     for variation, moved in simulation.views(source):
         varied = view({name: events for name, events in moved.items() if name in kept})
         for filling, category in zip(fillings, categories, strict=True):
-            events = _inside(model, {**nominal, **varied}, process_of, category).events
+            inside = _inside(model, {**nominal, **varied}, process_of, category).events
             changed = set(varied)
             if not isinstance(model, SimulationModel) and changed & {
                 n for n in names if names[n] == model.name
             }:
                 changed |= {n for n in kept if names[n] == model.name}  # they share one rate
             for name in changed:
-                filling.vary(names[name], name, variation, events[name].events(view.observable))
+                filling.vary(names[name], name, variation, inside[name].events(view.observable))
     regions = []
     for filling in fillings:
         fine = filling.region()

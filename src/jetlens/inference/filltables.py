@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def variations_table(hypotheses: Sequence[Hypotheses]) -> pd.DataFrame:
         for process in region.processes:
             varied = region.variations(process)
             for name in dict.fromkeys(v.rpartition("_")[0] for v in varied if v.endswith(("_up", "_down"))):
-                table = {
+                table: dict[str, Any] = {
                     "region": region.name,
                     "process": process,
                     "systematic": name,

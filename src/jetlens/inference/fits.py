@@ -67,7 +67,10 @@ class Fit:
         shift = np.asarray(self.result.corr_mat)[poi] * self.result.uncertainty[poi]
         table = self.pulls()[["parameter", "pull", "pull_error"]]
         table = table.assign(postfit_up=shift, postfit_down=-shift).drop(index=poi)
-        return table.loc[table["postfit_up"].abs().sort_values(ascending=False).index].reset_index(drop=True)
+        ordered: pd.DataFrame = table.sort_values(
+            "postfit_up", key=np.abs, ascending=False, ignore_index=True
+        )
+        return ordered
 
 
 def fit(workspace: Workspace, *, strength: float = 0.0) -> Fit:

@@ -102,12 +102,12 @@ def passing(events: Selected, condition: str) -> NDArray[np.bool_]:
     """Evaluate a condition on score and observables: bool (N,), false where what it needs is missing."""
     if not condition:
         return np.ones(len(events), dtype=bool)
-    return _evaluator(events).mask(_checked(events, condition, "cut"))
+    return np.asarray(_evaluator(events).mask(_checked(events, condition, "cut")), dtype=bool)
 
 
 def values(events: Selected, expression: str) -> Floats:
     """Evaluate a number per row: float64 (N,), NaN where it is missing."""
-    return _evaluator(events).numbers(_checked(events, expression, "number"))
+    return np.asarray(_evaluator(events).numbers(_checked(events, expression, "number")), dtype=np.float64)
 
 
 def _checked(events: Selected, text: str, expect):  # type: ignore[no-untyped-def]

@@ -100,9 +100,11 @@ def _tables(
         named = own.rename(columns={"mass_GeV": "mass_gev"}).sort_values("mass_gev")
         table = limits_table(named, reaction=reaction, energy_tev=energy_tev, luminosity_fb=luminosity_fb)
         tables[f"limits_{variant}"] = {**table, "name": f"Limits, {variant}"}
-    for (variant, mass, region), own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):
-        title = f"Yields, {variant}, {mass:g} GeV, {region}"
-        tables[f"yields_{variant}_{mass:g}_{region}"] = {**yields_table(own, region), "name": title}
+    for key, own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):
+        name, region = str(key[0]), str(key[2])
+        mass = f"{key[1]:g}"
+        title = f"Yields, {name}, {mass} GeV, {region}"
+        tables[f"yields_{name}_{mass}_{region}"] = {**yields_table(own, region), "name": title}
     return tables
 
 
