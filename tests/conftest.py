@@ -58,8 +58,8 @@ def group(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start SLURM's test early, which mostly waits, and the analysis that many tests look at."""
-    first = ("tests/workflow/test_slurm.py", "analysis")
+    """Start SLURM's test early, which mostly waits, and those that run whole analyses."""
+    first = ("tests/workflow/test_slurm.py", "analysis", "tests/workflow/test_reruns.py")
     items.sort(
         key=lambda item: first.index(group(item.nodeid)) if group(item.nodeid) in first else len(first)
     )

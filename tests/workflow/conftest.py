@@ -100,6 +100,8 @@ def small_config() -> dict[str, Any]:
     }
     config["evaluation"] |= {"bootstrap": 50, "unlock": True}
     config["inference"]["variants"] = ["gradient_boosting"]
+    histograms = config["figures"]["kinematics"]
+    config["figures"]["kinematics"] = {name: histograms[name] for name in ("pt_j1", "met")}
     block = {"layers": 1, "heads": 2, "feed_forward": 16}
     options = config["models"]["cross_attention_three_stream"]
     options |= {"width": 16, "embedding": [16], "head": [16], "cross": block}

@@ -118,13 +118,13 @@ def test_a_known_curve_gives_its_rejection():
     """Unit Gaussians at distance d: ε_B = Φ(−d − Φ⁻¹(1 − ε_S) …) in closed form, for each of two seeds."""
     from scipy.stats import norm
 
-    scores, label = gaussian(100_000, 400_000, distance=2.0)
-    other, _ = gaussian(100_000, 400_000, distance=2.0, seed=1)
+    scores, label = gaussian(20_000, 80_000, distance=2.0)
+    other, _ = gaussian(20_000, 80_000, distance=2.0, seed=1)
     for efficiency in (0.3, 0.5, 0.7):
         truth = 1 / norm.sf(2 + norm.isf(efficiency))
         result = background_rejection(np.stack([scores, other]), label, efficiency)
         assert abs(result.value - truth) < 4 * (result.high - result.low) / 2
-        assert result.value == pytest.approx(truth, rel=0.03)
+        assert result.value == pytest.approx(truth, rel=0.06)
 
 
 def test_the_interval_knows_that_the_cut_moves():

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -67,11 +68,12 @@ def test_what_a_skim_file_holds(tmp_path: Path) -> None:
 
 
 def test_chunks_do_not_change_the_result(tmp_path: Path) -> None:
-    for number, budget in enumerate((1.0, 0.002)):
+    for number, budget in enumerate((1.0, 0.01)):
         (tmp_path / str(number)).mkdir()
         run(DEMO / "ttbar_had.root", tmp_path / str(number), ReadingConfig(memory_gb=budget), demo_skim())
-    one, many = (read_skim(tmp_path / str(k) / "part.parquet") for k in (0, 1))
-    assert one.tolist() == many.tolist()
+    one, many = (pq.read_table(tmp_path / str(k) / "part.parquet") for k in (0, 1))
+    assert len(one) > 100
+    assert one.equals(many)
     flows = [(tmp_path / str(k) / "part.cutflow.json").read_text(encoding="utf-8") for k in (0, 1)]
     assert flows[0] == flows[1]
 
