@@ -28,6 +28,8 @@ DEMO_SAMPLES = [
         ("ttbar_had", "ttbar_had", "background", 20.0),
     )
 ]
+QUICK_XLA = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""JAX compiles in half the time; what it computes stays the same but for rounding."""
 SHARED = ROOT.parent / "shared" / "data"
 
 

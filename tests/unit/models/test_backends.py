@@ -14,6 +14,7 @@ import pytest
 
 from jetlens.features.featurefile import FeatureSet
 from jetlens.models.probe import token_activations, token_layers
+from tests.conftest import QUICK_XLA
 
 from .conftest import OPTIONS, build, score
 
@@ -45,7 +46,7 @@ def test_back_ends_agree(backend: str, events: FeatureSet, arrays: dict[str, Any
         model.save(tmp_path / f"{kind}.keras")
     # gradients of one kind only: JAX takes seconds for each graph, and all are made of the same layers
     command = [sys.executable, "-c", SCRIPT, str(tmp_path), DIFFERENTIATED, *models]
-    subprocess.run(command, check=True, env={**os.environ, "KERAS_BACKEND": backend})
+    subprocess.run(command, check=True, env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": QUICK_XLA})
     for kind, model in models.items():
         with np.load(tmp_path / f"{kind}.npz", allow_pickle=False) as found:
             np.testing.assert_allclose(found["logits"], score(model, arrays), atol=1e-5)

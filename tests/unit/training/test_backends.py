@@ -16,7 +16,7 @@ import pytest
 from jetlens.errors import ConfigError
 from jetlens.features.featurefile import FeatureSet
 from jetlens.trained import load_model
-from tests.conftest import ROOT
+from tests.conftest import QUICK_XLA, ROOT
 
 NEEDS_JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 
@@ -37,7 +37,7 @@ np.save(Path(output) / "logits.npy", load_model(output).predict_logits(FeatureSe
 
 def start(files: list[Path], output: Path, backend: str, devices: int = 1) -> subprocess.Popen[bytes]:
     """Start a training, on JAX with virtual CPU devices."""
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{QUICK_XLA} --xla_force_host_platform_device_count={devices}"
     content = json.dumps([[str(f) for f in files], str(output), backend])
     environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen([sys.executable, "-c", SCRIPT, content], cwd=ROOT, env=environment)
