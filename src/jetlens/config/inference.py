@@ -12,6 +12,8 @@ from jetlens.expressions import Namespace, check
 
 SCORE = "score"
 """Name of a classifier's output among the observables: the logit, on the common scale of all rotations."""
+OWN_COLUMNS = ("event_number", "fold", "weight")
+"""Columns that every event has in ``inference/events``, whatever its observables."""
 MassText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
 
 
@@ -156,16 +158,20 @@ class InferenceConfig(Section):
     def _names_are_known(self) -> InferenceConfig:
         if not self.variants:
             return self
-        if SCORE in self.observables:
-            raise ValueError(f"observables.{SCORE}: is the classifier's output; choose another name")
+        for name in self.observables:
+            if name in OWN_COLUMNS or name.startswith(SCORE):
+                raise ValueError(
+                    f"observables.{name}: is a column of every scored event; choose another name"
+                )
         known = {*self.observables, SCORE}
         if self.fit.observable not in known:
             raise ValueError(
                 f"fit.observable: '{self.fit.observable}' is none{did_you_mean(self.fit.observable, known)}"
             )
-        if self.unblind and not self.data:
+        if self.unblind:
             raise ValueError(
-                "unblind: true, but data names no sample; name the application samples that are the data"
+                "unblind: true, but the workflow fits expectations only: it does not fill templates from data yet; "
+                "put the observed counts into workspace.json and fit that with pyhf, and leave unblind: false"
             )
         names = Namespace(scalars=dict.fromkeys(known, "number"))
         for key, (text, expect) in self.conditions.items():
