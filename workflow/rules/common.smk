@@ -38,6 +38,8 @@ BOOSTED = [
     if options.kind == "gradient_boosting"
 ]
 NETWORKS = [name for name in analysis.models if name not in BOOSTED]
+FITTED = slices.fitted_samples(analysis, table)
+MASSES = slices.hypotheses(analysis, table)
 
 
 wildcard_constraints:
@@ -182,6 +184,30 @@ def event_displays():
         f"{RESULTS}/explanation/{variant}/event_display.html"
         for variant in analysis.explanation.variants
     ]
+
+
+def selected(variant):
+    """The scored events of every fitted sample, and of its variations."""
+    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in FITTED]
+
+
+def unblinded(variant):
+    """The data's scored events, once they may be looked at."""
+    names = analysis.inference.data if analysis.inference.unblind else []
+    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in names]
+
+
+def inferred(file):
+    """One file of every limit."""
+    return [
+        f"{RESULTS}/inference/{variant}/{mass}/{file}"
+        for variant in analysis.inference.variants
+        for mass in MASSES
+    ]
+
+
+def fitted_parts(pattern):
+    return [file for name in FITTED for file in per_part(pattern, name)]
 
 
 def report_targets():

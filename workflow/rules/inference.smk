@@ -24,34 +24,6 @@ rule significance:
         "../../scripts/inference_significance.py"
 
 
-FITTED = slices.fitted_samples(analysis, table)
-MASSES = slices.hypotheses(analysis, table)
-
-
-def selected(variant):
-    """The scored events of every fitted sample, and of its variations."""
-    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in FITTED]
-
-
-def unblinded(variant):
-    """The data's scored events, once they may be looked at."""
-    names = analysis.inference.data if analysis.inference.unblind else []
-    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in names]
-
-
-def inferred(file):
-    """One file of every limit."""
-    return [
-        f"{RESULTS}/inference/{variant}/{mass}/{file}"
-        for variant in analysis.inference.variants
-        for mass in MASSES
-    ]
-
-
-def fitted_parts(pattern):
-    return [file for name in FITTED for file in per_part(pattern, name)]
-
-
 # one job per variant: what takes longest is to start a back end
 rule score_events:
     input:
