@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 BASE = ("errors", "files", "tables", "provenance", "hashing", "progress", "statistics")
 ORDER = (
     *("expressions", "events", "config", "skim", "features", "models", "trained", "training"),
-    *("evaluation", "explanation", "inference", "figures", "running"),
+    *("evaluation", "explanation", "inference", "figures", "report", "running"),
 )
 SOURCE = ROOT / "src" / "jetlens"
 

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.workflow
 
 def test_every_contracted_file_is_there(finished: Workspace) -> None:
     expected = [
+        "index.html",
         "report.html",
         "manifest.json",
         "skim/cutflow.csv",

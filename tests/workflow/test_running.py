@@ -25,7 +25,7 @@ def test_a_run_takes_about_a_line_per_step(finished: Workspace) -> None:
     kept = [line for line in text.splitlines() if line.strip() and not line.startswith("    ")]
     assert len(kept) <= total + 6, text
     assert "Select jobs" not in text
-    assert "mini is done. Start with results/mini/report.html" in kept[-2]
+    assert "mini is done. Start with results/mini/index.html" in kept[-2]
 
 
 def test_a_training_is_seen_on_the_terminal(finished: Workspace) -> None:
@@ -104,5 +104,5 @@ def test_what_is_said_of_a_part(finished: Workspace) -> None:
     table.unlink()
     done = finished.snakemake(table.relative_to(finished.folder).as_posix())
     assert done.returncode == 0, done.stdout
-    assert "report.html" not in done.stdout
+    assert "index.html" not in done.stdout
     assert "what was asked for is done" in done.stdout

@@ -229,4 +229,5 @@ def report_targets():
 
 
 def final_targets():
-    return [*report_targets(), f"{RESULTS}/manifest.json", f"{RESULTS}/report.html"]
+    pages = ("manifest.json", "index.html", "report.html")
+    return [*report_targets(), *(f"{RESULTS}/{name}" for name in pages)]

@@ -1,3 +1,6 @@
+from jetlens.report.content import contents
+
+
 rule manifest:
     input:
         results=report_targets(),
@@ -25,6 +28,29 @@ rule manifest:
         "Manifest of the run"
     script:
         "../../scripts/manifest.py"
+
+
+rule page:
+    input:
+        report_targets(),
+        manifest=f"{RESULTS}/manifest.json",
+    output:
+        f"{RESULTS}/index.html",
+    log:
+        f"{LOGS}/page.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        shown=contents(analysis, table),
+        captions=str(WORKFLOW / "report"),
+    message:
+        "The page of results"
+    script:
+        "../../scripts/report_page.py"
 
 
 rule html_report:

@@ -1,0 +1,43 @@
+"""What the page of results shows of an analysis, as plain data: its figures with captions, its samples, its names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jetlens.config import Config
+from jetlens.config.samples import Sample
+from jetlens.config.slices import Context
+from jetlens.figures.palette import variant_looks
+from jetlens.figures.table import FIGURES
+
+
+def contents(config: Config, samples: Mapping[str, Sample]) -> dict[str, Any]:
+    """Return the argument ``shown`` of :func:`jetlens.report.write_page`."""
+    figures = [
+        {
+            "name": entry.name.format(**wildcards),
+            "category": entry.category,
+            "content": entry.content.format(**wildcards),
+            "caption": entry.text(Context(config, samples, wildcards)),
+        }
+        for entry in FIGURES
+        for wildcards in entry.jobs(config, samples)
+    ]
+    looks = variant_looks(config.figures, list(config.models))
+    return {
+        "figures": figures,
+        "samples": [_sample(sample) for sample in samples.values()],
+        "variants": {name: look["label"].replace("$", "") for name, look in looks.items()},
+    }
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    return {
+        "sample": sample.name,
+        "process": sample.process,
+        "role": sample.role,
+        "files": len(sample.files),
+        "cross section [pb]": sample.cross_section_pb,
+        "mass [GeV]": sample.mass_gev,
+    }
