@@ -118,6 +118,10 @@ def inspect(
         summary = inspect_file(file, tree)
     _show(summary)
     reading = dict(summary.reading)
+    if not reading and summary.schema is None:
+        if write is not None:
+            raise typer.Exit(1)
+        return
     if summary.schema is not None:
         reading = {"format": str(write.with_suffix(".schema.yaml")) if write else summary.schema}
     OUT.print("\na configuration for this file:", style="bold")
@@ -146,7 +150,9 @@ def _show(summary: FileSummary) -> None:
         + (f"; the first {summary.looked_at} looked at" if summary.looked_at < summary.events else "")
     )
     if summary.collections:
-        OUT.print(_collections(summary))
+        table = _collections(summary)
+        needed = OUT.measure(table, options=OUT.options.update(max_width=10_000)).maximum
+        Console(width=max(OUT.width, needed)).print(table)  # a terminal may wrap lines; names stay whole
     elif summary.format in ("delphes", "nanoaod"):
         say("no collection of jets")
     for jets in summary.collections:
@@ -160,14 +166,15 @@ def _show(summary: FileSummary) -> None:
         say(f"columns: {', '.join(summary.columns)}", markup=False)
         if summary.schema is None:
             say(
-                "no momenta were recognised in these names: describe them in a schema, see docs", markup=False
+                "no momenta were recognised in these names: describe them in a schema, see docs/ntuples.md",
+                markup=False,
             )
 
 
 def _collections(summary: FileSummary) -> Table:
     table = Table(box=box.SIMPLE)
     for title in ("jets", "number", "constituents in", "references", "matched", "|ΔpT|/pT"):
-        table.add_column(title, no_wrap=title in ("number", "references", "matched"), overflow="fold")
+        table.add_column(title, no_wrap=True)
     for jets in summary.collections:
         followed = bool(jets.references)
         table.add_row(

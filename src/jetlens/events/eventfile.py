@@ -319,12 +319,20 @@ def open_any(path: str, tree: str | None = None) -> tuple[Source, str]:
         FileError: if it cannot be read, or follows none.
     """
     source = open_source(path, [name for schema in SHIPPED for name in load_schema(schema).trees], tree)
-    if "Event_size" not in source and "event" in source:
-        return source, "nanoaod"
-    if source.name:
-        return source, "delphes"
+    name = shipped_format(source)
+    if name is not None:
+        return source, name
     source.close()
     raise FileError(
         f"{path}: is neither Delphes nor NanoAOD; name a schema in reading.format (config/schemas has some, "
         "'jetlens inspect --write' makes one)"
+    )
+
+
+def shipped_format(source: Source) -> str | None:
+    """Tell which of the shipped schemas a file follows, by its tree and columns; None: neither."""
+    if "Event_size" in source or source.name == "Delphes":
+        return "delphes"
+    return (
+        "nanoaod" if "event" in source and (source.name == "Events" or "luminosityBlock" in source) else None
     )

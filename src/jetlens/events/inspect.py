@@ -11,7 +11,7 @@ import awkward as ak
 import numpy as np
 
 from jetlens.errors import FileError, JetlensWarning
-from jetlens.events.eventfile import EventFile, ReadOptions
+from jetlens.events.eventfile import EventFile, ReadOptions, shipped_format
 from jetlens.events.objects import branches_like
 from jetlens.events.propose import known_schema, propose_schema
 from jetlens.events.schema import Collection, Schema
@@ -109,7 +109,7 @@ def inspect_file(path: str, tree: str | None = None) -> FileSummary:
             raise
         source = _open_unusual(path)
     try:
-        name = _shipped(source)
+        name = shipped_format(source)
         return _of_schema(source, name) if name else _of_unknown(source)
     finally:
         source.close()
@@ -121,12 +121,6 @@ def _open_unusual(path: str) -> Source:
         return open_source(path, ("events", "Events", "tree", "ntuple"))
     except FileError:
         return open_source(path)
-
-
-def _shipped(source: Source) -> str | None:
-    if "Event_size" in source or source.name == "Delphes":
-        return "delphes"
-    return "nanoaod" if source.name == "Events" and "event" in source else None
 
 
 # ---- Delphes and NanoAOD ---------------------------------------------------------------------------------------
@@ -232,6 +226,7 @@ def _suggest(
         if schema.collections[name].branch[0] not in branches_like(source, schema.collections[name]):
             branches[name] = None
     reading: dict[str, Any] = {"format": schema.name} | ({"branches": branches} if branches else {})
+    reading |= {"tree": source.name} if source.name and source.name not in schema.trees else {}
     reading |= {} if leading else {"leading_jets": 0}
     kept = {k: c for k, c in schema.collections.items() if branches.get(k, "") is not None}
     chosen = replace(

@@ -39,10 +39,12 @@ _WAYS = (
     ("px", "py", "pz", "mass"),
     ("pt", "eta", "phi"),
 )
-_TRUTH = re.compile(r"gen|truth|label|^is_|^aux|mc|lhe|hadronflavou?r|pdgid|status", re.I)
+_TRUTH = re.compile(r"gen|true|truth|label|^is_|^aux|mc|lhe|hadronflavou?r|pdgid|status", re.I)
 _PARTS = re.compile(r"part|const|pf|cand|trk|track|tower|cluster", re.I)
 _IN_MEV = 5e3
-"""Median pT above this is taken for MeV."""
+"""Median pT above this, of any of a file's collections, is taken for MeV in all of them."""
+_STORAGE = re.compile(r"(\.fCoordinates\.f|[._]fCoordinates|Aux(Dyn)?)$")
+"""What ROOT's vectors and ATLAS' containers put behind a collection's name."""
 
 
 def known_schema(source: Source) -> str | None:
@@ -57,6 +59,7 @@ def propose_schema(source: Source) -> dict[str, Any] | None:
         a schema as plain data that reads this file, or None if no momentum was recognised.
     """
     collections: dict[str, Any] = {}
+    large = False
     for prefix, columns in _groups(source).items():
         way = next((way for way in _WAYS if set(way) <= columns.keys()), None)
         shape = None if way is None else _shape(source, [columns[axis] for axis in way])
@@ -65,14 +68,20 @@ def propose_schema(source: Source) -> dict[str, Any] | None:
         first = columns[way[0]]
         if any(_read(source, columns[axis], shape, first) is None for axis in way):
             continue
-        name = re.sub(r"\W+", "_", prefix).strip("_").lower() or "objects"
-        fields: dict[str, Any] = _momentum(source, {axis: columns[axis] for axis in way}, shape)
-        fields |= _further(source, prefix, set(columns.values()), shape, first)
+        name = re.sub(r"\W+", "_", _STORAGE.sub("", prefix)).strip("_").lower() or "objects"
+        large |= _is_large(source, [columns[axis] for axis in way if axis in ("pt", "px")], shape)
+        fields: dict[str, Any] = {axis: columns[axis] for axis in way}
+        fields |= {} if {"mass", "energy"} & set(way) else {"mass": 0.0}
+        fields |= _further(
+            source, prefix.removesuffix(".fCoordinates.f"), set(columns.values()), shape, first
+        )
         collections[name] = {"layout": "entry"} if shape == "entry" else {}
         collections[name] |= {"fields": fields}
-    collections = _nest(collections)
     if not collections:
         return None
+    for collection in collections.values() if large else ():
+        _from_mev(collection["fields"])
+    collections = _nest(collections)
     schema = {"name": "mine", **({"trees": [source.name]} if source.name else {}), "collections": collections}
     if "weight" in source:
         schema["scalars"] = {"weight": "weight"}
@@ -120,17 +129,16 @@ def _is_generated(source: Source, prefix: str) -> bool:
     return bool(_TRUTH.search(prefix)) or any(name in source for name in status)
 
 
-def _momentum(source: Source, columns: dict[str, str], shape: str) -> dict[str, Any]:
-    read = {axis: _read(source, name, shape) for axis, name in columns.items()}
-    sizes = [read[axis] for axis in ("pt", "px") if read.get(axis) is not None]
-    large = any(len(s) and np.median(np.abs(s.astype(float))) > _IN_MEV for s in sizes if s is not None)
-    fields: dict[str, Any] = {}
-    for axis, name in columns.items():
-        in_mev = large and axis not in ("eta", "phi", "rapidity")
-        fields[axis] = {"branch": name, "factor": 0.001} if in_mev else name
-    if not {"mass", "energy"} & set(columns):
-        fields["mass"] = 0.0
-    return fields
+def _is_large(source: Source, names: list[str], shape: str) -> bool:
+    """Tell whether momenta are so large that they must be in MeV."""
+    sizes = [read for name in names if (read := _read(source, name, shape)) is not None and len(read)]
+    return any(np.median(np.abs(size.astype(float))) > _IN_MEV for size in sizes)
+
+
+def _from_mev(fields: dict[str, Any]) -> None:
+    for axis in ("pt", "mass", "energy", "px", "py", "pz"):
+        if isinstance(fields.get(axis), str):
+            fields[axis] = {"branch": fields[axis], "factor": 0.001}
 
 
 def _further(source: Source, prefix: str, taken: set[str], shape: str, like: str) -> dict[str, Any]:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import awkward as ak
+import numpy as np
 import pytest
+import uproot
 import yaml
 from typer.testing import CliRunner
 
@@ -107,9 +110,6 @@ def test_other_formats_get_a_reading_section_that_works(
 
 
 def test_a_flat_ntuple_gets_a_schema_of_its_own(tmp_path: Path) -> None:
-    import awkward as ak
-    import uproot
-
     pt = ak.Array([[40e3, 30e3], [], [50e3]])
     columns = {
         f"el_{name}": pt * factor for name, factor in (("pt", 1), ("eta", 1e-5), ("phi", 1e-5), ("e", 2))
@@ -123,3 +123,61 @@ def test_a_flat_ntuple_gets_a_schema_of_its_own(tmp_path: Path) -> None:
     assert "el.truthType" in schema.truth
     with open_events(str(tmp_path / "flat.root"), schema) as events:
         assert next(iter(events)).el.pt.tolist() == [[40, 30], [], [50]]
+
+
+def test_nanoaod_is_known_by_its_columns(tmp_path: Path) -> None:
+    """In parquet, awkward's own list types included, and in a tree of another name."""
+    pt = ak.Array([[50.0, 30.0], [], [40.0]])
+    columns = {"event": np.arange(3), "luminosityBlock": np.ones(3, int), "nJet": ak.num(pt)}
+    columns |= {f"Jet_{name}": ak.values_astype(pt * 0.01, "f4") for name in ("eta", "phi", "mass", "area")}
+    columns |= {"Jet_pt": pt, "genWeight": np.ones(3), "PuppiMET_pt": np.ones(3), "PuppiMET_phi": np.ones(3)}
+    for extension in (False, True):
+        ak.to_parquet(
+            ak.zip(columns, depth_limit=1), tmp_path / f"{extension}.parquet", extensionarray=extension
+        )
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mkrntuple("Selected", columns)
+    for name in ("False.parquet", "True.parquet", "a.root"):
+        path = str(tmp_path / name)
+        summary = inspect_file(path)
+        assert (summary.format, summary.sizes["Jet"]) == ("nanoaod", 1.0)
+        assert summary.reading.get("tree") == ("Selected" if name == "a.root" else None)
+        with ReadingConfig.model_validate(summary.reading).open(path) as file:
+            assert next(iter(file)).jets.pt.tolist() == [[50, 30], [], [40]]
+
+
+def test_records_in_an_rntuple_and_one_unit_for_all(tmp_path: Path) -> None:
+    """ROOT's vectors are records in lists; soft photons are in MeV as the hard jets are."""
+    pt = ak.Array([[40e3, 30e3], [], [50e3]])
+    four = ak.zip({"fPt": pt, "fEta": pt * 1e-5, "fPhi": pt * 1e-5, "fE": pt * 2})
+    columns = {"Jets": ak.zip({"fCoordinates": four}), "Jets_score": pt * 0, "true_beam": four}
+    columns |= {f"photon_{k}": pt * f for k, f in (("pt", 0.1), ("eta", 1e-5), ("phi", 1e-5), ("e", 0.2))}
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mkrntuple("PreSelection", columns)
+    summary = inspect_file(str(tmp_path / "a.root"))
+    assert summary.schema is not None
+    with open_events(str(tmp_path / "a.root"), load_schema(summary.schema)) as file:
+        (events,) = file
+    assert set(events.fields) == {"event_number", "weight", "jets", "photon"}
+    assert set(events.jets.fields) == {"pt", "eta", "phi", "mass", "score"}
+    assert events.jets.pt.tolist() == [[40, 30], [], [50]]
+    assert np.allclose(ak.flatten(events.photon.pt), [4, 3, 5])
+
+
+def test_nothing_is_proposed_where_nothing_is_known(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((4, 3)))
+    result = CliRunner().invoke(
+        app, ["inspect", str(tmp_path / "a.npy"), "--write", str(tmp_path / "a.yaml")]
+    )
+    assert result.exit_code == 1
+    assert "no momenta were recognised" in result.output
+    assert "reading" not in result.output
+    assert not (tmp_path / "a.yaml").exists()
+
+
+def test_names_are_never_cut() -> None:
+    path = str(shared_data("foreign_formats/delphes_jetclass2_card_10_events.root"))
+    result = CliRunner().invoke(app, ["inspect", path], env={"COLUMNS": "40"})
+    lines = result.output.splitlines()
+    for name in ("JetPUPPIAK15", "ParticleFlowCandidate", "constituents in", "references"):
+        assert any(name in line for line in lines)

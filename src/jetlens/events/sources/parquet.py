@@ -44,9 +44,9 @@ class ParquetSource(Source):
 
     def shape(self, name: str) -> str:
         """Tell by the type in the file."""
-        depth, kind = name.count("."), self._names[name]
+        depth, kind = name.count("."), _plain(self._names[name])
         while pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            depth, kind = depth + 1, kind.value_type
+            depth, kind = depth + 1, _plain(kind.value_type)
         number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
         return ("numbers", "lists", "nested")[depth] if number and depth < 3 else "other"
 
@@ -115,14 +115,19 @@ class ParquetSource(Source):
         self._file.close()
 
 
+def _plain(kind: Any) -> Any:
+    """The stored type, without awkward's own extension around it."""
+    return getattr(kind, "storage_type", kind)
+
+
 def _names(schema: Any) -> dict[str, Any]:
     """Columns by name; of records, and of lists of records, each field under ``records.field``."""
     found: dict[str, Any] = {}
 
     def add(name: str, kind: Any) -> None:
-        inner = kind
+        inner = _plain(kind)
         while pa.types.is_list(inner) or pa.types.is_large_list(inner) or pa.types.is_fixed_size_list(inner):
-            inner = inner.value_type
+            inner = _plain(inner.value_type)
         if pa.types.is_struct(inner):
             for child in inner:
                 add(f"{name}.{child.name}", child.type)
