@@ -8,6 +8,7 @@ Figures are made without pyplot, so no window system is needed and the state of 
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -31,7 +33,6 @@ SEQUENTIAL = "viridis"
 DIVERGING = "PuOr_r"
 
 _RC: dict[Any, Any] = {
-    "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
     "font.size": 11,
     "mathtext.fontset": "dejavusans",
     "mathtext.default": "regular",
@@ -70,8 +71,16 @@ def look(figures: FiguresConfig) -> Iterator[None]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
+        matplotlib.rcParams["font.family"] = _fonts()
         matplotlib.rcParams["savefig.dpi"] = figures.dpi
         yield
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    """Return the fonts to use: matplotlib logs each text that is set in a machine's missing one."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in ("TeX Gyre Heros", "DejaVu Sans") if name in installed]
 
 
 def header(axes: Axes, figures: FiguresConfig, luminosity_fb: float | None = None) -> None:
