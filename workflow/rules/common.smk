@@ -18,6 +18,8 @@ if workflow.is_main_process:
         preflight, analysis, table, not workflow.deployment_settings.deployment_method
     )
 
+event_schema = analysis.reading.event_schema()
+
 # what is trained on and evaluated, and what is only scored by what was trained
 samples = {name: row for name, row in table.items() if row.role != "application"}
 applications = {name: row for name, row in table.items() if row.role == "application"}
@@ -57,10 +59,14 @@ def settings_of(name):
     )
 
 
+def local(source):
+    """An input file with its companions as Snakemake sees them; a URL is none, the library opens it itself."""
+    files = [source, *event_schema.companions_of(source).values()]
+    return [file for file in files if not is_url(file)]
+
+
 def local_source(wildcards):
-    """The input file as Snakemake sees it; a URL is none, the library opens it itself."""
-    source = table[wildcards.sample].files[wildcards.part]
-    return [] if is_url(source) else source
+    return local(table[wildcards.sample].files[wildcards.part])
 
 
 def per_part(pattern, only=None):
@@ -151,8 +157,8 @@ def local_sources():
     return [
         file
         for sample in table.values()
-        for file in sample.files.values()
-        if not is_url(file)
+        for source in sample.files.values()
+        for file in local(source)
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
 from jetlens.config import Config
 from jetlens.config.consistency import names_of
-from jetlens.config.samples import Sample
-from jetlens.errors import ConfigError, did_you_mean
+from jetlens.config.samples import Sample, is_url
+from jetlens.errors import ConfigError, FileError, did_you_mean
 from jetlens.expressions import check
 
 
@@ -27,6 +28,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     problems = [problem for key, text in _drawn(config, samples) if (problem := _undrawable(key, text))]
     problems += _unknown_processes(config, samples)
     problems += _meaningless(config, samples)
+    problems += _alone(config, samples)
     problems += _not_fitted(config, samples)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
@@ -87,6 +89,21 @@ def _not_fitted(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
     for role, found in (("signal", signals), ("background", backgrounds)):
         if not found:
             yield f"inference.samples: none of role {role}; limits need both"
+
+
+def _alone(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    """Files without the companions that the schema says they have."""
+    schema = config.reading.event_schema()
+    for sample in samples.values() if schema.companions else ():
+        for path in sample.files.values():
+            try:
+                others = schema.companions_of(path).values()
+            except FileError as error:
+                yield str(error)
+                continue
+            for other in others:
+                if not is_url(other) and not Path(other).exists():
+                    yield f"{other}: does not exist; schema '{schema.name}' reads it beside {path}"
 
 
 def _meaningless(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from jetlens.config.base import Positive, Section
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.impact_parameters import D0, DZ, Resolution
-from jetlens.events.schemas import SHIPPED, load_schema
+from jetlens.events.schemas import SHIPPED, load_schema, schema_content
 
 if TYPE_CHECKING:
     from jetlens.events.eventfile import EventFile, ReadOptions
@@ -136,6 +136,12 @@ class ReadingConfig(Section):
         for name in self.branches:
             if name not in known:
                 raise ValueError(f"branches: the format has no '{name}'{did_you_mean(name, known)}")
+
+    def in_place(self) -> ReadingConfig:
+        """Return the same with a schema's content in the place of its file's name: what results depend on."""
+        if self.format in ("auto", *SHIPPED):
+            return self
+        return self.model_copy(update={"format": schema_content(self.format)})
 
     def event_schema(self, auto: str = "delphes") -> Schema:
         """Return what the files' columns mean, branches renamed as the configuration says.

@@ -16,7 +16,7 @@ from jetlens.config.samples import Sample, class_of
 from jetlens.expressions import used
 
 STAGE = {
-    "skim": 2,
+    "skim": 3,
     "features": 2,
     "training": 3,
     "evaluation": 3,
@@ -65,7 +65,7 @@ def _plain(section: Any, *without: str) -> dict[str, Any]:
 
 def _selection(context: Context) -> dict[str, Any]:
     return {
-        "reading": _plain(context.config.reading, "memory_gb"),
+        "reading": _plain(context.config.reading.in_place(), "memory_gb"),
         "skim": _plain(context.config.skim.unnamed()),
         "define": used(context.config.skim.texts, context.config.define),
     }

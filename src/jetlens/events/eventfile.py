@@ -144,9 +144,7 @@ class EventFile:
             FileError: if they are to be smeared, but were already.
         """
         for objects in self.objects.values():
-            if objects.link is not None:
-                objects.link.columns()
-                objects.link.settle()
+            objects.settle()
         return self._impact.treatment
 
     @property
@@ -225,13 +223,18 @@ class EventFile:
         if self._met is not None:
             content["met"] = self._missing(start, stop)
         counts = {}
+        computed = [f for f in self._scalars if isinstance(f.field.fill, str) and f.constant]
+        for scalar in computed:
+            if scalar.field.fill == "entry":
+                content[scalar.name] = np.arange(start, stop, dtype=scalar.field.dtype)
+        numbers = np.asarray(content["event_number"])
         for name, objects in self.objects.items():
-            content[name], counts[name] = objects.read(start, stop)
-        for scalar in self._scalars:
-            if isinstance(scalar.field.fill, str) and scalar.constant:
-                content[scalar.name] = self._computed(scalar, content, start, stop)
+            content[name], counts[name] = objects.read(start, stop, numbers)
+        for scalar in computed:
+            if scalar.field.fill != "entry":
+                content[scalar.name] = self._sum(scalar, content, stop - start)
         events = ak.Array(record(content, stop - start))
-        return Batch(self, events, start, stop, counts, np.asarray(content["event_number"]))
+        return Batch(self, events, start, stop, counts, numbers)
 
     def _scalar_columns(self, start: int, stop: int) -> dict[str, Column]:
         lists_of = [f for f in self._scalars if isinstance(f.field.take, int) and not f.constant]
@@ -260,14 +263,12 @@ class EventFile:
         rest = {name: column for name, column in values.items() if name not in four}
         return record(four | rest, stop - start, "Momentum2D")
 
-    def _computed(self, resolved: Resolved, content: dict[str, Any], start: int, stop: int) -> Column:
-        """What is made of other columns where the file has none: ``entry``, ``sum(jets.pt)``."""
+    def _sum(self, resolved: Resolved, content: dict[str, Any], number: int) -> Column:
+        """What is made of other columns where the file has none: ``sum(jets.pt)``."""
         rule = str(resolved.field.fill)
-        if rule == "entry":
-            return np.arange(start, stop, dtype=resolved.field.dtype)
         collection, leaf = rule.removeprefix("sum(").removesuffix(")").split(".")
         if collection not in content:
-            return np.zeros(stop - start, dtype=resolved.field.dtype)
+            return np.zeros(number, dtype=resolved.field.dtype)
         total = np.asarray(ak.sum(ak.Array(content[collection])[leaf], axis=1))
         return total.astype(resolved.field.dtype)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -21,11 +22,12 @@ from jetlens.events.columns import (
     with_momentum,
 )
 from jetlens.events.links import Link, ListLink, make_link
+from jetlens.events.references import ID_BITS
 from jetlens.events.schema import Collection
 from jetlens.events.selection import Wanted, with_others
 from jetlens.events.sources import Source
 from jetlens.events.standard import COORDINATES, MOMENTA
-from jetlens.events.tracks import ImpactParameters
+from jetlens.events.tracks import IMPACT, ImpactParameters, charged_tracks
 
 if TYPE_CHECKING:
     from jetlens.events.eventfile import ReadOptions
@@ -69,8 +71,18 @@ class Objects:
             names += self.link.columns()
         return names
 
-    def read(self, start: int, stop: int) -> tuple[Any, Index]:
+    def settle(self) -> None:
+        """Decide what is done to impact parameters, and record it."""
+        if self.link is not None:
+            self.link.columns()
+            self.link.settle()
+
+    def read(self, start: int, stop: int, numbers: Column) -> tuple[Any, Index]:
         """Read the objects of some entries.
+
+        Args:
+            start, stop: entries.
+            numbers: of the events, (stop − start,).
 
         Returns:
             the layout of lists of records, falling in pT, with ``row`` where constituents may be asked for; and the
@@ -83,12 +95,19 @@ class Objects:
             columns |= self._sums(start, stop)
         if self.collection.momentum:
             columns = with_momentum(columns)
+        columns = self._treated(columns, offsets, start, stop, numbers)
         if self.link is not None:
             columns["row"] = np.arange(length)
         counts = np.diff(offsets)
         offsets, columns = self._ordered(offsets, columns)
         behaviour = "Momentum4D" if self.collection.momentum else None
         return lists(offsets, record(columns, int(offsets[-1]), behaviour)), counts
+
+    def _treated(
+        self, columns: dict[str, Column], offsets: Index, start: int, stop: int, numbers: Column
+    ) -> dict[str, Column]:
+        """What is done to columns before anything sees them; see :class:`Tracks`."""
+        return columns
 
     def _raw(self, start: int, stop: int) -> tuple[Index, dict[str, Column]]:
         names, collection, source = plain_names(self._fields), self.collection, self.source
@@ -125,6 +144,49 @@ class Objects:
         return offsets, columns
 
 
+class Tracks(Objects):
+    """Objects with impact parameters: smeared where constituents' are, and a track by the same amount in both."""
+
+    def __init__(self, *args: Any, impact: ImpactParameters, further: Collection) -> None:
+        """See :class:`Objects`; ``further``: the collection with the fields that were asked for, and no others."""
+        super().__init__(*args)
+        self._impact, self._asked = impact, further.fields
+        leaf = self.collection.id.replace("{}", self.branch)
+        self._id = leaf if leaf and leaf in self.source else None
+
+    def columns(self) -> list[str]:
+        """Columns that are read."""
+        return [*super().columns(), *([self._id] if self._id else [])]
+
+    def settle(self) -> None:
+        """Decide by these tracks, if nothing has decided yet."""
+        super().settle()
+        self._impact.settle(self._first)
+        self._impact.note(self.name, self.assumed, self.filled)
+
+    def _first(self, start: int, stop: int) -> dict[str, Column] | None:
+        if f"{self.name}.d0" in self.filled:
+            return None
+        offsets, raw = self._raw(start, stop)
+        columns = with_momentum(make(self.source.path, self._fields, raw, int(offsets[-1])))
+        return charged_tracks(columns, columns["charge"] != 0)
+
+    def _treated(
+        self, columns: dict[str, Column], offsets: Index, start: int, stop: int, numbers: Column
+    ) -> dict[str, Column]:
+        if f"{self.name}.d0" not in self.filled:
+            self.settle()
+            counts = np.diff(offsets)
+            local = np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], counts)
+            ids = (
+                local
+                if self._id is None
+                else self.source.lists([self._id], start, stop)[1][self._id] & ID_BITS
+            )
+            columns = self._impact.apply(columns, columns["charge"] != 0, np.repeat(numbers, counts), ids)
+        return {name: values for name, values in columns.items() if name in self._asked or name in MOMENTA}
+
+
 class Empty(Objects):
     """A collection that the file does not have: no objects, with all the fields that they would have."""
 
@@ -140,7 +202,7 @@ class Empty(Objects):
         """Nothing is read."""
         return []
 
-    def read(self, start: int, stop: int) -> tuple[Any, Index]:
+    def read(self, start: int, stop: int, numbers: Column) -> tuple[Any, Index]:
         """No objects."""
         counts = np.zeros(stop - start, dtype=np.int64)
         columns = make(self.source.path, self._fields, {}, 0)
@@ -195,19 +257,24 @@ def find_objects(
         if collection.optional and name not in options.explicit:
             return Empty(source, name, collection, (collection.branch or (name,))[0], constituents)
         raise _no_collection(source, name, collection)
-    keep = None
+    asked = collection
     if wanted.fields is not None:
         keep = {*wanted.fields, *wanted.others, *COORDINATES, collection.select}
+        asked = replace(collection, fields={k: v for k, v in collection.fields.items() if k in keep})
+    tracks = bool(set(IMPACT) & set(asked.fields)) and {*IMPACT, "charge"} <= set(collection.fields)
+    needed = {*asked.fields, *((*IMPACT, "charge") if tracks else ())}  # what smearing needs to know
     what = f"reading.{name}"
     fields = [
         resolve_field(source, key, field, branch, what)
         for key, field in collection.fields.items()
-        if keep is None or key in keep
+        if key in needed
     ]
     link = None
     if constituents or collection.from_constituents:
         inner = sorted(wanted.constituents) if wanted.constituents else None
         link = make_link(source, name, collection, branch, inner, impact, options.branches)
+    if tracks:
+        return Tracks(source, name, collection, branch, fields, link, impact=impact, further=asked)
     return Objects(source, name, collection, branch, fields, link)
 
 

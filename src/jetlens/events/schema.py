@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from jetlens.errors import ConfigError, did_you_mean
+from jetlens.errors import ConfigError, FileError, did_you_mean
 from jetlens.events.standard import COORDINATES, MOMENTA, STANDARD
 
 TYPES = {"track": 0, "photon": 1, "neutral_hadron": 2, "tower": 3}
@@ -109,6 +109,7 @@ class Collection:
         optional: empty, and not an error, where the file lacks it.
         others: pattern of further branches, any of which is a field under its own name when asked for.
         select: boolean field that tells which objects belong.
+        id: leaf with the unique id of an object with impact parameters, which smearing goes by; else its position.
         slots, present: of padded ones, as for constituents.
         meaning: for the documentation.
     """
@@ -124,6 +125,7 @@ class Collection:
     optional: bool = False
     others: str | None = None
     select: str | None = None
+    id: str = ""
     slots: int | None = None
     present: str | None = None
     meaning: str = ""
@@ -163,6 +165,21 @@ class Schema:
     generated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     companions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     meaning: str = ""
+
+    def companions_of(self, path: str) -> dict[str, str]:
+        """Further files that belong to a file, by the prefix of their columns.
+
+        Raises:
+            FileError: if its name is not such that theirs follow.
+        """
+        found = {}
+        for prefix, (old, new) in self.companions.items():
+            if old not in path:
+                raise FileError(
+                    f"{path}: its name has no '{old}', which companion '{prefix}' of schema '{self.name}' replaces"
+                )
+            found[prefix] = new.join(path.rsplit(old, 1))
+        return found
 
     def columns(self) -> dict[str, Field]:
         """Every column by its dotted name, such as ``fat_jets.constituents.d0``."""

@@ -54,15 +54,16 @@ class ImpactParameters:
         Raises:
             FileError: if they are to be smeared, but were already.
         """
-        if self.treatment is None:
+        known = self.treatment
+        if known is None or (known.kind == "none" and self._options.mode != "none"):  # no tracks so far
             options, tracks = self._options, {}
             for start in range(0, self._entries, PROBE_EVENTS):
                 found = first(start, min(start + PROBE_EVENTS, self._entries))
                 if found is None or len(found["d0"]):
                     tracks = dict(found or {})
                     break
-            self.treatment = decide(options.mode, options.d0, options.dz, tracks, self._path)
-        return self.treatment
+            known = self.treatment = decide(options.mode, options.d0, options.dz, tracks, self._path)
+        return known
 
     def apply(
         self, columns: dict[str, Column], charged: Column, event_number: Column, track_id: Column

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ import yaml
 
 from jetlens.config.load import validate
 from jetlens.config.preflight import preflight
+from jetlens.config.reading import ReadingConfig
 from jetlens.config.samples import Sample
+from jetlens.config.skim import SkimConfig
+from jetlens.config.slices import Context, settings_of
 from jetlens.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -55,6 +59,26 @@ def test_text_that_cannot_be_drawn(change: Any, expected: str) -> None:
 def test_a_process_that_cannot_be_drawn() -> None:
     with pytest.raises(ConfigError, match=r"process of sample 's': matplotlib cannot draw"):
         preflight(changed(), {"s": replace(SAMPLE, process="$t\\bar{t$")})
+
+
+def test_companions_that_are_not_there(tmp_path: Path) -> None:
+    """And those that are there are inputs of the skim; a schema's file is part of what it is handed."""
+    schema = tmp_path / "mine.yaml"
+    schema.write_text((ROOT / "config" / "schemas" / "three_streams.yaml").read_text(encoding="utf-8"))
+    config = changed()
+    config = config.model_copy(
+        update={"reading": ReadingConfig(format=str(schema)), "skim": SkimConfig(cuts=[])}
+    )
+    sample = replace(SAMPLE, files={"a": str(tmp_path / "sig_1.npz")})
+    with pytest.raises(ConfigError) as caught:
+        preflight(config, {"s": sample})
+    assert [f"sig_{n}.npz: does not exist" in str(caught.value) for n in (1, 2, 3)] == [False, True, True]
+    with pytest.raises(ConfigError, match=r"its name has no '_1\.'"):
+        preflight(config, {"s": SAMPLE})
+    handed = settings_of("skim", Context(config, {"s": sample}, {"sample": "s", "part": "a"}))
+    text = schema.read_text(encoding="utf-8")
+    schema.write_text(text.replace("mass: 0", "mass: 0.1"), encoding="utf-8")
+    assert settings_of("skim", Context(config, {"s": sample}, {"sample": "s", "part": "a"})) != handed
 
 
 def test_looks_of_processes_that_there_are_not() -> None:

@@ -86,6 +86,32 @@ def test_what_was_neither_measured_nor_left_by_the_generator_is_not_smeared() ->
         tracks(path, "smear")
 
 
+def test_free_tracks_are_smeared_as_constituents_are() -> None:
+    """Delphes gives a track the same id wherever it stands: both ways to it lead to the same number."""
+    found = {}
+    for mode in ("as_is", "auto"):
+        columns = ["fat_jets.constituents", "tracks.pt", "tracks.d0"]
+        with reading(mode, branches={"tracks": "EFlowTrack"}).open(str(UNSMEARED), "s", columns) as file:
+            batches = [batch.with_constituents(batch.events) for batch in file.batches(70)]
+            assert file.impact_parameters is not None
+        found[mode] = ak.concatenate(batches)
+        assert set(found[mode].tracks.fields) == {"pt", "eta", "phi", "mass", "d0"}
+    for events, truth in zip(found["auto"], found["as_is"], strict=True):
+        known = dict(zip(events.tracks.pt.tolist(), events.tracks.d0.tolist(), strict=True))
+        own = ak.flatten(events.fat_jets.constituents)
+        own = own[own["type"] == 0]
+        same = [known.get(pt) == d0 for pt, d0 in zip(own.pt.tolist(), own.d0.tolist(), strict=True)]
+        assert np.mean(same or [1]) > 0.97  # two tracks of one pT are taken for each other here
+        assert np.mean(np.abs(truth.tracks.d0) < 1e-6) > 0.1
+    assert not ak.any(found["auto"].tracks.d0 == 0)
+    with reading("auto").open(str(UNSMEARED), "s", ["tracks"]) as file:  # without constituents as well
+        assert file.impact_parameters is not None
+        assert file.impact_parameters.kind == "smeared"
+        assert not ak.any(ak.concatenate(list(file)).tracks.d0_error == 0)
+    with reading("none").open(str(UNSMEARED), "s", ["tracks"]) as file:
+        assert not ak.any(ak.concatenate(list(file)).tracks.d0 != 0)
+
+
 def test_neither_chunks_nor_merging_nor_order_matter() -> None:
     whole = tracks(UNSMEARED)
     pieces = tracks(UNSMEARED, chunk=33)

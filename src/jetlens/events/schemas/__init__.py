@@ -29,9 +29,9 @@ def load_schema(source: str | os.PathLike[str] | Mapping[str, Any]) -> Schema:
         FileError: if there is no such file.
     """
     if isinstance(source, Mapping):
-        return parse_schema(_whole(source, "schema", ()), "schema")
+        return parse_schema(schema_content(source), "schema")
     name = os.fspath(source)
-    return parse_schema(_content(name, ()), name)
+    return parse_schema(schema_content(name), name)
 
 
 @functools.cache
@@ -39,6 +39,11 @@ def _shipped(name: str) -> dict[str, Any]:
     """A shipped schema's content; parsed once, as YAML is slow, and never changed."""
     text = resources.files("jetlens.events.schemas").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     return dict(yaml.safe_load(text))
+
+
+def schema_content(source: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema as plain data with all that it extends; see :func:`load_schema`."""
+    return _whole(source, "schema", ()) if isinstance(source, Mapping) else _content(source, ())
 
 
 def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
@@ -53,7 +58,7 @@ def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
             f"unknown schema '{name}'{did_you_mean(name, SHIPPED)}, or a path that ends in .yaml"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(name, path.stat().st_mtime_ns, path.stat().st_size)
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"{name}: is no readable schema file: {error}") from error
     except yaml.YAMLError as error:
@@ -61,6 +66,12 @@ def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise ConfigError(f"{name}: expected keys and values, found {type(content).__name__}")
     return _whole(content, name, (*before, name))
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(name: str, changed: int, size: int) -> Any:
+    """A file's content as of these; every job of a workflow is handed it, and YAML is slow."""
+    return yaml.safe_load(Path(name).read_text(encoding="utf-8"))
 
 
 def _whole(content: Mapping[str, Any], where: str, before: tuple[str, ...]) -> dict[str, Any]:

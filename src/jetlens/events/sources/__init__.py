@@ -118,12 +118,12 @@ def open_for(schema: Schema, path: str, tree: str | None = None, *, fast: bool =
         return source
     from jetlens.events.sources.joined import JoinedSource
 
-    further = {}
-    for prefix, (old, new) in schema.companions.items():
-        if old not in path:
-            raise FileError(
-                f"{path}: its name has no '{old}', which companion '{prefix}' of schema '{schema.name}' replaces"
-            )
-        other = new.join(path.rsplit(old, 1))
-        further[prefix] = open_source(other, schema.trees, tree, fast=fast)
-    return JoinedSource(source, further)
+    with contextlib.ExitStack() as stack:
+        stack.callback(source.close)
+        further = {}
+        for prefix, other in schema.companions_of(path).items():
+            further[prefix] = open_source(other, schema.trees, tree, fast=fast)
+            stack.callback(further[prefix].close)
+        joined = JoinedSource(source, further)
+        stack.pop_all()
+    return joined
