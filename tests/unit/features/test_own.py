@@ -95,6 +95,23 @@ def test_the_selection_is_that_of_a_loop_over_all_events(skimmed: Path) -> None:
     assert not ak.any(pairs["0"].deltaR(pairs["1"]) < 0.4, axis=None)
 
 
+def test_one_lepton_and_a_pair_of_b_jets_or_missing_momentum(config: Config, tmp_path: Path) -> None:
+    """The page's last cut alone, on semileptonic top pairs, where every part of it decides; against awkward."""
+    source = str(ROOT / "resources" / "met" / "ttbar_semilep.root")
+    reading = config.reading.model_copy(update={"leading_jets": 0})
+    skim = config.skim.model_copy(update={"objects": {}, "cuts": config.skim.cuts[-1:]})
+    paths = tmp_path / "a.parquet", tmp_path / "a.json"
+    skim_file(source, *paths, sample="s", part="p", reading=reading, skim=skim, definitions=config.define)
+    with reading.open(source) as file:
+        (every,) = file
+    hard = ak.num(every.electrons[every.electrons.pt > 30]) + ak.num(every.muons[every.muons.pt > 30])
+    pair = ak.pad_none(every.jets[every.jets.b_tag], 2)
+    mass = ak.fill_none((pair[:, 0] + pair[:, 1]).mass, -1)
+    left, right = (hard == 1) & (mass > 100) & (mass < 150), every.met.pt > 200
+    assert all(5 < ak.sum(side) < 50 for side in (left & ~right, right & ~left))
+    assert read_skim(paths[0]).event_number.to_list() == every.event_number[left | right].to_list()
+
+
 def test_the_features_are_those_of_awkward(config: Config, skimmed: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"sample": "s", "part": "p", "label": 0, "definitions": config.define}
     build_features(skimmed / "loose.parquet", tmp_path / "f", features=config.features, **options)

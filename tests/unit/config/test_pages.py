@@ -1,0 +1,106 @@
+"""The YAML of the documentation is what it says: valid on top of the demo, and its reading sections read files."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+import yaml
+
+from jetlens.config import Config
+from jetlens.config.load import validate
+from jetlens.config.reading import ReadingConfig
+from jetlens.config.samples import read_samples
+from tests.conftest import ROOT, shared_data
+
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "config" / "README.md"]
+
+
+def blocks(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        textwrap.dedent(block) for block in re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.DOTALL | re.M)
+    ]
+
+
+def merged(under: Any, over: Any) -> Any:
+    if isinstance(under, dict) and isinstance(over, dict):
+        return under | {key: merged(under.get(key), value) for key, value in over.items()}
+    return over
+
+
+SECTIONS = [
+    pytest.param(content, id=f"{page.stem}{number}")
+    for page in PAGES
+    for number, block in enumerate(blocks(page))
+    if set(content := yaml.safe_load(block)) <= set(Config.model_fields)
+]
+
+
+def test_there_are_some() -> None:
+    assert len(SECTIONS) > 5
+
+
+@pytest.mark.parametrize("content", SECTIONS)
+def test_sections_are_valid_on_top_of_the_demo(content: dict[str, Any]) -> None:
+    demo = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    if set(content) == {"reading"}:  # of files without what the demo asks for
+        ReadingConfig.model_validate(content["reading"])
+    else:
+        validate(merged(demo, content))
+
+
+def reading(number: int) -> ReadingConfig:
+    return ReadingConfig.model_validate(
+        yaml.safe_load(blocks(ROOT / "docs" / "ntuples.md")[number])["reading"]
+    )
+
+
+def test_other_branches() -> None:
+    path = str(shared_data("foreign_formats/delphes_jetclass2_card_10_events.root"))
+    with reading(0).open(path) as file:
+        (events,) = file
+    assert "muons" not in events.fields
+    with uproot.open(path) as root:
+        assert np.allclose(ak.flatten(events.fat_jets.pt), ak.flatten(root["Delphes/JetPUPPIAK8.PT"].array()))
+
+
+def test_a_further_field() -> None:
+    path = str(shared_data("foreign_formats/nano_tt_v12.root"))
+    with reading(1).model_copy(update={"leading_jets": 0}).open(path) as file:
+        (events,) = file
+    with uproot.open(path) as root:
+        scores = root["Events/Jet_btagDeepFlavB"].array()
+    assert events.jets.b_tag.tolist() == (scores > 0.3).tolist()
+
+
+def test_a_whole_schema(tmp_path: Path) -> None:
+    parts = ak.Array([[300e3, 100e3], [200e3], [150e3, 50e3, 20e3]])
+    columns = {"part_pt": parts, "part_eta": parts * 1e-6, "part_phi": parts * 2e-6}
+    columns |= {f"jet_{name}": np.array([4.0, 2.0, 2.2]) * 1e5 for name in ("pt", "m")}
+    columns |= {f"jet_{name}": np.zeros(3) for name in ("eta", "phi")}
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["jets"] = columns
+    with reading(2).open(str(tmp_path / "a.root")) as file:
+        (events,) = file
+    assert np.allclose(ak.flatten(events.fat_jets.pt), [400, 200, 220])
+    assert events.fat_jets.constituents.pt[:, 0].tolist() == [[300, 100], [200], [150, 50, 20]]
+
+
+def test_two_classes_of_one_file(tmp_path: Path) -> None:
+    """The sample table of the page."""
+    page = (ROOT / "docs" / "ntuples.md").read_text(encoding="utf-8")
+    table = re.findall(r"```text\n(sample.*?)```", page, re.DOTALL)[0]
+    (tmp_path / "jets.root").touch()
+    rows = ["\t".join(re.split(r" {2,}", line)) for line in table.splitlines()]
+    (tmp_path / "s.tsv").write_text("\n".join(rows).replace("jets.root", str(tmp_path / "jets.root")))
+    assert {s.name: (s.role, s.where) for s in read_samples(tmp_path / "s.tsv").values()} == {
+        "hbb": ("signal", "label_Hbb"),
+        "qcd": ("background", "label_QCD"),
+    }
