@@ -22,13 +22,16 @@ from jetlens.files import read_json
 from jetlens.skim import skim_file
 from jetlens.training import train
 from tests.conftest import ROOT
-from tests.unit.events.test_formats import FORMATS
+from tests.unit.events.test_formats import FORMATS, schema_of
 
 WHERE = {
     "jetclass": ("label_Hbb", "label_QCD"),
     "top_tagging": ("is_signal_new", "~is_signal_new"),
     "energyflow": ("is_quark", "~is_quark"),
-    "jet_arrays": ("event_number < 200", "event_number >= 200"),
+    **dict.fromkeys(
+        ("jet_arrays", "nanoaod", "nanoaod_rntuple"), ("event_number < 200", "event_number >= 200")
+    ),
+    "jetclass2": ("label == 1", "label == 0"),
 }
 """How the two classes of one file are told apart."""
 
@@ -46,16 +49,6 @@ def two_kinds_of_jets(label: np.ndarray) -> Any:
 
 SMALL: dict[str, Any] = {
     "skim": {"cuts": [{"name": "pT", "cut": "fat_jets[0].pt > 5"}]},
-    "models": {
-        "small": {
-            "kind": "self_attention",
-            "stream": "jet",
-            "width": 8,
-            "embedding": [8],
-            "head": [8],
-            "encoder": {"layers": 1, "heads": 2, "feed_forward": 8},
-        }
-    },
     "explanation": {
         "variants": ["small"],
         "events": 20,
@@ -65,6 +58,15 @@ SMALL: dict[str, Any] = {
     },
     "figures": {"kinematics": {"mass": {"quantity": "fat_jets[0].mass", "label": "m", "min": 0, "max": 100}}},
 }
+NETWORK: dict[str, Any] = {
+    "kind": "self_attention",
+    "stream": "jet",
+    "width": 8,
+    "embedding": [8],
+    "head": [8],
+    "encoder": {"layers": 1, "heads": 2, "feed_forward": 8},
+}
+TREES = {"kind": "gradient_boosting", "streams": ["jet"], "iterations": 30}
 STREAM = {
     "kind": "constituents",
     "max_tokens": 8,
@@ -72,10 +74,11 @@ STREAM = {
 }
 
 
-def configuration(folder: Path, schema: str) -> Path:
-    """The demo's, with one stream of constituents and one small network."""
+def configuration(folder: Path, schema: str, model: dict[str, Any]) -> Path:
+    """The demo's, with one stream of constituents and one small model."""
     content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8")) | SMALL
     content |= {"samples": str(folder / "samples.tsv"), "reading": {"format": schema}}
+    content |= {"models": {"small": model}}
     content["features"] |= {"streams": {"jet": STREAM}, "event": ["n_fat_jets"]}
     content["training"] |= {"variants": ["small"], "seeds": [1], "epochs": 3, "patience": 3}
     content["training"] |= {"augmentation": [], "learning_rate": 0.02}
@@ -89,21 +92,21 @@ def configuration(folder: Path, schema: str) -> Path:
 @pytest.mark.parametrize("name", FORMATS)
 def test_from_inspection_to_explanation(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    label = (
-        np.arange(400) < 200 if name == "jet_arrays" else np.arange(400) % 2 == (name not in ("jetclass",))
-    )
+    number, network = np.arange(400), name == "jet_arrays"  # trees for the others, which cost less
+    halves = WHERE[name][0].startswith("event_number")
+    label = number < 200 if halves else number % 2 == (name != "jetclass")
     file, write = FORMATS[name]
     source = tmp_path / file
     monkeypatch.setattr("tests.unit.events.test_formats.JETS", len(label))
     write(source, two_kinds_of_jets(label))
     summary = inspect_file(str(source))
-    assert summary.format == f"config/schemas/{name}.yaml"
+    assert summary.format == schema_of(name)
     lines = ["sample\tprocess\trole\tfiles\tcross_section_pb\twhere"]
     lines += [
         f"{r}\t{r}\t{r}\t{source}\t1\t{w}" for r, w in zip(("signal", "background"), WHERE[name], strict=True)
     ]
     (tmp_path / "samples.tsv").write_text("\n".join(lines) + "\n")
-    config = load(configuration(tmp_path, summary.format))
+    config = load(configuration(tmp_path, summary.format, NETWORK if network else TREES))
     samples = read_samples(config.samples)
     preflight(config, samples)
     parts, flows = [], []
@@ -145,6 +148,5 @@ def test_from_inspection_to_explanation(name: str, tmp_path: Path, monkeypatch: 
         normalisation=scale,
         explanation=config.explanation,
     )
-    assert {"leave_one_out.npz", "attention.npz"} <= {
-        path.name for path in (tmp_path / "explanation").iterdir()
-    }
+    methods = {"leave_one_out.npz", "attention.npz" if network else "tree_shapley.npz"}
+    assert methods <= {path.name for path in (tmp_path / "explanation").iterdir()}

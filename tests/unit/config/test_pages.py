@@ -86,7 +86,7 @@ def test_a_whole_schema(tmp_path: Path) -> None:
     columns |= {f"jet_{name}": np.array([4.0, 2.0, 2.2]) * 1e5 for name in ("pt", "m")}
     columns |= {f"jet_{name}": np.zeros(3) for name in ("eta", "phi")}
     with uproot.recreate(tmp_path / "a.root") as file:
-        file["jets"] = columns
+        file.mktree("jets", columns)
     with reading(2).open(str(tmp_path / "a.root")) as file:
         (events,) = file
     assert np.allclose(ak.flatten(events.fat_jets.pt), [400, 200, 220])

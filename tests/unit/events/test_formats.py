@@ -43,8 +43,8 @@ def padded(values: Any, slots: int) -> np.ndarray:
     return ak.to_numpy(ak.fill_none(ak.pad_none(values, slots, clip=True), 0)).astype(np.float32)
 
 
-def write_jetclass(path: Path, jets: Any) -> None:
-    """std::vector<float> in the original; uproot writes counted arrays, which are read in another way (see below)."""
+def jetclass(jets: Any) -> dict[str, Any]:
+    """Columns of both JetClass formats."""
     total = ak.sum(jets, axis=1)
     branches: dict[str, Any] = {
         f"part_{k}": ak.values_astype(getattr(jets, k), "f4") for k in ("px", "py", "pz", "energy")
@@ -68,10 +68,53 @@ def write_jetclass(path: Path, jets: Any) -> None:
     branches |= {
         f"jet_{k}": np.ones(JETS, "f4") for k in ("sdmass", "tau1", "tau2", "tau3", "tau4", "nparticles")
     }
-    branches |= {"label_QCD": np.arange(JETS) % 2 == 0, "label_Hbb": np.arange(JETS) % 2 == 1}
-    branches["aux_genpart_pt"] = np.ones(JETS, "f4")
+    return branches | {"aux_genpart_pt": np.ones(JETS, "f4")}
+
+
+def write_jetclass(path: Path, jets: Any) -> None:
+    """std::vector<float> in the original; uproot writes counted arrays, which are read in another way (see below)."""
+    labels = {"label_QCD": np.arange(JETS) % 2 == 0, "label_Hbb": np.arange(JETS) % 2 == 1}
     with uproot.recreate(path) as file:
-        file["tree"] = branches
+        file.mktree("tree", jetclass(jets) | labels)
+
+
+def write_jetclass2(path: Path, jets: Any) -> None:
+    columns = jetclass(jets) | {"jet_label": np.arange(JETS) % 2}
+    ak.to_parquet(ak.zip(columns, depth_limit=1), path)
+
+
+def nanoaod(jets: Any) -> dict[str, Any]:
+    """One AK8 jet per event, its candidates in another order than the table of indices has them."""
+    total = ak.sum(jets, axis=1)
+    candidates = jets[ak.argsort(jets.eta)]
+    order = ak.argsort(ak.argsort(candidates.pt, ascending=False))
+    axes = ("pt", "eta", "phi", "mass")
+    columns = {"event": np.arange(JETS), "luminosityBlock": np.ones(JETS, int), "genWeight": np.ones(JETS)}
+    columns |= {f"FatJet_{k}": ak.from_regular(np.asarray(getattr(total, k))[:, np.newaxis]) for k in axes}
+    columns |= {f"PFCand_{k}": getattr(candidates, k) for k in axes}
+    columns["PFCand_pdgId"] = ak.values_astype(candidates.pt * 0 + 22, "i4")
+    columns["FatJetPFCand_jetIdx"] = ak.values_astype(candidates.pt * 0, "i4")
+    columns["FatJetPFCand_pfCandIdx"] = ak.values_astype(ak.argsort(order), "i4")
+    columns["FatJet_area"] = columns["FatJet_pt"] * 0 + 2
+    for name in ("Jet", "Electron", "Muon"):
+        columns |= {f"{name}_{k}": columns[f"FatJet_{k}"][:, :0] for k in (*axes, "area")}
+    return columns
+
+
+def write_nanoaod(path: Path, jets: Any) -> None:
+    """Counted by one branch per collection, as CMS' framework writes it."""
+    columns = nanoaod(jets)
+    plain = {name: values for name, values in columns.items() if "_" not in name}
+    for group in dict.fromkeys(name.split("_")[0] for name in columns if "_" in name):
+        own = {n.split("_", 1)[1]: v for n, v in columns.items() if n.startswith(f"{group}_")}
+        plain[group] = ak.zip(own)
+    with uproot.recreate(path) as file:
+        file.mktree("Events", plain)
+
+
+def write_nanoaod_rntuple(path: Path, jets: Any) -> None:
+    with uproot.recreate(path) as file:
+        file.mkrntuple("Events", nanoaod(jets))
 
 
 def write_top_tagging(path: Path, jets: Any) -> None:
@@ -117,14 +160,25 @@ FORMATS: dict[str, tuple[str, Callable[[Path, Any], None]]] = {
     "top_tagging": ("jets.h5", write_top_tagging),
     "energyflow": ("jets.npz", write_energyflow),
     "jet_arrays": ("jets.npz", write_arrays),
+    "jetclass2": ("jets.parquet", write_jetclass2),
+    "nanoaod": ("jets.root", write_nanoaod),
+    "nanoaod_rntuple": ("jets.root", write_nanoaod_rntuple),
 }
 
 
+def schema_of(name: str) -> str:
+    """What ``reading.format`` says of a format."""
+    return "nanoaod" if name.startswith("nanoaod") else f"config/schemas/{name}.yaml"
+
+
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_same_jets_come_out_of_every_format(name: str, jets: Any, tmp_path: Path) -> None:
+def test_the_same_jets_come_out_of_every_format(
+    name: str, jets: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, write = FORMATS[name]
     write(tmp_path / file, jets)
-    with open_events(str(tmp_path / file), load_schema(SCHEMAS / f"{name}.yaml")) as events:
+    monkeypatch.chdir(ROOT)
+    with open_events(str(tmp_path / file), load_schema(schema_of(name))) as events:
         (found,) = events
         small = [batch.with_constituents(batch.events) for batch in events.batches(7)]
     assert ak.all(ak.num(found.fat_jets) == 1)
@@ -217,7 +271,7 @@ def test_a_flat_ntuple_of_ones_own_in_mev(kind: str, jets: Any, tmp_path: Path) 
     else:
         with uproot.recreate(path) as file:
             if kind == "counted":
-                file["ntuple"] = columns
+                file.mktree("ntuple", columns)
             else:
                 file.mkrntuple("ntuple", columns)
     with open_events(str(path), load_schema(FLAT)) as file:

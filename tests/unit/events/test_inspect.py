@@ -116,7 +116,7 @@ def test_a_flat_ntuple_gets_a_schema_of_its_own(tmp_path: Path) -> None:
     }
     columns |= {"el_truthType": pt * 0, "event_label": [1, 0, 1]}
     with uproot.recreate(tmp_path / "flat.root") as file:
-        file["ntuple"] = columns
+        file.mktree("ntuple", columns)
     summary = inspect_file(str(tmp_path / "flat.root"))
     assert summary.schema is not None
     schema = load_schema(summary.schema)
