@@ -21,7 +21,7 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 4,
+    "explanation": 5,
     "inference": 1,
     "figures": 5,
 }

@@ -122,22 +122,46 @@ def test_shapley_values_against_all_coalitions(network_of_kind):
     assert 0.5 < pulls.std() < 1.6
 
 
-def test_integrated_gradients_of_functions_with_a_closed_form():
+@pytest.mark.parametrize("power", [1, 2])
+def test_integrated_gradients_of_functions_with_a_closed_form(power):
     rng = np.random.default_rng(0)
     x, a, b = rng.normal(size=(3, 4, 5))
     zero = {"x": np.zeros((4, 5))}
     # f = Σ a x² + Π-like coupling b_i x_i x_{i+1}: on a straight path from zero, shares a x² and half of each product
     after, before = np.roll(x, -1, axis=1), np.roll(x, 1, axis=1)
     slope = lambda p: {"x": 2 * a * p["x"] + b * np.roll(p["x"], -1, 1) + np.roll(b * p["x"], 1, 1)}  # noqa: E731
-    found = integrate(slope, zero, {"x": x}, 100)["x"]
+    found = integrate(slope, zero, {"x": x}, 100, power=power)["x"]
     expected = a * x**2 + b * x * after / 2 + np.roll(b, 1, 1) * before * x / 2
     np.testing.assert_allclose(found, expected, atol=1e-6)
     # f = exp(Σ x): every share is x_i (e^Σ − 1) / Σ
     total = x.sum(axis=1, keepdims=True)
-    found = integrate(
-        lambda p: {"x": np.exp(p["x"].sum(1, keepdims=True)) * np.ones_like(x)}, zero, {"x": x}, 100
-    )["x"]
+    exponential = lambda p: {"x": np.exp(p["x"].sum(1, keepdims=True)) * np.ones_like(x)}  # noqa: E731
+    found = integrate(exponential, zero, {"x": x}, 100, power=power)["x"]
     np.testing.assert_allclose(found, x * np.expm1(total) / total, atol=1e-6)
+
+
+def test_what_changes_at_the_start_of_a_path_alone_takes_crowded_points():
+    # as a normalisation does: x / √(x² + ε), all but flat beyond the first thousandths
+    slope = lambda p: {"x": 1e-7 / (p["x"] ** 2 + 1e-7) ** 1.5}  # noqa: E731
+    zero, one = {"x": np.zeros((1, 1))}, {"x": np.ones((1, 1))}
+    even, crowded = (integrate(slope, zero, one, 100, power=power)["x"].item() for power in (1, 2))
+    assert abs(even - 1) > 0.02
+    assert abs(crowded - 1) < 2e-3
+
+
+def test_events_whose_integral_misses_are_done_again(events, network_of_kind, monkeypatch):
+    from jetlens.explanation import integrated
+
+    model = network_of_kind("cross_attention")
+    monkeypatch.setattr(integrated, "TOLERANCE", np.inf)
+    once = METHODS["integrated_gradients"].explain(model, events, SETTINGS).per_event
+    few = np.abs(once["residual"][1]).argsort()[-2:]
+    tolerance = np.sort(np.abs(once["residual"][1]))[-3:-1].mean() / np.abs(once["difference"][1]).mean()
+    monkeypatch.setattr(integrated, "TOLERANCE", tolerance)
+    again = METHODS["integrated_gradients"].explain(model, events, SETTINGS).per_event
+    others = np.setdiff1d(np.arange(len(events)), few)
+    np.testing.assert_array_equal(again["residual"][1, others], once["residual"][1, others])
+    assert (np.abs(again["residual"][1, few]) < np.abs(once["residual"][1, few])).all()
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
