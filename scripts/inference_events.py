@@ -1,4 +1,4 @@
-"""Rule ``score_events``: one variant's scores of the fitted samples' events, and the observables beside them."""
+"""Rules ``score_events``, ``score_varied_…``: one variant's scores of events, and the observables beside them."""
 
 from pathlib import Path
 

@@ -14,12 +14,17 @@ with stage(snakemake):
     config = InferenceConfig.model_validate(settings["inference"])
     make_model(
         simulation_of(
-            [Path(file) for file in snakemake.input.selected],
+            [Path(file) for file in (*snakemake.input.selected, *snakemake.input.varied)],
             [Path(file).parent for file in snakemake.input.events],
             Normalisation.read(snakemake.input.normalisation),
             settings["samples"],
             config,
             settings["validation"],
+            weights={
+                file.stem: (file, settings["weights"][file.stem])
+                for file in map(Path, snakemake.input.weights)
+            },
+            others=settings["others"],
         ),
         Path(snakemake.output.templates).parent,
         config=config,

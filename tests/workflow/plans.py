@@ -27,8 +27,9 @@ def plan(words: list[str]) -> dict[str, int] | str:
             status = int(stop.code or 0)
     if status:
         return text.getvalue()
-    # every variant is explained by a rule of its own
-    counts = re.findall(r"^(explain|\w+?)(?:(?<=explain)_\w+)? +(\d+)$", text.getvalue(), flags=re.MULTILINE)
+    # every variant is explained by a rule of its own, and every variation scored by one
+    pattern = r"^(explain|score_varied|\w+?)(?:(?<=explain)_\w+|(?<=score_varied)_\w+)? +(\d+)$"
+    counts = re.findall(pattern, text.getvalue(), flags=re.MULTILINE)
     return {name: int(number) for name, number in counts if name not in ("all", "analysis", "total")}
 
 

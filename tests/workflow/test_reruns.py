@@ -21,7 +21,9 @@ pytestmark = pytest.mark.workflow
 
 Change = Callable[[dict[str, Any], list[dict[str, str]]], object]
 ALWAYS = {"manifest", "html_report"}
+VARIED = {"vary", "vary_once", "varied_features"}
 COSTLY = {"skim", "event_features", "stream_features", "train_network", "train_boosting", "apply", "explain"}
+COSTLY |= VARIED
 WEIGHED = {
     "normalisation",
     "evaluate",
@@ -73,7 +75,7 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
     "mass": (column("signal_H1000", "mass_GeV", "900"), set(), {"templates", "limit", "limits", "sculpting"}),
     "role": (
         both(column("qcd_4b", "role", "signal"), column("qcd_4b", "mass_GeV", "1000")),
-        {"event_features", "apply", "explain"} | TRAININGS,
+        {"event_features", "varied_features", "apply", "explain"} | TRAININGS,
         WEIGHED - {"normalisation"} | {"classes"},
     ),
     "luminosity and epochs": (
@@ -112,6 +114,13 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         set(),
         {"limit", "limits", "figure_limits"},
     ),
+    "a variation of objects": (
+        key("variations.jet_scale.scale", {"jets": 1.05}),
+        {"vary", "varied_features"},
+        {"score_varied"},
+    ),
+    "a variation of weights": (key("variations.tags.up", "1.2"), set(), {"weigh"}),
+    "a rate": (key("variations.luminosity.size", 0.03), set(), {"templates"}),
     "a category more": (key("inference.categories", 2), set(), {"templates", "limit", "sculpting"}),
     "label of the fitted observable": (
         key("inference.fit.label", "Another label"),
@@ -122,6 +131,10 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
     "one more variant": (one_more_variant, {"train_boosting", "apply"}, {"evaluate", "summary"}),
     "rotations": (key("training.k_fold", 5), TRAININGS | {"apply"}, {"evaluate"}),
 }
+FITS = {"templates", "limit", "limits"} | {
+    f"figure_{name}" for name in ("limits", "limits_of_all", "luminosity", "postfit", "pulls", "variations")
+}
+"""Templates and fits, tables and figures of these: all that follows from a systematic, and nothing made of events."""
 ALONE = {
     "nothing": set(),
     "label of the fitted observable": {"figure_postfit", "figure_sculpting"},
@@ -129,12 +142,10 @@ ALONE = {
     "memory of reading": set(),
     "name of a cut": {"cutflow", "figure_cutflow"},
     "a stream that no variant reads": set(),
-    # a systematic: its templates and fits, tables and figures of these, nothing that is made of events
-    "uncertainty of the background": {"significance", "figure_significance", "templates", "limit", "limits"}
-    | {
-        f"figure_{name}"
-        for name in ("limits", "limits_of_all", "luminosity", "postfit", "pulls", "variations")
-    },
+    "uncertainty of the background": {"significance", "figure_significance"} | FITS,
+    "a variation of objects": {"vary", "varied_features", "score_varied"} | FITS,
+    "a variation of weights": {"weigh"} | FITS,
+    "a rate": FITS,
 }
 """Edits after which nothing else runs, besides what always does."""
 
@@ -146,6 +157,12 @@ def plans(new_workspace: Callable[[], Workspace]) -> dict[str, dict[str, int]]:
     workspace.rows = [
         row for row in workspace.rows if not row["sample"].startswith(("qcd_2", "qcd_3", "qcd_jj"))
     ]
+    workspace.config["variations"] = {
+        "jet_scale": {"kind": "objects", "scale": {"jets": 1.02}},
+        "resolution": {"kind": "objects", "scale": {"fat_jets": "1 + 0.1 * gauss1"}},
+        "tags": {"kind": "weight", "up": "1.1"},
+        "luminosity": {"kind": "rate", "size": 0.02},
+    }
     listed = workspace.snakemake("--summary").stdout
     for line in listed.splitlines():
         if line.startswith("results/"):
@@ -196,6 +213,8 @@ def test_an_edit_reruns_what_depends_on_it(plans: dict[str, Any], edit: str) -> 
 def test_how_many_jobs(plans: dict[str, Any]) -> None:
     assert plans["nothing"] == {}
     assert plans["a setting that trees have not"]["train_network"] == 1
+    of_one = plans["a variation of objects"]
+    assert (of_one["vary"], of_one["varied_features"], of_one["score_varied"]) == (3, 6, 1)
     assert plans["rotations"]["train_network"] == plans["rotations"]["train_boosting"] == 4
     assert plans["one more variant"]["train_boosting"] == plans["one more variant"]["evaluate"] == 1
     assert not {"explain", "figure_training"} & set(plans["rotations"])  # of the first rotation alone

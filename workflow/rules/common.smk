@@ -1,6 +1,6 @@
 import re
 
-from jetlens.config import slices
+from jetlens.config import fitted, slices
 from jetlens.config.explanation import methods_of
 from jetlens.config.models import stream_names
 from jetlens.config.load import validate as validate_config
@@ -40,8 +40,12 @@ BOOSTED = [
     if options.kind == "gradient_boosting"
 ]
 NETWORKS = [name for name in analysis.models if name not in BOOSTED]
-FITTED = slices.fitted_samples(analysis, table)
-MASSES = slices.hypotheses(analysis, table)
+FITTED = fitted.fitted_samples(analysis, table)
+MASSES = fitted.hypotheses(analysis, table)
+MOVED = fitted.object_variations(analysis)
+SIDES = {name: list(variation.moves()) for name, variation in MOVED.items()}
+SCORED = fitted.scored_samples(analysis, table)
+WEIGHED = list(fitted.weight_variations(analysis))
 
 
 wildcard_constraints:
@@ -50,6 +54,9 @@ wildcard_constraints:
     stream="|".join(analysis.features.streams),
     variant="|".join(analysis.models),
     run=r"seed\d+(_rotation[1-9]\d*)?",
+    variation="|".join(analysis.variations) or "none",
+    varied="|".join(f"{name}_{side}" for name in SIDES for side in SIDES[name])
+    or "none",
 
 
 def settings_of(name):
@@ -193,8 +200,44 @@ def event_displays():
 
 
 def selected(variant):
-    """The scored events of every fitted sample, and of its variations."""
-    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in FITTED]
+    """The scored events of every fitted sample, and of those that stand for them in variations."""
+    return [f"{RESULTS}/inference/events/{variant}/{name}.parquet" for name in SCORED]
+
+
+def varied_names(variation):
+    """``<sample>@<variation>_<side>`` of all that a variation of objects makes."""
+    return [
+        f"{name}@{variation}_{side}"
+        for name in fitted.varied_samples(analysis, table, variation)
+        for side in SIDES[variation]
+    ]
+
+
+def varied_parts(pattern, variation):
+    """``pattern`` for every part of all that a variation of objects makes."""
+    return [
+        pattern.format(sample=name, part=part)
+        for name in varied_names(variation)
+        for part in samples[name.partition("@")[0]].files
+    ]
+
+
+def varied_events(variant):
+    """The scored events of every variation of objects."""
+    return [
+        f"{RESULTS}/inference/events/{variant}/{name}.parquet"
+        for variation in SIDES
+        for name in varied_names(variation)
+    ]
+
+
+def weighed_parts(pattern, variation):
+    """``pattern`` for every part of the samples that a variation of weights acts on."""
+    return [
+        file
+        for name in fitted.varied_samples(analysis, table, variation)
+        for file in per_part(pattern, name)
+    ]
 
 
 def unblinded(variant):
@@ -212,8 +255,8 @@ def inferred(file):
     ]
 
 
-def fitted_parts(pattern):
-    return [file for name in FITTED for file in per_part(pattern, name)]
+def scored_parts(pattern):
+    return [file for name in SCORED for file in per_part(pattern, name)]
 
 
 def report_targets():

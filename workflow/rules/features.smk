@@ -46,6 +46,33 @@ rule stream_features:
         "../../scripts/features_stream.py"
 
 
+# all that scoring reads of one side of a variation of objects; events are of their nominal twins' folds
+rule varied_features:
+    input:
+        f"{RESULTS}/skim/{{sample}}@{{varied}}/{{part}}.parquet",
+    output:
+        [
+            f"{RESULTS}/features/{{sample}}@{{varied}}/{{part}}/{name}.npz"
+            for name in ("event", *fitted.fitted_streams(analysis))
+        ],
+    log:
+        f"{LOGS}/features/{{sample}}@{{varied}}/{{part}}.log",
+    benchmark:
+        f"{BENCHMARKS}/features/{{sample}}@{{varied}}/{{part}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings_of("varied_features"),
+    message:
+        "Features of {wildcards.sample}, {wildcards.part}, under {wildcards.varied}"
+    script:
+        "../../scripts/features_varied.py"
+
+
 rule classes:
     output:
         CLASSES,

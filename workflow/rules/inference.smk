@@ -30,11 +30,11 @@ rule score_events:
         models=lambda wildcards: models_of(wildcards.variant),
         manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
         scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
-        events=fitted_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
-        skims=fitted_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
+        events=scored_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
+        skims=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
         streams=streams_of,
     output:
-        [f"{RESULTS}/inference/events/{{variant}}/{name}.parquet" for name in FITTED],
+        [f"{RESULTS}/inference/events/{{variant}}/{name}.parquet" for name in SCORED],
     log:
         f"{LOGS}/inference/events/{{variant}}.log",
     benchmark:
@@ -53,11 +53,87 @@ rule score_events:
         "../../scripts/inference_events.py"
 
 
+# a job per variation: what an edit of one asks for is that one alone
+for variation in SIDES:
+
+    rule:
+        name:
+            f"score_varied_{variation}"
+        input:
+            models=lambda wildcards: models_of(wildcards.variant),
+            manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
+            scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+            events=varied_parts(
+                f"{RESULTS}/features/{{sample}}/{{part}}/event.npz", variation
+            ),
+            skims=varied_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", variation),
+            streams=lambda wildcards, name=variation: [
+                file
+                for stream in stream_names(analysis.models[wildcards.variant])
+                for file in varied_parts(
+                    f"{RESULTS}/features/{{sample}}/{{part}}/{stream}.npz", name
+                )
+            ],
+        output:
+            [
+                f"{RESULTS}/inference/events/{{variant}}/{name}.parquet"
+                for name in varied_names(variation)
+            ],
+        log:
+            f"{LOGS}/inference/events/{{variant}}@{variation}.log",
+        benchmark:
+            f"{BENCHMARKS}/inference/events/{{variant}}@{variation}.tsv"
+        conda:
+            "../../envs/jetlens.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        params:
+            settings=settings_of("score_varied"),
+        message:
+            "Scoring a variation with {wildcards.variant}"
+        script:
+            "../../scripts/inference_events.py"
+
+
+rule weigh:
+    input:
+        events=lambda wildcards: weighed_parts(
+            f"{RESULTS}/features/{{sample}}/{{part}}/event.npz", wildcards.variation
+        ),
+        skims=lambda wildcards: weighed_parts(
+            f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", wildcards.variation
+        ),
+    output:
+        f"{RESULTS}/inference/weights/{{variation}}.parquet",
+    log:
+        f"{LOGS}/inference/weights/{{variation}}.log",
+    benchmark:
+        f"{BENCHMARKS}/inference/weights/{{variation}}.tsv"
+    wildcard_constraints:
+        variation="|".join(WEIGHED) or "none",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings_of("weigh"),
+    message:
+        "Weights under {wildcards.variation}"
+    script:
+        "../../scripts/inference_weights.py"
+
+
 rule templates:
     input:
         selected=lambda wildcards: selected(wildcards.variant),
+        varied=lambda wildcards: varied_events(wildcards.variant),
+        weights=[f"{RESULTS}/inference/weights/{name}.parquet" for name in WEIGHED],
         data=lambda wildcards: unblinded(wildcards.variant),
-        events=fitted_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
+        events=scored_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
         normalisation=NORMALISATION,
     output:
         templates=f"{RESULTS}/inference/{{variant}}/templates.json",
@@ -92,7 +168,7 @@ rule sculpting:
         selected=[
             file for name in analysis.inference.variants for file in selected(name)
         ],
-        events=fitted_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
+        events=scored_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
         normalisation=NORMALISATION,
     output:
         f"{RESULTS}/inference/sculpting.csv",

@@ -19,6 +19,7 @@ from jetlens.config.models import GradientBoostingOptions, ModelOptions, stream_
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.config.training import TrainingConfig
+from jetlens.config.variations import Variation
 from jetlens.errors import did_you_mean
 
 
@@ -40,6 +41,9 @@ class Config(Section):
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     explanation: ExplanationConfig
+    variations: dict[Name, Variation] = Field(
+        default_factory=dict, description="systematic variations by name, which limits are set with"
+    )
     inference: InferenceConfig = Field(default_factory=InferenceConfig)
     figures: FiguresConfig = Field(default_factory=FiguresConfig)
 

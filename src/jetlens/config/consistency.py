@@ -13,6 +13,7 @@ from jetlens.config.models import (
     ParticleTransformerOptions,
     stream_names,
 )
+from jetlens.config.variations import check_variations
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.schema import kind_of_dtype
 from jetlens.events.selection import select_columns, selected_columns
@@ -150,6 +151,7 @@ def check_reading(config: Config) -> None:
         _checked(histogram.quantity, names, "number", f"figures.kinematics.{name}.quantity")
     for name, text in config.inference.observables.items() if config.inference.variants else ():
         _checked(text, names, "number", f"inference.observables.{name}")
+    check_variations(config.variations, names)
     for name, stream in config.features.streams.items():
         key = f"features.streams.{name}"
         if isinstance(stream, ConstituentStream) and stream.jet >= config.reading.leading_jets:

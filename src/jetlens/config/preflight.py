@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jetlens.config import Config
 from jetlens.config.consistency import names_of
+from jetlens.config.fitted import fitted_samples
 from jetlens.config.samples import Sample, is_url
+from jetlens.config.variations import SampleVariation
 from jetlens.errors import ConfigError, FileError, did_you_mean
 from jetlens.expressions import check
 
@@ -30,6 +32,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     problems += _meaningless(config, samples)
     problems += _alone(config, samples)
     problems += _not_fitted(config, samples)
+    problems += _not_varied(config, samples)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
@@ -104,6 +107,31 @@ def _alone(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
             for other in others:
                 if not is_url(other) and not Path(other).exists():
                     yield f"{other}: does not exist; schema '{schema.name}' reads it beside {path}"
+
+
+def _not_varied(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    """What variations name and the sample table, or the fit, does not have."""
+    if not config.inference.variants:
+        return
+    fitted = fitted_samples(config, samples)
+    processes = {sample.process for sample in fitted.values()}
+    trained = [name for name, sample in samples.items() if sample.role != "application"]
+    for name, variation in config.variations.items():
+        key = f"variations.{name}"
+        if not isinstance(variation, SampleVariation):
+            for process in variation.processes:
+                if process not in processes:
+                    hint = did_you_mean(process, processes)
+                    yield f"{key}.processes: no fitted sample has the process '{process}'{hint}"
+            continue
+        for sample, other in variation.instead.items():
+            if sample not in fitted:
+                yield f"{key}.instead: '{sample}' is no fitted sample{did_you_mean(sample, fitted)}"
+            elif other not in trained:
+                hint = did_you_mean(other, trained)
+                yield f"{key}.instead.{sample}: '{other}' is no sample of role signal or background{hint}"
+            elif samples[other].role != samples[sample].role:
+                yield f"{key}.instead.{sample}: '{other}' is {samples[other].role}, '{sample}' {samples[sample].role}"
 
 
 def _meaningless(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:

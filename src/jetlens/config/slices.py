@@ -11,8 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jetlens.config import Config
+from jetlens.config.fitted import (
+    fitted_samples,
+    fitted_streams,
+    standing_for,
+    systematics,
+    varied_samples,
+    weight_variations,
+)
 from jetlens.config.models import stream_names
 from jetlens.config.samples import Sample, class_of
+from jetlens.config.variations import ObjectVariation
 from jetlens.expressions import used
 
 STAGE = {
@@ -22,7 +31,7 @@ STAGE = {
     "evaluation": 3,
     "application": 2,
     "explanation": 5,
-    "inference": 1,
+    "inference": 2,
     "figures": 5,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
@@ -77,6 +86,18 @@ def _skim(context: Context) -> dict[str, Any]:
     return {"source": sample.files[context.wildcards["part"]], "where": sample.where, **selection}
 
 
+def _vary(context: Context) -> dict[str, Any]:
+    """A variation of objects, and all that the skim of its sample takes."""
+    config, name = context.config, context.wildcards["variation"]
+    variation = config.variations[name]
+    assert isinstance(variation, ObjectVariation)
+    moves = {side: [list(move) for move in of] for side, of in variation.moves().items()}
+    texts = [text for of in moves.values() for *_, text in of]
+    content = _skim(context)
+    content["define"] = content["define"] | used(texts, config.define)
+    return {**content, "variation": name, "moves": moves, "balance": variation.balance}
+
+
 def _cutflow(context: Context) -> dict[str, Any]:
     return {
         "cuts": [cut.name for cut in context.config.skim.cuts],
@@ -93,6 +114,13 @@ def _event_features(context: Context) -> dict[str, Any]:
 def _stream_features(context: Context) -> dict[str, Any]:
     config = context.config
     return {"recipe": _plain(config.features.stream_recipe(context.wildcards["stream"], config.define))}
+
+
+def _varied_features(context: Context) -> dict[str, Any]:
+    """The event file, and all streams that a fitted classifier reads."""
+    config = context.config
+    streams = {name: config.features.stream_recipe(name, config.define) for name in fitted_streams(config)}
+    return {**_event_features(context), "streams": {name: _plain(recipe) for name, recipe in streams.items()}}
 
 
 def _classes(context: Context) -> dict[str, Any]:
@@ -145,22 +173,16 @@ def _application_summary(context: Context) -> dict[str, Any]:
     }
 
 
-def fitted_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:
-    """Return the samples that templates are made from: those named, or all that are trained on."""
-    names = config.inference.samples or [name for name, s in samples.items() if s.role != "application"]
-    return {name: samples[name] for name in names if name in samples}
-
-
-def hypotheses(config: Config, samples: Mapping[str, Sample]) -> list[str]:
-    """Return the masses [GeV] of the fitted signals, as text, lightest first."""
-    fitted = fitted_samples(config, samples).values()
-    return [f"{mass:g}" for mass in sorted({s.mass_gev for s in fitted if s.role == "signal" and s.mass_gev})]
-
-
 def _score_events(context: Context) -> dict[str, Any]:
     config, observables = context.config, context.config.inference.observables
     definitions = used(observables.values(), config.define)
     return {"observables": observables, "define": definitions, "unlock": config.evaluation.unlock}
+
+
+def _weigh(context: Context) -> dict[str, Any]:
+    config = context.config
+    factors = weight_variations(config)[context.wildcards["variation"]].factors()
+    return {"factors": factors, "define": used(factors.values(), config.define)}
 
 
 def _simulation(context: Context) -> dict[str, Any]:
@@ -191,22 +213,14 @@ _OF_LIMITS = (
 
 
 def _templates(context: Context) -> dict[str, Any]:
-    uncertainty = context.config.evaluation.background_uncertainty
+    config, samples = context.config, context.samples
     return {
         **_simulation(context),
-        "background_uncertainty": uncertainty,
-        "systematics": _systematics(context, uncertainty),
+        "background_uncertainty": config.evaluation.background_uncertainty,
+        "systematics": systematics(config, samples),
+        "weights": {name: list(varied_samples(config, samples, name)) for name in weight_variations(config)},
+        "others": standing_for(config, samples),
     }
-
-
-def _systematics(context: Context, uncertainty: float) -> list[dict[str, Any]]:
-    """The rate of each background is uncertain."""
-    fitted = fitted_samples(context.config, context.samples).values()
-    backgrounds = dict.fromkeys(sample.process for sample in fitted if sample.role == "background")
-    return [
-        {"name": f"rate {process}", "processes": [process], "kind": "normalisation", "size": uncertainty}
-        for process in (backgrounds if uncertainty else ())
-    ]
 
 
 def _limit(context: Context) -> dict[str, Any]:
@@ -238,10 +252,12 @@ def _limits(context: Context) -> dict[str, Any]:
 
 SLICES: dict[str, tuple[str, Slice]] = {
     "skim": ("skim", _skim),
+    "vary": ("skim", _vary),
     "sample_cutflow": ("skim", lambda context: {}),
     "cutflow": ("skim", _cutflow),
     "event_features": ("features", _event_features),
     "stream_features": ("features", _stream_features),
+    "varied_features": ("features", _varied_features),
     "classes": ("features", _classes),
     "normalisation": ("features", _normalisation),
     "train_network": ("training", _train_network),
@@ -255,6 +271,8 @@ SLICES: dict[str, tuple[str, Slice]] = {
         lambda context: {"background_uncertainty": context.config.evaluation.background_uncertainty},
     ),
     "score_events": ("inference", _score_events),
+    "score_varied": ("inference", _score_events),
+    "weigh": ("inference", _weigh),
     "templates": ("inference", _templates),
     "limit": ("inference", _limit),
     "limits": ("inference", _limits),

@@ -46,6 +46,7 @@ _NUMBERS = ("number", "integer")
 REDUCERS: dict[str, Reducer] = {
     "num": Reducer((*_NUMBERS, "boolean", "object"), "integer"),
     "sum": Reducer((*_NUMBERS, "boolean", "object"), "same"),
+    "prod": Reducer(_NUMBERS, "number"),
     "min": Reducer(_NUMBERS, "same"),
     "max": Reducer(_NUMBERS, "same"),
     "mean": Reducer((*_NUMBERS, "boolean"), "number"),

@@ -55,7 +55,9 @@ def reduce(name: str, values: Any, depth: int) -> Any:
         made = ak.mask(ak.sum(values, axis=-1) / ak.where(number > 0, number, 1), number > 0)
     else:
         made = getattr(ak, name)(values, axis=-1)
-    if name == "sum" and has_missing(values):  # nothing is known of what is there: not zero
+    if name in ("sum", "prod") and has_missing(
+        values
+    ):  # nothing is known of what is there: neither zero nor one
         unknown = (ak.count(values, axis=-1) == 0) & (ak.num(values, axis=depth) > 0)
         made = ak.mask(made, ~unknown)
     return made

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jetlens.config import Config
+from jetlens.config.fitted import hypotheses
 from jetlens.config.samples import Sample
-from jetlens.config.slices import Context, hypotheses
+from jetlens.config.slices import Context
 
 COMMON_STYLES = {"label", "energy_tev", "dpi"}
 """Keys of ``figures`` that every figure depends on."""

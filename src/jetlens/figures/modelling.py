@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.fits import DOWN, UP
@@ -176,30 +177,44 @@ def draw_variations(
     table = read_table(variations, columns, "inference", empty=True)
     names, kinds = list(dict.fromkeys(table["process"])), list(dict.fromkeys(table["systematic"]))
     with look(figures):
-        figure = Figure(figsize=(1.7 * max(len(names), 2) + 1.2, 1.5 * max(len(kinds), 1) + 1.5))
-        panels = figure.subplots(max(len(kinds), 1), max(len(names), 1), sharex=True, squeeze=False)
+        height = 1.5 if len(kinds) < 10 else 1.1
+        figure = Figure(figsize=(1.7 * max(len(names), 2) + 1.2, height * max(len(kinds), 1) + 1.5))
+        panels = figure.subplots(
+            max(len(kinds), 1), max(len(names), 1), sharex=True, sharey="row", squeeze=False
+        )
         for row, kind in zip(panels, kinds, strict=False):
             for axes, name in zip(row, names, strict=True):
-                own = table[(table["systematic"] == kind) & (table["process"] == name)]
-                _ratios(axes, own)
-                if row is panels[0]:
-                    shown = processes[name]["label"] if name in processes else name
-                    axes.set_title(pretty(shown), loc="left", fontsize=8)
+                _ratios(axes, table[(table["systematic"] == kind) & (table["process"] == name)])
             row[0].set_ylabel(kind.replace("_", " "), fontsize=9)
+        for axes, name in zip(panels[0], names, strict=False):
+            shown = processes[name]["label"] if name in processes else name
+            axes.set_title(pretty(shown), loc="left", fontsize=8)
         if not kinds:
             panels[0, 0].text(0.5, 0.5, "no systematic varies\nany template", ha="center", va="center")
         for axes in panels[-1]:
             axes.set_xlabel("bin", fontsize=9)
-        handles, labels = panels[0, 0].get_legend_handles_labels()
-        if handles:
-            legend_below(figure, handles, labels, f"{pretty(label)}, ratio to nominal")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_minor_locator(NullLocator())
+        found = [axes.get_legend_handles_labels() for axes in panels.flat]
+        named = {
+            text: handle for handles, texts in found for handle, text in zip(handles, texts, strict=True)
+        }
+        if named:
+            legend_below(figure, list(named.values()), list(named), f"{pretty(label)}, ratio to nominal")
         figure_header(figure, figures)
         save(figure, outputs)
     write_table(csv, table)
 
 
 def _ratios(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw up and down over nominal for the bins of all regions, one after the other."""
+    """Draw up and down over nominal for the bins of all regions, one after the other.
+
+    A side that is not there, as of a smearing, is what the fit mirrors, and is not drawn.
+    """
+    if not len(table):
+        axes.text(0.5, 0.5, "–", transform=axes.transAxes, ha="center", va="center", color="0.5")
+        axes.tick_params(labelsize=8)
+        return
     edges = np.arange(len(table) + 1)
     nominal = np.where(table["nominal"] > 0, table["nominal"], np.nan)
     error = table["nominal_error"].to_numpy() / nominal
@@ -207,6 +222,8 @@ def _ratios(axes: Axes, table: pd.DataFrame) -> None:
     axes.axhline(1, color="0.3", linewidth=0.8)
     for side, colour, style, shift in (("up", UP, "--", 0.6), ("down", DOWN, "-.", 0.4)):
         ratio = table[side].to_numpy() / nominal
+        if not np.isfinite(ratio).any():
+            continue
         axes.stairs(ratio, edges, color=colour, linestyle=style, label=side, baseline=None)
         axes.errorbar(
             edges[:-1] + shift,

@@ -14,9 +14,10 @@ from jetlens.config import Config
 from jetlens.config.consistency import has_places
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
+from jetlens.config.fitted import fitted_samples
 from jetlens.config.inference import SCORE, SimulationModel
 from jetlens.config.samples import Sample
-from jetlens.config.slices import Context, fitted_samples
+from jetlens.config.slices import Context
 from jetlens.expressions import used
 from jetlens.figures import captions
 from jetlens.figures.entry import FigureEntry

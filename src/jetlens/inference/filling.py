@@ -147,7 +147,7 @@ def _fill(
         closure += [{"region": prefix + category.name, **row} for row in made.closure]
         for name, events in made.events.items():
             filling.add(names[name], name, events.events(view.observable))
-    for variation, moved in simulation.views(source):
+    for variation, moved, independent in simulation.views(source):
         varied = view({name: events for name, events in moved.items() if name in kept})
         for filling, category in zip(fillings, categories, strict=True):
             inside = _inside(model, {**nominal, **varied}, process_of, category).events
@@ -157,7 +157,13 @@ def _fill(
             }:
                 changed |= {n for n in kept if names[n] == model.name}  # they share one rate
             for name in changed:
-                filling.vary(names[name], name, variation, inside[name].events(view.observable))
+                filling.vary(
+                    names[name],
+                    name,
+                    variation,
+                    inside[name].events(view.observable),
+                    independent=name in independent,
+                )
     regions = []
     for filling in fillings:
         fine = filling.region()

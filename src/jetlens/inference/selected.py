@@ -1,8 +1,8 @@
 """The events that templates are filled from, ``inference/events/<variant>/<sample>[@<variation>].parquet``.
 
 A row is an event, or with tag weights one of its drawn tag patterns. Columns: ``event_number``, ``fold``, ``weight``
-(the generator's, times the probability of the pattern), ``weight@<variation>``, the score, or one per mass hypothesis
-(``score_m<mass>``), and the observables of the configuration.
+(the generator's, times the probability of the pattern), the score, or one per mass hypothesis (``score_m<mass>``), and
+the observables of the configuration.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from jetlens.errors import FileError
 from jetlens.inference.templates import Events
 
 Floats = NDArray[np.float64]
-VARIED = "weight@"
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,12 @@ class Selected:
         number: event numbers, int64 (N,).
         fold: of the split, uint8 (N,).
         weight: float64 (N,).
-        weights: the same under variations of weights, by variation.
         columns: score and observables by name, float64 (N,).
     """
 
     number: NDArray[np.int64]
     fold: NDArray[np.uint8]
     weight: Floats
-    weights: Mapping[str, Floats] = field(default_factory=dict)
     columns: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -52,18 +49,12 @@ class Selected:
             self.number[chosen],
             self.fold[chosen],
             self.weight[chosen],
-            {name: values[chosen] for name, values in self.weights.items()},
             {name: values[chosen] for name, values in self.columns.items()},
         )
 
     def times(self, factor: float | Floats) -> Selected:
-        """Return the rows with their weights, varied ones too, multiplied."""
-        weights = {name: values * factor for name, values in self.weights.items()}
-        return replace(self, weight=self.weight * factor, weights=weights)
-
-    def varied(self, variation: str) -> Selected:
-        """Return the rows with the weights of a variation."""
-        return replace(self, weight=self.weights[variation])
+        """Return the rows with their weights multiplied."""
+        return replace(self, weight=self.weight * factor)
 
     def events(self, observable: str) -> Events:
         """Return what a template of an observable is filled from."""
@@ -76,25 +67,25 @@ def read_selected(path: str | os.PathLike[str], observables: Collection[str]) ->
     Raises:
         FileError: if it cannot be read, or a column is missing or has no numbers.
     """
+    own = ("event_number", "fold", "weight", *observables)
     try:
-        table = pq.read_table(path)
+        found = pq.read_schema(path).names
+        scores = [name for name in found if name == "score" or name.startswith("score_m")]
+        wanted = [name for name in found if name in (*own, *scores)]
+        table = pq.read_table(path, columns=wanted)
     except (OSError, pa.ArrowException) as error:
         raise FileError(f"{path}: is no file of selected events: {error}; make it again") from error
-    arrays = {name: table[name].to_numpy() for name in table.column_names}
-    for name in ("event_number", "fold", "weight", *observables):
-        if name not in arrays:
-            raise FileError(f"{path}: has no column '{name}', found: {', '.join(arrays)}; make it again")
-    weights = {name: values for name, values in arrays.items() if name.startswith("weight")}
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise FileError(f"{path}: '{name}' is not finite in {int((~np.isfinite(values)).sum())} rows")
-    scores = [name for name in arrays if name == "score" or name.startswith("score_m")]
+    for name in own:
+        if name not in wanted:
+            raise FileError(f"{path}: has no column '{name}', found: {', '.join(found)}; make it again")
+    arrays = {name: table[name].to_numpy() for name in wanted}
+    if bad := int((~np.isfinite(arrays["weight"])).sum()):
+        raise FileError(f"{path}: 'weight' is not finite in {bad} rows")
     return Selected(
-        arrays["event_number"].astype(np.int64),
-        arrays["fold"].astype(np.uint8),
-        arrays["weight"].astype(np.float64),
-        {name.removeprefix(VARIED): values for name, values in weights.items() if name != "weight"},
-        {name: arrays[name].astype(np.float64) for name in (*scores, *observables)},
+        arrays["event_number"].astype(np.int64, copy=False),
+        arrays["fold"].astype(np.uint8, copy=False),
+        arrays["weight"].astype(np.float64, copy=False),
+        {name: arrays[name].astype(np.float64, copy=False) for name in (*scores, *observables)},
     )
 
 
@@ -130,7 +121,6 @@ def joined(parts: Sequence[Selected]) -> Selected:
         np.arange(sum(map(len, parts)), dtype=np.int64),
         np.concatenate([part.fold for part in parts]),
         np.concatenate([part.weight for part in parts]),
-        {},
         {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
     )
 

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from jetlens.inference.selected import Selected, read_selected
+from jetlens.inference.weights import read_factors, sides_of
 
 SIGNAL = "signal_{:g}"
 """Name of the signal of a mass [GeV] among the processes of templates."""
+
+
+@dataclass(frozen=True)
+class EventsFile:
+    """Scored events, and what they stand for.
+
+    Attributes:
+        path: of the file.
+        factor: expected events per weight of one, in the folds that templates are filled from.
+        validation_factor: the same in the folds that cuts are chosen on.
+        independent: whether they are of another simulation than the nominal events.
+    """
+
+    path: Path
+    factor: float
+    validation_factor: float
+    independent: bool = False
 
 
 @dataclass(frozen=True)
@@ -22,19 +40,15 @@ class SampleFiles:
         name: of the sample.
         process: of the templates: :data:`SIGNAL` of its mass for a signal.
         signal: whether it is one.
-        nominal: file of its events.
-        varied: files of its events under variations that need files of their own, by variation.
-        factor: expected events per weight of one, in the folds that templates are filled from.
-        validation_factor: the same in the folds that cuts are chosen on.
+        nominal: its events.
+        varied: its events under variations that need events of their own, by variation and side.
     """
 
     name: str
     process: str
     signal: bool
-    nominal: Path
-    varied: Mapping[str, Path]
-    factor: float
-    validation_factor: float
+    nominal: EventsFile
+    varied: Mapping[str, EventsFile]
 
 
 @dataclass(frozen=True)
@@ -45,31 +59,38 @@ class Simulation:
         samples: by name.
         observables: columns that are read besides scores.
         validation: folds that cuts are chosen on; all others that a file has fill templates.
+        weights: files of factors on weights, with the samples that they act on, by variation.
     """
 
     samples: Sequence[SampleFiles]
     observables: Collection[str]
     validation: Collection[int]
+    weights: Mapping[str, tuple[Path, Collection[str]]] = field(default_factory=dict)
 
     def nominal(self, *, validation: bool = False) -> dict[str, Selected]:
         """Return expected events by sample, of the templates' folds or of the validation folds."""
-        return {sample.name: self._read(sample, sample.nominal, validation) for sample in self.samples}
+        return {sample.name: self._read(sample.nominal, validation) for sample in self.samples}
 
-    def variations(self, nominal: Mapping[str, Selected]) -> list[str]:
-        """Return the names of all variations, of files and of weights."""
-        names = [name for sample in self.samples for name in (*nominal[sample.name].weights, *sample.varied)]
-        return list(dict.fromkeys(names))
+    def views(self, nominal: Mapping[str, Selected]) -> Iterator[tuple[str, dict[str, Selected], set[str]]]:
+        """Yield each variation's side, the samples that it moves, and those moved by other simulated events.
 
-    def views(self, nominal: Mapping[str, Selected]) -> Iterator[tuple[str, dict[str, Selected]]]:
-        """Yield each variation and the samples that it moves; one at a time is in memory."""
-        for variation in self.variations(nominal):
-            moved = {}
-            for sample in self.samples:
-                if variation in sample.varied:
-                    moved[sample.name] = self._read(sample, sample.varied[variation], False)
-                elif variation in nominal[sample.name].weights:
-                    moved[sample.name] = nominal[sample.name].varied(variation)
-            yield variation, moved
+        One at a time is in memory.
+        """
+        for variation in dict.fromkeys(name for sample in self.samples for name in sample.varied):
+            files = {s.name: s.varied[variation] for s in self.samples if variation in s.varied}
+            moved = {name: self._read(file, False) for name, file in files.items()}
+            yield variation, moved, {name for name, file in files.items() if file.independent}
+        for variation, (path, samples) in self.weights.items():
+            for side in sides_of(path):
+                own = {name: nominal[name] for name in samples if name in nominal}
+                yield (
+                    f"{variation}_{side}",
+                    {
+                        name: events.times(read_factors(path, name, side, events.number, events.fold))
+                        for name, events in own.items()
+                    },
+                    set(),
+                )
 
     def process_of(self) -> dict[str, str]:
         """Return the process of each sample."""
@@ -79,8 +100,8 @@ class Simulation:
         """Return the processes that are background."""
         return list(dict.fromkeys(sample.process for sample in self.samples if not sample.signal))
 
-    def _read(self, sample: SampleFiles, path: Path, validation: bool) -> Selected:
-        events = read_selected(path, self.observables)
+    def _read(self, file: EventsFile, validation: bool) -> Selected:
+        events = read_selected(file.path, self.observables)
         chosen = np.isin(events.fold, list(self.validation))
-        factor = sample.validation_factor if validation else sample.factor
+        factor = file.validation_factor if validation else file.factor
         return events.take(chosen if validation else ~chosen).times(factor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from jetlens.inference.filling import CUT, Hypotheses, View, fill_all, observed_
 from jetlens.inference.filltables import bins_table, categories_table, variations_table, write_csv
 from jetlens.inference.sculpting import sculpting
 from jetlens.inference.selected import joined, read_selected, share_of_folds
-from jetlens.inference.simulation import SIGNAL, SampleFiles, Simulation
+from jetlens.inference.simulation import SIGNAL, EventsFile, SampleFiles, Simulation
 from jetlens.inference.systematics import Systematic, effects_table
 from jetlens.inference.templates import write_templates
 from jetlens.inference.workspace import Workspace, build_workspace, patchset
@@ -32,6 +32,9 @@ def simulation_of(
     samples: Sequence[Mapping[str, Any]],
     config: InferenceConfig,
     validation: Sequence[int],
+    *,
+    weights: Mapping[str, tuple[Path, Collection[str]]] | None = None,
+    others: Sequence[Mapping[str, Any]] = (),
 ) -> Simulation:
     """Return the simulation of a variant from its files.
 
@@ -39,33 +42,45 @@ def simulation_of(
     events over Σw of those in the folds that the file has.
 
     Args:
-        events: ``<sample>[@<variation>].parquet``.
+        events: ``<sample>[@<variation>_<side>].parquet``.
         features: folders ``features/<sample>/<part>``.
         normalisation: expected events per generator weight.
         samples: ``name``, ``process``, ``role`` and ``mass_gev`` of each.
         config: the section.
         validation: folds on which cuts are chosen.
+        weights: files of factors on weights, with the samples that they act on, by variation.
+        others: samples that stand for others under a variation: ``variation``, ``sample``, ``other``, and ``rate``, by
+            which the other's expected events are multiplied.
     """
-    nominal = {path.stem: path for path in events if "@" not in path.stem}
+    path_of = {path.stem: path for path in events}
+
+    def file_of(name: str, factor: float) -> EventsFile:
+        own = [folder for folder in features if folder.parent.name == name]
+        folds = set(read_selected(path_of[name], ()).fold.tolist())
+        factor *= normalisation.of_sample(name).scale
+        used, chosen = (
+            share_of_folds(own, part) for part in (folds - set(validation), folds & set(validation))
+        )
+        return EventsFile(path_of[name], factor * used, factor * chosen)
+
     made = []
     for row in samples:
         name, process = str(row["name"]), str(row["process"])
-        own = [folder for folder in features if folder.parent.name == name]
-        folds = set(read_selected(nominal[name], ()).fold.tolist())
-        factor = normalisation.of_sample(name).scale * config.scale.get(process, 1.0)
+        scale = config.scale.get(process, 1.0)
         signal = row["role"] == "signal"
+        nominal = file_of(name, scale)
+        varied = {
+            stem.partition("@")[2]: replace(nominal, path=path)
+            for stem, path in path_of.items()
+            if stem.startswith(f"{name}@")
+        }
+        for other in (other for other in others if other["sample"] == name):
+            file = file_of(other["other"], scale * other["rate"])
+            varied[f"{other['variation']}_up"] = replace(file, independent=True)
         made.append(
-            SampleFiles(
-                name,
-                SIGNAL.format(row["mass_gev"]) if signal else process,
-                signal,
-                nominal[name],
-                {p.stem.partition("@")[2]: p for p in events if p.stem.startswith(f"{name}@")},
-                factor * share_of_folds(own, folds - set(validation)),
-                factor * share_of_folds(own, folds & set(validation)),
-            )
+            SampleFiles(name, SIGNAL.format(row["mass_gev"]) if signal else process, signal, nominal, varied)
         )
-    return Simulation(made, config.observables, validation)
+    return Simulation(made, config.observables, validation, weights or {})
 
 
 def make_model(

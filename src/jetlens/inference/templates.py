@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import hist
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from jetlens.errors import FileError
 from jetlens.files import read_json, write_json
@@ -46,12 +47,15 @@ class Region:
         shift_variance: variance of (variation − nominal), float (bins,), by process and variation. The two share
             events, so it is much smaller than the sum of their variances.
         unit: of the observable.
+        shared: Σ w·w_nominal of shared events by bin in the variation and nominal bin, sparse (bins, bins): with it,
+            merged bins know of the events that have moved inside of them.
     """
 
     name: str
     histogram: hist.Hist
     shift_variance: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
     unit: str = ""
+    shared: Mapping[tuple[str, str], sparse.csr_array] = field(default_factory=dict)
 
     @property
     def edges(self) -> Floats:
@@ -100,21 +104,29 @@ class Region:
         for variation in histogram.axes["variation"]:
             values, variances = self.values(process, variation), self.variances(process, variation)
             _store(histogram, process, variation, factor * values, factor**2 * variances)
-        shifts = {
-            key: values * (factor**2 if key[0] == process else 1.0)
-            for key, values in self.shift_variance.items()
-        }
-        return Region(self.name, histogram, shifts, self.unit)
+        factors = {key: factor**2 if key[0] == process else 1.0 for key in self.shift_variance}
+        shifts = {key: values * factors[key] for key, values in self.shift_variance.items()}
+        shared = {key: matrix * factors[key] for key, matrix in self.shared.items()}
+        return Region(self.name, histogram, shifts, self.unit, shared)
 
     def rebinned(self, edges: Sequence[float]) -> Region:
         """Return the region with neighbouring bins merged; ``edges`` are some of its own, the outer ones included."""
         starts = np.searchsorted(self.edges, edges)[:-1]
-        return Region(
-            self.name,
-            self.histogram[{"observable": hist.rebin(edges=[float(edge) for edge in edges])}],
-            {key: np.add.reduceat(values, starts) for key, values in self.shift_variance.items()},
-            self.unit,
-        )
+        of = np.searchsorted(starts, np.arange(len(self.edges) - 1), side="right") - 1
+        merge = sparse.csr_array((np.ones(len(of)), (np.arange(len(of)), of)), (len(of), len(starts)))
+        histogram = self.histogram[{"observable": hist.rebin(edges=[float(edge) for edge in edges])}]
+        shared = {key: merge.T @ matrix @ merge for key, matrix in self.shared.items()}
+        merged = Region(self.name, histogram, {}, self.unit, shared)
+        shifts = {
+            key: merged.shift_of(*key) if key in shared else np.add.reduceat(values, starts)
+            for key, values in self.shift_variance.items()
+        }
+        return replace(merged, shift_variance=shifts)
+
+    def shift_of(self, process: str, variation: str) -> Floats:
+        """Variance of (variation − nominal) per bin, from the events that both share."""
+        total = self.variances(process) + self.variances(process, variation)
+        return np.asarray(np.maximum(total - 2 * self.shared[process, variation].diagonal(), 0.0))
 
 
 class Filling:
@@ -129,7 +141,7 @@ class Filling:
         self._name, self._unit = name, unit
         self._edges = np.asarray(edges, dtype=np.float64)
         self._nominal: dict[tuple[str, str], Summed] = {}
-        self._sums: dict[tuple[str, str], dict[str, Floats]] = {}
+        self._sums: dict[tuple[str, str], dict[str, _Sums]] = {}
 
     def add(self, process: str, sample: str, events: Events) -> None:
         """Add the nominal events of a sample, which is of a process."""
@@ -143,32 +155,36 @@ class Filling:
 
         With ``independent`` they are of another simulation: their numbers mean nothing to the nominal's.
         """
-        parts = self._sums[process, sample]
         varied = _by_event(events, self._edges)
-        sums = _sums(varied, self._nominal[process, sample], len(self._edges) - 1)
-        if independent:
-            sums[2] = sums[1] + parts[NOMINAL][1]
-        parts[variation] = sums
+        nominal = None if independent else self._nominal[process, sample]
+        self._sums[process, sample][variation] = _sums(varied, nominal, len(self._edges) - 1)
 
     def region(self) -> Region:
         """Return what was filled. A sample without a variation that others of its process have stays nominal there."""
         names = list(dict.fromkeys(name for parts in self._sums.values() for name in parts))
         processes = list(dict.fromkeys(process for process, _ in self._sums))
         histogram = _empty(processes, names, self._edges)
-        shifts: dict[tuple[str, str], Floats] = {}
+        shared: dict[tuple[str, str], sparse.csr_array] = {}
         for process in processes:
             parts = [part for (of, _), part in self._sums.items() if of == process]
             for name in (name for name in names if any(name in part for part in parts)):
-                sums = np.sum([part.get(name, part[NOMINAL] * _STILL) for part in parts], axis=0)
-                _store(histogram, process, name, sums[0], sums[1])
+                sums = [part.get(name, part[NOMINAL]) for part in parts]
+                _store(histogram, process, name, sum(s.values for s in sums), sum(s.variances for s in sums))
                 if name != NOMINAL:
-                    shifts[process, name] = sums[2]
-        return Region(self._name, histogram, shifts, self._unit)
+                    shared[process, name] = sum((s.shared for s in sums[1:]), sums[0].shared)
+        region = Region(self._name, histogram, {}, self._unit, shared)
+        return replace(region, shift_variance={key: region.shift_of(*key) for key in shared})
+
+
+class _Sums(NamedTuple):
+    """Σw and Σw² per bin, (bins,), and Σ w·w_nominal of shared events by their two bins, (bins, bins)."""
+
+    values: Floats
+    variances: Floats
+    shared: sparse.csr_array
 
 
 Summed = tuple[NDArray[np.int64], NDArray[np.int64], Floats]
-_STILL = np.array([[1.0], [1.0], [0.0]])
-"""Rows of sums that a sample which does not vary adds: values, variances, no shift."""
 
 
 def fill_region(
@@ -212,18 +228,20 @@ def _by_event(of: Events, edges: Floats) -> Summed:
     return number[first], at[first].astype(np.int64), summed
 
 
-def _sums(of: Summed, nominal: Summed, bins: int) -> Floats:
-    """Per bin Σw, Σw², and the variance of the difference to the nominal template, Σ(w − w_nominal)² over events."""
+def _sums(of: Summed, nominal: Summed | None, bins: int) -> _Sums:
+    """Sums of events, and what they share with the nominal ones; None if they are of another simulation."""
     number, at, weight = of
-    values, variances = (np.bincount(at, w, bins) for w in (weight, weight**2))
-    if of is nominal:
-        return np.stack([values, variances, np.zeros(bins)])
+    values, variances = (np.bincount(at, w, bins).astype(np.float64) for w in (weight, weight**2))
+    if nominal is None:
+        return _Sums(values, variances, sparse.csr_array((bins, bins)))
+    if of is nominal and (number[1:] != number[:-1]).all():
+        return _Sums(values, variances, sparse.csr_array(sparse.diags_array(variances)))
     both = pd.DataFrame({"number": number, "bin": at, "weight": weight}).merge(
-        pd.DataFrame(dict(zip(("number", "bin", "nominal"), nominal, strict=True))), on=["number", "bin"]
+        pd.DataFrame(dict(zip(("number", "of", "nominal"), nominal, strict=True))), on="number"
     )
-    common = np.bincount(both["bin"], both["weight"] * both["nominal"], bins)
-    total = variances + np.bincount(nominal[1], nominal[2] ** 2, bins)
-    return np.stack([values, variances, np.maximum(total - 2 * common, 0.0)])
+    product = (both["weight"] * both["nominal"]).to_numpy()
+    common = np.bincount(bins * both["bin"].to_numpy() + both["of"].to_numpy(), product, bins * bins)
+    return _Sums(values, variances, sparse.csr_array(common.reshape(bins, bins)))
 
 
 def _empty(processes: list[str], variations: list[str], edges: Sequence[float] | Floats) -> hist.Hist:

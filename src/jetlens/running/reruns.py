@@ -13,15 +13,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from jetlens.config import Config
 from jetlens.config.evaluation import LookConfig
 from jetlens.config.features import FeaturesConfig
+from jetlens.config.fitted import hypotheses, object_variations, weight_variations
 from jetlens.config.inference import InferenceConfig
 from jetlens.config.load import load
 from jetlens.config.samples import Sample, read_samples
-from jetlens.config.slices import SLICES, Context, hypotheses, settings_of
+from jetlens.config.slices import SLICES, Context, settings_of
+from jetlens.config.variations import Variation
 from jetlens.errors import ConfigError
 from jetlens.figures.table import FIGURES
 from jetlens.files import write_text
@@ -40,6 +42,9 @@ NAMED = {
     "inference.scale": "<process>",
     "inference.cross_sections_fb": "<mass>",
     "inference.theory_fb": "<mass>",
+    "variations": "<variation>",
+    **{f"variations.<variation>.{key}": "<column>" for key in ("scale", "shift", "scale_down", "shift_down")},
+    "variations.<variation>.instead": "<sample>",
 }
 """Sections whose keys are the user's own names."""
 NO_RULE = {
@@ -49,6 +54,7 @@ NO_RULE = {
     "training.variants": "a new one is trained, evaluated and drawn; tables and figures of all variants are renewed",
     "training.seeds": "new seeds are trained; evaluation and what follows",
     "training.k_fold": "new rotations are trained; evaluation and what follows",
+    "variations.<variation>.kind": "another variation, with jobs of its own",
     "evaluation.unlock": "the locked folds are scored, or not; with them, templates and limits",
     "inference.variants": "a new one gets templates and limits; tables and figures of limits are renewed",
     "explanation.variants": "a new one is explained and drawn",
@@ -103,7 +109,12 @@ def _settings(config: Config, samples: Mapping[str, Sample]) -> dict[str, list[A
         for wildcards in _wildcards(rule, config, samples):
             try:
                 found[rule].append(settings_of(rule, Context(config, samples, wildcards)))
-            except (KeyError, ConfigError, ValidationError) as error:  # a value that does not go with others
+            except (
+                AttributeError,
+                KeyError,
+                ConfigError,
+                ValidationError,
+            ) as error:  # a value that does not go with others
                 found[rule].append(str(error))
     for figure in FIGURES:
         jobs = [Context(config, samples, wildcards) for wildcards in figure.jobs(config, samples)]
@@ -117,7 +128,11 @@ def _settings(config: Config, samples: Mapping[str, Sample]) -> dict[str, list[A
 
 
 def _wildcards(rule: str, config: Config, samples: Mapping[str, Sample]) -> Iterator[dict[str, str]]:
-    if rule in ("skim", "event_features", "apply"):
+    if rule in ("vary", "weigh"):
+        moved = object_variations(config) if rule == "vary" else weight_variations(config)
+        name, sample = next((n, s) for n, s in samples.items() if s.role != "application")
+        yield from ({"sample": name, "part": next(iter(sample.files)), "variation": of} for of in moved)
+    elif rule in ("skim", "event_features", "varied_features", "apply"):
         for name, sample in samples.items():
             if (sample.role == "application") is (rule == "apply"):
                 yield from ({"sample": name, "part": part} for part in sample.files)
@@ -244,7 +259,22 @@ def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sampl
         "cross_sections_fb": {mass: 1.0},
         "theory_fb": {mass: 1.0},
     }
-    config = config.model_copy(update={"inference": InferenceConfig.model_validate(inferred)})
+    variations: dict[str, Any] = {
+        "objects": {"kind": "objects", "scale": {"jets": 1.02}, "shift": {"ht": 1}, "balance": "jets"},
+        "down": {
+            "kind": "objects",
+            "scale": {"jets": 1.1},
+            "scale_down": {"jets": 1},
+            "shift_down": {"ht": 1},
+        },
+        "weight": {"kind": "weight", "up": "jets[0].pt / ht", "down": "1.0"},
+        "rate": {"kind": "rate", "size": 0.1, "size_down": 0.1},
+        "sample": {"kind": "sample", "instead": {list(samples)[1]: list(samples)[2]}},
+    }
+    read: Any = TypeAdapter(dict[str, Variation]).validate_python(variations)
+    config = config.model_copy(
+        update={"inference": InferenceConfig.model_validate(inferred), "variations": read}
+    )
     applied = Sample("applied", "Data", "application", {"part": "applied.root"})
     looks = {
         "processes": {next(iter(samples.values())).process: LookConfig(label="S", color="#000000")},

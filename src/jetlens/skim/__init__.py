@@ -1,6 +1,6 @@
 """From event files to selected events with resolved jet constituents, and the cutflow."""
 
 from jetlens.skim.parquet import read_skim
-from jetlens.skim.skim import skim_file
+from jetlens.skim.skim import Target, skim_file, vary_file
 
-__all__ = ["read_skim", "skim_file"]
+__all__ = ["Target", "read_skim", "skim_file", "vary_file"]

@@ -140,3 +140,32 @@ def test_what_limits_need(section: dict[str, Any], samples: list[Sample], expect
     with pytest.raises(ConfigError) as caught:
         preflight(config, {sample.name: sample for sample in samples})
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variation", "expected"),
+    [
+        (
+            {"kind": "rate", "size": 0.1, "processes": ["QCDD"]},
+            "no fitted sample has the process 'QCDD'; did you mean",
+        ),
+        ({"kind": "sample", "instead": {"bb": "b"}}, "variations.v.instead: 'bb' is no fitted sample"),
+        (
+            {"kind": "sample", "instead": {"b": "d"}},
+            "variations.v.instead.b: 'd' is no sample of role signal or",
+        ),
+        ({"kind": "sample", "instead": {"b": "s"}}, "variations.v.instead.b: 's' is signal, 'b' background"),
+    ],
+)
+def test_what_variations_name(variation: dict[str, Any], expected: str) -> None:
+    config = changed(
+        lambda c: (
+            c["inference"].update(variants=["gradient_boosting"]),
+            c.update(variations={"v": variation}),
+        )
+    )
+    other = replace(SAMPLE, name="s2", mass_gev=1000.0)
+    known = {sample.name: sample for sample in (replace(SAMPLE, mass_gev=1000.0), other, BACKGROUND)}
+    with pytest.raises(ConfigError) as caught:
+        preflight(config, known)
+    assert expected in str(caught.value)

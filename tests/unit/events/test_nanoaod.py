@@ -65,6 +65,16 @@ def test_skim_of_nanoaod(path: Path, tmp_path: Path) -> None:
     assert flow["cuts"][0]["events"] == 200
 
 
+def test_weights_of_the_generator(path: Path) -> None:
+    """Nine of scales, relative to the nominal one in their middle; 103 of parton densities."""
+    names = ["scale_weights", "pdf_weights"]
+    with ReadingConfig(also=names).open(str(path), columns=names) as file:
+        events = next(iter(file))
+    assert ak.all(ak.num(events.scale_weights) == 9)
+    assert ak.all(events.scale_weights.value[:, 4] == 1)
+    assert ak.all(ak.num(events.pdf_weights) == 103)
+
+
 def test_wrong_names(path: Path) -> None:
     for config, text in (
         ({"branches": {"fat_jets": "FatJets"}}, "did you mean 'FatJet'?"),

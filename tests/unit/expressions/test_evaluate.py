@@ -124,7 +124,7 @@ def test_a_missing_object_within_lists(events: Any, names: Namespace) -> None:
     assert np.array_equal(numbers(events, names, "num(jets[jets.deltaR(fat_jets[2]) < 2])"), near)
     both = numbers(events, names, "num(jets[(jets.deltaR(fat_jets[2]) < 2) | (jets.pt > 0)])")
     assert np.array_equal(both, np.asarray(ak.num(events.jets)))
-    for reducer in ("sum", "min", "max", "mean"):
+    for reducer in ("sum", "prod", "min", "max", "mean"):
         found = numbers(events, names, f"{reducer}(jets.deltaR(fat_jets[2]))")
         assert np.array_equal(np.isnan(found)[some], few[some]), reducer
     assert mask(events, names, "any((jets.deltaR(fat_jets[2]) < 2) | (jets.pt > 0))")[some].all()

@@ -191,11 +191,14 @@ def test_variations(check, look, tables):
     columns = {"region": "category1", "process": "tt", "systematic": "jes", "low": low, "high": low + 50}
     columns |= {"nominal": nominal, "nominal_error": np.sqrt(nominal)}
     columns |= {"up": nominal * 1.1 + 1, "down": nominal * 0.9, "up_error": 1.0, "down_error": 1.0}
-    path = tables("variation", columns)
+    # a smearing has no side down, and acts on one process of two
+    smeared = columns | {"process": "qcd", "systematic": "resolution", "down": np.nan, "down_error": np.nan}
+    both = pd.concat([pd.DataFrame(columns), pd.DataFrame(smeared)])
+    path = tables("variation", both)
     rows = check(
         lambda outputs, csv: draw_variations(path, outputs, csv, label="trees", processes={}, figures=look)
     )
-    assert floats(rows, "nominal") == pytest.approx(nominal.tolist())
+    assert floats(rows, "nominal") == pytest.approx(2 * nominal.tolist())
 
 
 def test_closure(check, look, tables):
@@ -238,4 +241,4 @@ def test_sculpting_is_seen_where_it_is_and_gone_with_the_decorrelated_score(chec
 
 def events_of(mass, **scores):
     ones = np.ones(len(mass))
-    return Selected(np.arange(len(mass)), np.zeros(len(mass), np.uint8), ones, {}, {"mass": mass, **scores})
+    return Selected(np.arange(len(mass)), np.zeros(len(mass), np.uint8), ones, {"mass": mass, **scores})

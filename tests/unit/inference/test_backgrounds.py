@@ -27,7 +27,7 @@ OF = {"qcd": "qcd", "tt": "tt"}
 def selected(weight=2.0, **columns):
     size = len(next(iter(columns.values())))
     arrays = {name: np.asarray(values, dtype=float) for name, values in columns.items()}
-    return Selected(np.arange(size), np.zeros(size, np.uint8), np.full(size, weight), {}, arrays)
+    return Selected(np.arange(size), np.zeros(size, np.uint8), np.full(size, weight), arrays)
 
 
 def dijets(rng, size, correlated=0.0):

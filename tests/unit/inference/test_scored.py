@@ -12,13 +12,20 @@ import pytest
 
 from jetlens.config.evaluation import EvaluationConfig
 from jetlens.config.folds import roles
+from jetlens.config.load import load
+from jetlens.config.variations import ObjectVariation
 from jetlens.errors import FileError
 from jetlens.evaluation import evaluate
 from jetlens.evaluation.scores import read_scores
+from jetlens.features import build_event, build_stream
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
+from jetlens.files import read_json
 from jetlens.inference.scored import PartFiles, Scorer, rotations_of_folds, write_events
+from jetlens.inference.weights import read_factors, sides_of, write_weights
+from jetlens.skim import Target, vary_file
 from jetlens.skim.parquet import read_skim
+from tests.conftest import DEMO, ROOT
 
 OBSERVABLES = {"mass_jj": "(fat_jets[0] + fat_jets[1]).mass", "n_tags": "num(b_jets)"}
 
@@ -107,3 +114,82 @@ def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
         found.mass_jj.to_numpy(), ak.to_numpy((skim.fat_jets[:, 0] + skim.fat_jets[:, 1]).mass)
     )
     assert np.array_equal(found.n_tags.to_numpy(), ak.to_numpy(ak.sum(skim.jets.b_tag, axis=1)))
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> PartFiles:
+    """The events of ``ttbar_had`` with jets moved up, as the workflow makes them."""
+    config = load(ROOT / "config" / "config.yaml")
+    folder = tmp_path_factory.mktemp("twins") / "ttbar_had@jet_scale_up"
+    source, files = DEMO / "ttbar_had.root", PartFiles(folder, folder.with_suffix(".parquet"))
+    moves = ObjectVariation(kind="objects", scale={"jets": 1.1, "fat_jets": 1.1}).moves()["up"]
+    common: dict[str, Any] = {"sample": "ttbar_had", "part": "ttbar_had"}
+    vary_file(
+        str(source),
+        [Target(files.skim, folder.with_suffix(".json"), moves)],
+        variation="jet_scale",
+        reading=config.reading,
+        skim=config.skim,
+        **common,
+    )
+    folder.mkdir()
+    build_event(files.skim, folder / "event.npz", recipe=config.features.event_recipe(), label=0, **common)
+    recipe = config.features.stream_recipe("kinematics")
+    build_stream(files.skim, folder / "kinematics.npz", recipe=recipe, **common)
+    return files
+
+
+def test_no_varied_event_is_scored_by_what_its_nominal_twin_trained(
+    demo_features: dict[str, Path],
+    normalisation: Normalisation,
+    demo_trees: list[Path],
+    twins: PartFiles,
+    tmp_path: Path,
+) -> None:
+    """On event numbers: of those whose twins were trained on none has a score, nor has any event of their folds."""
+    evaluate(
+        demo_trees,
+        list(demo_features.values()),
+        tmp_path,
+        variant="trees",
+        normalisation=normalisation,
+        evaluation=EvaluationConfig(bootstrap=2),
+    )
+    scorer = Scorer(demo_trees, tmp_path / "scores.npz")
+    output = tmp_path / "ttbar_had@jet_scale_up.parquet"
+    write_events([twins], output, scorer=scorer, observables={"mass_jj": OBSERVABLES["mass_jj"]})
+    found = pq.read_table(output).to_pandas()
+    nominal = FeatureSet.read(demo_features["ttbar_had"], scorer.streams)
+    trained = set(read_json(demo_trees[0] / "manifest.json")["folds"]["training"])
+    seen = set(nominal.event_number[np.isin(nominal.fold, list(trained))].tolist())
+    assert len(seen) > 100
+    assert not seen & set(found.event_number)
+    fold_of = dict(zip(nominal.event_number.tolist(), nominal.fold.tolist(), strict=True))
+    both = [number for number in found.event_number if number in fold_of]
+    assert len(both) > 100
+    assert all(fold_of[n] == f for n, f in zip(found.event_number, found.fold, strict=True) if n in fold_of)
+    # what comes into the selection by the variation was trained on by nobody, and is scored by its own fold's networks
+    new = set(found.event_number) - set(fold_of)
+    assert new
+    assert set(found.fold) <= set(scorer.rotations)
+
+
+def test_factors_are_of_every_event_in_the_order_of_the_skim(
+    demo_features: dict[str, Path], tmp_path: Path
+) -> None:
+    parts = {
+        name: [PartFiles(demo_features[name], demo_features[name].with_suffix(".parquet"))]
+        for name in ("qcd_4b", "ttbar_had")
+    }
+    output = tmp_path / "tags.parquet"
+    factors = {"up": "1 + 0.1 * num(b_jets)", "down": "prod(where(jets.b_tag, 0.9, 1))"}
+    write_weights(parts, output, factors=factors, definitions={"b_jets": "jets[jets.b_tag]"})
+    assert sides_of(output) == ["up", "down"]
+    for name, ((folder, skim),) in parts.items():
+        events, own = read_skim(skim), FeatureSet.read(folder, [])
+        tags = ak.to_numpy(ak.sum(events.jets.b_tag, axis=1))
+        for side, expected in (("up", 1 + 0.1 * tags), ("down", 0.9**tags)):
+            assert np.allclose(read_factors(output, name, side, own.event_number, own.fold), expected)
+    assert not np.allclose(read_factors(output, "ttbar_had", "up", own.event_number, own.fold), 1)
+    with pytest.raises(FileError, match=r"'jets\[12\].pt' is missing in \d+ of"):
+        write_weights(parts, output, factors={"up": "jets[12].pt"})

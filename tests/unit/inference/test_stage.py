@@ -12,10 +12,13 @@ import pyhf
 import pytest
 
 from jetlens.config.inference import InferenceConfig
+from jetlens.errors import FileError
 from jetlens.features.normalisation import Normalisation
+from jetlens.inference.filling import fill_all
 from jetlens.inference.hypothesis import infer
 from jetlens.inference.stage import make_model, simulation_of
 from jetlens.inference.systematics import Systematic
+from jetlens.inference.weights import read_factors, sides_of
 
 FOLDS = 10
 VALIDATION = [2]
@@ -64,11 +67,12 @@ def toy(tmp_path_factory):
         scales[name] = {"process": name, "scale": PROCESSES[name][1] / columns["weight"].sum()}
         slope = columns["weight"] * (1 + 0.1 * (columns["mass_jj"] - 700) / 700)
         if name == "ttbar":
-            columns |= {"weight@pt_up": slope, "weight@pt_down": 2 * columns["weight"] - slope}
+            factors = {"up": slope / columns["weight"], "down": 2 - slope / columns["weight"]}
+            rows = {"sample": [name] * len(slope), **{k: columns[k] for k in ("event_number", "fold")}}
+            write(folder / "weights" / "pt.parquet", rows | factors)
         write(folder / "events" / f"{name}.parquet", columns)
         for side, factor in (("up", 1.03), ("down", 0.97)):
-            moved = {k: v for k, v in columns.items() if "@" not in k}
-            moved["mass_jj"] = moved["mass_jj"] * factor
+            moved = columns | {"mass_jj": columns["mass_jj"] * factor}
             write(folder / "events" / f"{name}@scale_{side}.parquet", moved)
     Normalisation(luminosity_fb=LUMINOSITY, samples=scales).write(folder / "normalisation.json")
     return folder
@@ -81,7 +85,7 @@ SYSTEMATICS = [
 ]
 
 
-def simulation(toy, config):
+def simulation(toy, config, **more):
     rows = [
         {"name": n, "process": n, "role": role, "mass_gev": float(n[1:]) if role == "signal" else None}
         for n, (role, *_) in PROCESSES.items()
@@ -93,6 +97,8 @@ def simulation(toy, config):
         rows,
         config,
         VALIDATION,
+        weights={"pt": (toy / "weights" / "pt.parquet", ["ttbar"])},
+        **more,
     )
 
 
@@ -152,8 +158,35 @@ def test_templates_are_those_of_the_events(toy, model):
         process = f"signal_{name[1:]}" if name.startswith("h") else name
         np.testing.assert_allclose(region["processes"][process]["nominal"]["values"], by_hand, rtol=1e-9)
         if name == "ttbar":
-            varied = np.histogram(mass, edges, weights=factor * chosen["weight@pt_up"])[0]
+            slope = 1 + 0.1 * (chosen["mass_jj"] - 700) / 700
+            varied = np.histogram(mass, edges, weights=factor * chosen["weight"] * slope)[0]
             np.testing.assert_allclose(region["processes"]["ttbar"]["pt_up"]["values"], varied, rtol=1e-9)
+
+
+def test_another_sample_stands_for_the_nominal_one(toy):
+    """At the nominal cross section, or by its own; its events know nothing of the nominal ones."""
+    config = config_with(categories=0)
+    other = {"variation": "generator", "sample": "ttbar", "other": "single_top", "rate": 5.0}
+    of = simulation(toy, config, others=[other])
+    regions = fill_all(of, config, [800.0, 1000.0], 0.1)[0].regions
+    region = regions[0]
+    varied, nominal = (region.values(p, v) for p, v in (("ttbar", "generator_up"), ("single_top", "nominal")))
+    np.testing.assert_allclose(varied, 5 * nominal, rtol=1e-9)
+    both = region.variances("ttbar", "generator_up") + region.variances("ttbar")
+    np.testing.assert_allclose(region.shift_variance["ttbar", "generator_up"], both, rtol=1e-9)
+    assert "generator_up" not in region.variations("qcd")
+
+
+def test_factors_of_other_events_are_refused(toy):
+    path = toy / "weights" / "pt.parquet"
+    events = pq.read_table(toy / "events" / "ttbar.parquet")
+    number, fold = (events[name].to_numpy() for name in ("event_number", "fold"))
+    factors = read_factors(path, "ttbar", "up", number, fold)
+    some = fold < 4
+    np.testing.assert_array_equal(read_factors(path, "ttbar", "up", number[some], fold[some]), factors[some])
+    with pytest.raises(FileError, match="has other events of 'ttbar' than were scored"):
+        read_factors(path, "ttbar", "up", number[some][1:], fold[some][1:])
+    assert sides_of(path) == ["up", "down"]
 
 
 def test_the_limit_is_that_of_the_same_model_written_by_hand(model, limit):

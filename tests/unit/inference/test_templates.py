@@ -22,9 +22,23 @@ def test_rebinning_keeps_the_sums(fine, coarse):
     for process in fine.processes:
         assert coarse.values(process).sum() == pytest.approx(fine.values(process).sum())
     np.testing.assert_allclose(coarse.values("qcd")[0], fine.values("qcd")[:3].sum())
-    np.testing.assert_allclose(
-        coarse.shift_variance["qcd", "scale_up"][0], fine.shift_variance["qcd", "scale_up"][:3].sum()
-    )
+
+
+def test_merged_bins_forget_what_moves_inside_of_them():
+    rng = np.random.default_rng(4)
+    x, w, number = rng.uniform(400, 2000, 3000), rng.uniform(0.5, 1.5, 3000), np.arange(3000)
+    varied = {
+        "nominal": Events(x, w, number),
+        "s_up": Events(x * 1.03, w * 1.1, number),
+        "other_up": Events(x[:500], w[:500], number[:500]),
+    }
+    merged = [400, 700, 900, 1100, 2000]
+    fine, coarse = (fill_region("r", {"p": varied}, e, independent=["other_up"]) for e in (EDGES, merged))
+    found = fine.rebinned(merged)
+    for name in ("s_up", "other_up"):
+        np.testing.assert_allclose(found.shift_variance["p", name], coarse.shift_variance["p", name])
+    # all that is left of one bin is the change of weights
+    assert fine.rebinned([400, 2000]).shift_variance["p", "s_up"] == pytest.approx(((0.1 * w) ** 2).sum())
 
 
 def test_the_error_of_a_shift_is_the_spread_over_toys():

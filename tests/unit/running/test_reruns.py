@@ -19,7 +19,7 @@ FITS = LIMITS | {
     "figure_sculpting",
     "figure_variations",
 }
-SELECTION = {"skim"} | TRAININGS  # trainings keep the selection, to score new files with it
+SELECTION = {"skim", "vary"} | TRAININGS  # trainings keep the selection, to score new files with it
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,11 @@ def keys() -> dict[str, set[str]]:
         ("training.weights", TRAININGS),
         ("skim.cuts[].name", {"cutflow"}),
         ("skim.cuts[].min", SELECTION),
-        ("features.streams.<stream>.features", {"stream_features"} | TRAININGS),
-        ("features.split.seed", {"event_features"} | TRAININGS),
+        ("features.streams.<stream>.features", {"stream_features", "varied_features"} | TRAININGS),
+        ("features.split.seed", {"event_features", "varied_features"} | TRAININGS),
+        ("variations.<variation>.scale.<column>", {"vary"}),
+        ("variations.<variation>.up", {"weigh"}),
+        ("variations.<variation>.size", {"templates"}),
         ("models.<variant>.iterations", {"train_boosting"}),
         ("models.<variant>.width", {"train_network"}),
         ("evaluation.background_uncertainty", {"significance", "templates"}),
@@ -98,7 +101,8 @@ def test_columns_of_the_sample_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process, a cross section or a mass is read by no training; a role is the class."""
     monkeypatch.chdir(ROOT)
     found = rules_of_columns(*example())
-    assert found["cross_section_pb"] == {"cutflow", "normalisation", "application_summary"}
+    # templates: the ratio of a sample's to that of one that stands for it in a variation
+    assert found["cross_section_pb"] == {"cutflow", "normalisation", "application_summary", "templates"}
     assert {"templates", "limit"} <= found["mass_GeV"]
     assert not {"event_features", "evaluate", "explain", "score_events"} & found["mass_GeV"]
     assert {"event_features", "classes"} <= found["role"]
