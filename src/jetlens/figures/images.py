@@ -162,9 +162,9 @@ def _draw(
                 axes.set_aspect("equal")
                 axes.set_title(f"{name}, {jet_name(stream, c)}", size=12)
                 if r == 1:
-                    axes.set_xlabel("across the jet's axis")
+                    axes.set_xlabel("across the axis")
                 if c == 0:
-                    axes.set_ylabel("along the jet's principal axis")
+                    axes.set_ylabel("along the principal axis")
         figure.colorbar(
             mesh,
             ax=list(panels.ravel()),

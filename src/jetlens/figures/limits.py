@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.palette import Look, line
-from jetlens.figures.style import header, headroom, look, pretty, read_table, save, write_table
+from jetlens.figures.style import header, headroom, look, pretty, read_table, save, scientific, write_table
 
 LIMITS = ("mass_GeV", "expected_minus2", "expected_minus1", "expected", "expected_plus1", "expected_plus2")
 ONE_SIGMA, TWO_SIGMA = "#607641", "#f5bb54"
@@ -201,7 +201,8 @@ def draw_significance(
             shown = sorted(set(table[against]))
             axes.set_xticks(shown, [f"{x:g}" for x in shown])
             axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.3g}"))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: scientific(y)))
         for name in (name for name in variants if name in set(known["variant"])):
             own, style = table[table["variant"] == name].sort_values(against), line(variants[name])
             label = pretty(variants[name]["label"])
@@ -247,14 +248,14 @@ def _mass_axis(axes: Axes, table: pd.DataFrame, label: str) -> None:
     low, high = table["mass_GeV"].min(), table["mass_GeV"].max()
     axes.set_xlim(*((low, high) if low < high else (0.92 * low, 1.09 * high)))
     axes.set(xlabel="$m$ [GeV]", ylabel=label)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: scientific(y)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: _between(axes, y)))
 
 
 def _between(axes: Axes, y: float) -> str:
     """Return the label of 2 and 5 between powers of ten, where the axis spans few of them."""
     low, high = axes.get_ylim()
-    return f"{y:g}" if high < 300 * low and f"{y:e}"[0] in "25" else ""
+    return scientific(y) if high < 300 * low and f"{y:e}"[0] in "25" else ""
 
 
 def _legend_above(axes: Axes, note: str) -> None:

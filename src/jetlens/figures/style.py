@@ -196,11 +196,13 @@ def mark_flow(axes: Axes, below: bool, above: bool) -> None:
 
 
 def scientific(x: float) -> str:
-    """Return ``7.4 × 10⁷`` as mathtext, two digits; small powers as a plain number."""
+    """Return ``7.4 · 10⁷`` as mathtext, two digits, a power of ten without them; small powers as a plain number."""
     power = int(np.floor(np.log10(abs(x)))) if x else 0
     if -2 <= power < 3:
         return f"{x:.2g}" if power < 2 else f"{x:.0f}"
-    return f"{x / 10.0**power:.1f}$\\cdot 10^{{{power}}}$"
+    digits = f"{x / 10.0**power:.1f}"
+    times = "" if digits == "1.0" else digits + r"$\cdot$"
+    return f"{times}$10^{{{power}}}$"
 
 
 def save(figure: Figure, outputs: Sequence[Path]) -> None:

@@ -14,22 +14,27 @@ from jetlens.figures.table import FIGURES
 
 def contents(config: Config, samples: Mapping[str, Sample]) -> dict[str, Any]:
     """Return the argument ``shown`` of :func:`jetlens.report.write_page`."""
+    looks = variant_looks(config.figures, list(config.models))
+    labels = {name: look["label"].replace("$", "") for name, look in looks.items()}
     figures = [
         {
             "name": entry.name.format(**wildcards),
             "category": entry.category,
-            "content": entry.content.format(**wildcards),
+            "content": entry.content.format(**_readable(wildcards, labels)),
             "caption": entry.text(Context(config, samples, wildcards)),
         }
         for entry in FIGURES
         for wildcards in entry.jobs(config, samples)
     ]
-    looks = variant_looks(config.figures, list(config.models))
     return {
         "figures": figures,
         "samples": [_sample(sample) for sample in samples.values()],
-        "variants": {name: look["label"].replace("$", "") for name, look in looks.items()},
+        "variants": labels,
     }
+
+
+def _readable(wildcards: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    return {key: labels.get(text, text.replace("_", " ")) for key, text in wildcards.items()}
 
 
 def _sample(sample: Sample) -> dict[str, Any]:

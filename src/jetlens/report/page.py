@@ -7,6 +7,7 @@ mailed. Figures are embedded as PNG, the numbers drawn in them as CSV.
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,13 +94,22 @@ def _figure(entry: Mapping[str, str], folder: Path) -> dict[str, Any]:
     """Return a figure with its caption, and as data URLs its picture and its numbers."""
     picture, numbers = (folder / "figures" / f"{entry['name']}.{suffix}" for suffix in ("png", "csv"))
     small = numbers.stat().st_size <= LARGEST_CSV
+    width, height = _size(picture) if picture.exists() else (1, 1)
     return {
         **entry,
         "caption": html_of(entry["caption"]),
+        "wide": width > 1.5 * height,
         "picture": _data_url(picture, "image/png") if picture.exists() else None,
         "numbers": _data_url(numbers, "text/csv") if small else None,
         "download": entry["name"].replace("/", "_") + ".csv",
     }
+
+
+def _size(picture: Path) -> tuple[int, int]:
+    """Return width and height of a PNG [pixels], from its header."""
+    with picture.open("rb") as stream:
+        width, height = struct.unpack(">II", stream.read(24)[16:])
+    return width, height
 
 
 def _data_url(path: Path, kind: str) -> Markup:
