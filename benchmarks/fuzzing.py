@@ -3,28 +3,35 @@
     python benchmarks/fuzzing.py [--number 300] [--seed 1]
 
 Small files of all formats are written in their public layouts (and taken from the demo for Delphes), then damaged:
-bytes flipped, overwritten, left out, the end cut off, one file's head on another's tail. Each is inspected and read in
-full. Counted are: ``refused`` (one line that names the file), ``right`` (the same numbers), ``other`` (other numbers: a
-change that nothing in the file tells, which only a checksum finds; with a ``SHA256SUMS`` beside it each of them is
-refused), and ``crashed``, of which there must be none.
+bytes flipped, overwritten, left out, the end cut off, one file's head on another's tail. As many again are whole, and
+odd: columns of any type, name and shape in any kind of file. Each is inspected and read in full. Counted are:
+``refused`` (one line that names the file), ``right`` (the same numbers), ``other`` (other numbers: a change that
+nothing in the file tells, which only a checksum finds; with a ``SHA256SUMS`` beside it each of them is refused),
+``unknown`` (an odd file of which nothing is known, and this is said), and ``crashed``, of which there must be none.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
+import h5py
 import numpy as np
+import uproot
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.unit.events.test_formats import FORMATS, JETS  # noqa: E402
+from tests.unit.events.test_formats import FORMATS, JETS, schema_of  # noqa: E402
 
+from jetlens.config.reading import ReadingConfig  # noqa: E402
 from jetlens.errors import JetlensError  # noqa: E402
 from jetlens.events import load_schema, open_events  # noqa: E402
 from jetlens.events.inspect import inspect_file  # noqa: E402
@@ -45,7 +52,8 @@ def intact(folder: Path) -> dict[str, tuple[bytes, str]]:
     for name, (file, write) in FORMATS.items():
         path = folder / f"{name}_{file}"
         write(path, jets())
-        found[path.name] = path.read_bytes(), str(ROOT / "config" / "schemas" / f"{name}.yaml")
+        schema = schema_of(name)
+        found[path.name] = path.read_bytes(), str(ROOT / schema) if schema.endswith(".yaml") else schema
     array = folder / "flat.parquet"
     ak.to_parquet(
         ak.zip({f"part_{k}": getattr(jets(), k) for k in ("px", "py", "pz", "energy")}, depth_limit=1), array
@@ -101,6 +109,118 @@ def outcome(path: Path, schema: str, right: list | None) -> tuple[str, list | No
     return ("right" if right is None or found == right else "other"), found
 
 
+WORDS = (
+    "jet_pt",
+    "jet_eta",
+    "jet_phi",
+    "jet_m",
+    "part_px",
+    "part_py",
+    "part_pz",
+    "part_energy",
+    "event",
+    "Jet_pt",
+)
+WORDS += (
+    "arr_0",
+    "x",
+    "X",
+    "y",
+    "label",
+    "Jet.PT",
+    "a b",
+    "é",
+    "nJet",
+    "luminosityBlock",
+    "weight",
+    "E_0",
+    "_",
+    "[0]",
+)
+
+
+def odd_column(rng: np.random.Generator, entries: int, kind: int | None = None) -> Any:
+    """Values that somebody may have stored."""
+    flat = rng.normal(50, 30, entries)
+    lists = (
+        ak.unflatten(rng.exponential(30, 3 * entries), np.full(entries, 3))
+        if entries
+        else ak.Array([[1.0]])[:0]
+    )
+    return [
+        lambda: flat,
+        lambda: flat.astype(str(rng.choice(["f4", ">f8", "f2", "i1", "u8", "?", "c16", "S5", "U3"]))),
+        lambda: np.where(rng.random(entries) < 0.3, np.nan, flat),
+        lambda: np.full(entries, np.inf),
+        lambda: rng.normal(size=(entries, *rng.integers(0, 4, rng.integers(1, 4)))),
+        lambda: lists,
+        lambda: lists[lists > 20],
+        lambda: ak.unflatten(lists, [len(lists)]) if rng.random() < 0.1 else ak.singletons(lists),
+        lambda: ak.zip({"pt": lists, "phi": lists}),
+        lambda: ak.mask(ak.Array(flat), flat > 50),
+        lambda: ak.Array(["text"] * entries),
+        lambda: np.asarray(5.0),
+    ][int(rng.integers(12)) if kind is None else kind]()
+
+
+def write_odd(path: Path, columns: dict[str, Any]) -> None:
+    """Write what the kind of file can hold; any error of the writer is no concern of ours."""
+    arrays = {name: np.asarray(v) for name, v in columns.items() if isinstance(v, np.ndarray)}
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".npy":
+        np.save(path, next(iter(arrays.values())))
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            for name, values in arrays.items():
+                file[name.replace(".", "/")] = values
+    elif path.suffix == ".parquet":
+        ak.to_parquet(ak.zip({k: ak.Array(v) for k, v in columns.items()}, depth_limit=1), path)
+    else:
+        with uproot.recreate(path) as file:
+            (file.mktree if path.name.startswith("t") else file.mkrntuple)("events", columns)
+
+
+def odd_outcome(path: Path) -> str:
+    """Inspect a file, and read it as it is proposed; what became of it."""
+    try:
+        summary = inspect_file(str(path))
+        if summary.schema is None and not summary.reading:
+            return "unknown"
+        with ReadingConfig.model_validate(summary.reading or {"format": summary.schema}).open(
+            str(path)
+        ) as file:
+            return "right" if sum(len(events) for events in file) == summary.events else "events lost"
+    except JetlensError as error:
+        text = str(error)
+        return "refused" if path.name in text and "\n" not in text else f"unclear: {text[:200]}"
+    except Exception as error:
+        return f"crashed: {type(error).__name__}: {str(error)[:200]}"
+
+
+def fuzz_odd(number: int, seed: int) -> Counter[str]:
+    """Inspect and read that many whole files with odd columns."""
+    rng = np.random.default_rng([seed, 1])
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        while sum(counts.values()) < number:
+            entries = int(rng.choice([0, 1, 7]))
+            names = rng.choice(WORDS, int(rng.integers(1, 9)), replace=False)
+            whole = [(), WORDS[:4], WORDS[4:8]][int(rng.integers(3))]  # a momentum, all in one way
+            kind_of_all = int(rng.integers(12))
+            same = {word: odd_column(rng, entries, kind_of_all) for word in whole}
+            columns = {str(word): odd_column(rng, entries) for word in names} | same
+            kind = str(rng.choice(["a.npz", "a.npy", "a.h5", "a.parquet", "t.root", "r.root"]))
+            path = Path(name) / f"{kind.split('.')[0]}{sum(counts.values())}.{kind.split('.')[1]}"
+            with contextlib.suppress(Exception), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                write_odd(path, columns)
+                result = odd_outcome(path)
+                good = result in ("refused", "right", "unknown")
+                counts[result if good else f"{kind}: {result}"] += 1
+    return counts
+
+
 def fuzz(number: int, seed: int) -> Counter[str]:
     """Read that many damaged files; returns how often each outcome was had, by format where it is bad."""
     rng = np.random.default_rng(seed)
@@ -135,9 +255,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     counts = fuzz(options.number, options.seed)
+    counts += fuzz_odd(options.number, options.seed)
     for result, count in counts.most_common():
         print(f"{count:5d}  {result}")
-    if any(result not in ("refused", "right", "other") for result in counts):
+    if any(result not in ("refused", "right", "other", "unknown") for result in counts):
         sys.exit("some inputs were neither refused clearly nor read")
 
 

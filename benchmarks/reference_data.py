@@ -43,7 +43,7 @@ def reference_features(folder: Path, seed: int, more: Sequence[Columns] = ()) ->
         fold = np.random.default_rng([seed, number]).permutation(len(raw)) % FOLDS
         event = np.concatenate([columns(raw, real) for columns in (_sums, *more)], axis=-1)
         features = FeatureSet(
-            streams={"jet1": _constituents(raw, real)},
+            streams={"jet1": constituents(raw, real)},
             masks={"jet1": real},
             event=event,
             label=np.full(len(raw), label, np.int8),
@@ -57,7 +57,7 @@ def reference_features(folder: Path, seed: int, more: Sequence[Columns] = ()) ->
     return files
 
 
-def _constituents(raw: NDArray[Any], real: NDArray[Any]) -> NDArray[np.float32]:
+def constituents(raw: NDArray[Any], real: NDArray[Any]) -> NDArray[np.float32]:
     eta, phi, pt, energy, pt_share, energy_share, kind = np.moveaxis(raw, -1, 0)
     logs = [np.log(np.maximum(x, 1e-5)) for x in (pt, energy)]
     classes = [kind == k for k in range(5)]

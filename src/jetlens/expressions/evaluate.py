@@ -97,7 +97,10 @@ class Evaluator:
         return self._done[node.key]
 
     def _made(self, node: Node) -> Any:
-        inputs = _aligned(node, [self.calculate(one) for one in node.inputs])
+        inputs = [self.calculate(one) for one in node.inputs]
+        if node.operation == "where" and isinstance(inputs[0], bool):
+            inputs[0] = np.full(self._rows, inputs[0])
+        inputs = _aligned(node, inputs)
         if node.operation in _ARITHMETIC:
             return _ARITHMETIC[node.operation](*map(_floating, inputs))
         if node.operation in _COMPARISONS:
@@ -172,8 +175,6 @@ class Evaluator:
         return np.minimum(np.maximum(_floating(values), low), high)
 
     def _do_where(self, node: Node, condition: Any, values: Any, otherwise: Any) -> Any:
-        if isinstance(condition, bool):
-            condition = np.full(self._rows, condition)
         if not any(isinstance(one, ak.Array) for one in (condition, values, otherwise)):
             return np.where(condition, values, otherwise)
         known = ak.fill_none(condition, False, axis=-1) if has_missing(condition) else condition
@@ -259,14 +260,20 @@ class Rows(Evaluator):
 
 
 def _aligned(node: Node, inputs: list[Any]) -> list[Any]:
-    """Give inputs one entry per object where others have that: a missing one must not take the whole list with it."""
+    """Give inputs one entry per object where others have that: a missing one must not take the whole list with it.
+
+    ``where`` mixes entries of both its values, so that all must have the same lists.
+    """
     if len(inputs) < 2 or node.operation in ("select", "pick"):
         return inputs
     depths = [len(one.type.axes) for one in node.inputs]
     deepest = max(depths)
     like = inputs[depths.index(deepest)]
+    mixed = node.operation == "where"
     return [
-        spread(array, depth, like, deepest) if depth < deepest and has_missing(array) else array
+        spread(array, depth, like, deepest)
+        if depth < deepest and (has_missing(array) or (mixed and isinstance(array, ak.Array | np.ndarray)))
+        else array
         for array, depth in zip(inputs, depths, strict=True)
     ]
 

@@ -29,6 +29,18 @@ def leading(collection: Any, index: int = 0) -> Any:
     return ak.pad_none(collection, index + 1)[:, index]
 
 
+def test_where_takes_lists_and_numbers_of_the_event_together(events: Any, names: Namespace) -> None:
+    """The condition may be the event's, the object's, or constant; so may either value."""
+    jets, ht = events.jets, events.ht
+    wide, hard = ht > np.median(np.asarray(ht)), jets.pt > 50
+    text = f"sum(where(ht > {np.median(np.asarray(ht))}, jets.pt, 0.5))"
+    assert np.allclose(numbers(events, names, text), ak.sum(jets.pt * wide + 0.5 * (~wide), axis=1))
+    expected = ak.sum(jets.pt * hard + ht * (~hard), axis=1)
+    assert np.allclose(numbers(events, names, "sum(where(jets.pt > 50, jets.pt, ht))"), expected)
+    nested = numbers(events, names, "sum(sum(where(ht > 0, fat_jets.constituents.pt, fat_jets.pt)))")
+    assert np.allclose(nested, ak.sum(ak.sum(events.fat_jets.constituents.pt, axis=2), axis=1))
+
+
 def test_numbers_are_those_of_awkward_and_vector(events: Any, names: Namespace) -> None:
     jets, fat = events.jets, events.fat_jets
     first, second = leading(fat, 0), leading(fat, 1)

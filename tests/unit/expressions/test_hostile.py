@@ -123,10 +123,88 @@ def _random(rng: random.Random, depth: int) -> str:
     )
 
 
+NUMBERS = [
+    "jets.pt",
+    "jets.eta",
+    "fat_jets.mass",
+    "met.pt",
+    "ht",
+    "jets[0].pt",
+    "num(jets)",
+    "fat_jets[0].deltaR(jets[0])",
+    "2",
+    "0.5",
+    "0",
+    "-1",
+    "m_bb",
+    "jets.deltaR(fat_jets[0])",
+    "jets.b_tag",
+    "(jets.pt > 30)",
+    "sum(fat_jets.constituents.pt)",
+    "b_jets.pt",
+    "muons.pt",
+    "fat_jets.constituents.eta",
+]
+OBJECTS = [
+    "jets",
+    "fat_jets",
+    "b_jets",
+    "jets[jets.pt > 40]",
+    "fat_jets[:2]",
+    "jets[0]",
+    "fat_jets[-1]",
+    "(jets[0] + jets[1])",
+    "sum(jets)",
+    "jets[1:]",
+    "muons",
+    "jets[argmax(jets.mass)]",
+    "fat_jets[0].constituents",
+    "fat_jets.constituents",
+]
+PATTERNS = [
+    "({0} {sign} {1})",
+    "({0} > {1}) {logic} ({2} < {0})",
+    "{reducer}({0})",
+    "{two}({0}, {1})",
+    "where({0} > 0, {1}, {2})",
+    "-{0}",
+    "clip({0}, 0, 5)",
+    "{object}.{member}",
+    "{object}.{method}({other})",
+    "{object}[{0}]",
+    "num({object})",
+    "~({0} > {1})",
+    "{object}[{other}.pt > {0}].pt",
+    "{number}[{index}]",
+    "({0})[:{index}]",
+    "0 < {0} < {1}",
+]
+
+
+def _sensible(rng: random.Random, depth: int) -> str:
+    """An expression of the right words in the right places; half of these are accepted, and must have values."""
+    if depth == 0:
+        return rng.choice(NUMBERS)
+    words = {
+        "sign": rng.choice(["+", "-", "*", "/", "**", "<", ">", "<=", ">=", "==", "!="]),
+        "logic": rng.choice("&|"),
+        "reducer": rng.choice(FUNCTIONS),
+        "two": rng.choice(("hypot", "minimum", "maximum", "arctan2", "fill_none")),
+        "object": rng.choice(OBJECTS),
+        "other": rng.choice(OBJECTS),
+        "member": rng.choice(PROPERTIES[4]),
+        "method": rng.choice(list(METHODS)),
+        "number": rng.choice(NUMBERS),
+        "index": rng.randint(-2, 3),
+    }
+    return rng.choice(PATTERNS).format(*(_sensible(rng, depth - 1) for _ in range(3)), **words)
+
+
 def test_ten_thousand_random_expressions(events: Any, names: Namespace) -> None:
     global _watching
     rng = random.Random(1)
-    texts = [*HOSTILE, *(_random(rng, 1 + k % 4) for k in range(10_000 - len(HOSTILE)))]
+    texts = [_sensible(rng, 1 + k % 3) for k in range(5_000)]
+    texts += [*HOSTILE, *(_random(rng, 1 + k % 4) for k in range(5_000 - len(HOSTILE)))]
     accepted, refused = [], 0
     _seen.clear()
     _watching = True
@@ -145,7 +223,7 @@ def test_ten_thousand_random_expressions(events: Any, names: Namespace) -> None:
     some = events[:12]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for checked in rng.sample(different, 80):
+        for checked in rng.sample(different, 100):
             values = Evaluator(some).values(checked)
             assert checked.type.constant or len(values) == len(some), checked.text
 
