@@ -51,13 +51,6 @@ def record(columns: Mapping[str, Any], length: int, name: str | None = None) -> 
     return ak.contents.RecordArray(contents, list(columns), length=length, parameters=parameters)
 
 
-def offsets_of(array: Any) -> Index:
-    """Offsets, int64 (N + 1,), of an array of lists that is packed from the start; see :func:`flat`."""
-    layout = ak.to_layout(array)
-    packed = layout.to_ListOffsetArray64(True)
-    return np.asarray(packed.offsets.data, dtype=np.int64)
-
-
 def flat(array: Any) -> Column:
     """All numbers of a jagged array of any depth, joined, as numpy."""
     return np.asarray(ak.flatten(array, axis=None))

@@ -8,7 +8,6 @@ tree's counter of objects: a file whose counters and contents disagree is refuse
 
 from __future__ import annotations
 
-import contextlib
 import queue
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +19,9 @@ from numpy.typing import NDArray
 from uproot.models.TBasket import Model_TBasket
 from uproot.source.cursor import Cursor
 
-from jetlens.errors import DamagedFileError, FileError, did_you_mean
+from jetlens.errors import DamagedFileError, FileError
 from jetlens.events.arrays import Column, Index, offsets_from_counts
-from jetlens.events.rootopen import (
-    by_name,
-    choose_tree,
-    clear_errors,
-    open_root,
-    stored_type,
-)
+from jetlens.events.rootopen import by_name, clear_errors, stored_type
 
 
 @dataclass
@@ -70,25 +63,6 @@ class RootTree:
         self._kept: dict[str, tuple[int, Any]] = {}
         self._dtypes: dict[str, np.dtype[Any]] = {}
 
-    @classmethod
-    def open(cls, path: str, tree: str | None, allowed: Sequence[str]) -> RootTree:
-        """Open ``path`` and find the tree.
-
-        Args:
-            path: a ROOT file, local or a URL that fsspec knows.
-            tree: the tree's name; None for the first of ``allowed`` that is there.
-            allowed: names a tree may have, best first.
-
-        Raises:
-            FileError: if the file cannot be read or has no such tree.
-        """
-        file, classes = open_root(path)
-        with contextlib.ExitStack() as stack:
-            stack.callback(file.close)
-            opened = cls(path, file, choose_tree(path, classes, tree, allowed))
-            stack.pop_all()
-        return opened
-
     def close(self) -> None:
         """Close the file."""
         self.file.close()
@@ -103,21 +77,6 @@ class RootTree:
     def names(self) -> list[str]:
         """Full names of all branches and leaves."""
         return list(self._branches)
-
-    def require(self, leaf: str, what: str) -> None:
-        """Make sure that a leaf is there.
-
-        Raises:
-            FileError: naming the leaf, what it is needed for and the closest name found.
-        """
-        if leaf not in self._branches:
-            collection = leaf.split(".")[0].split("_")[0]
-            nearby = [name for name in self._branches if name.startswith(collection) and name != collection]
-            hint = did_you_mean(leaf, nearby or self._branches)
-            hint = hint if len(hint) < 300 else ""
-            raise FileError(
-                f"{self.path}: tree '{self.name}' has no branch '{leaf}', needed for {what}{hint}"
-            )
 
     def is_plain(self, leaf: str) -> bool:
         """Tell whether a leaf is plain numbers, which :meth:`columns` reads."""

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from jetlens.config.samples import CLASSES, Sample, class_of
 from jetlens.errors import FileError
 from jetlens.features.featurefile import Part
 from jetlens.files import read_json, write_json
+
+
+class OfSamples(BaseModel):
+    """Content of a file that says something of every sample."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    holds: ClassVar[str]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Read the file.
+
+        Raises:
+            FileError: if it is missing or damaged.
+        """
+        try:
+            return cls.model_validate(read_json(path))
+        except (OSError, ValueError) as error:
+            raise FileError(f"{path}: does not hold {cls.holds}; run the features stage") from error
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, atomically."""
+        write_json(path, self.model_dump(mode="json", by_alias=True))
 
 
 class SampleClass(BaseModel):
@@ -22,10 +46,10 @@ class SampleClass(BaseModel):
     mass_gev: float | None = None
 
 
-class Classes(BaseModel):
+class Classes(OfSamples):
     """Content of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    holds: ClassVar[str] = "the samples' classes"
 
     classes: list[str]
     samples: dict[str, SampleClass]
@@ -37,22 +61,6 @@ class Classes(BaseModel):
             classes=list(CLASSES),
             samples={sample.name: SampleClass(number=class_of(sample)) for sample in samples},
         )
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Classes:
-        """Read the file.
-
-        Raises:
-            FileError: if it is missing or damaged.
-        """
-        try:
-            return cls.model_validate(read_json(path))
-        except (OSError, ValueError, ValidationError) as error:
-            raise FileError(f"{path}: does not hold the samples' classes; run the features stage") from error
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, atomically."""
-        write_json(path, self.model_dump(mode="json", by_alias=True))
 
     def check(self, parts: Iterable[Part]) -> None:
         """Refuse feature files whose events are of another class than their sample.

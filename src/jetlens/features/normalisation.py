@@ -8,16 +8,16 @@ or luminosity changes this file and what reads it, and no training with unit wei
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from jetlens.config.samples import Sample
 from jetlens.errors import FileError
+from jetlens.features.classes import OfSamples
 from jetlens.features.featurefile import FeatureSet
-from jetlens.files import read_json, write_json
 
 
 class SampleNormalisation(BaseModel):
@@ -29,10 +29,10 @@ class SampleNormalisation(BaseModel):
     scale: float
 
 
-class Normalisation(BaseModel):
+class Normalisation(OfSamples):
     """Content of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    holds: ClassVar[str] = "the normalisation"
 
     luminosity_fb: float
     samples: dict[str, SampleNormalisation]
@@ -61,22 +61,6 @@ class Normalisation(BaseModel):
             scale = sample.produced(luminosity_fb) / generated_weight(own, sample)
             entries[sample.name] = SampleNormalisation(process=sample.process, scale=scale)
         return cls(luminosity_fb=luminosity_fb, samples=entries)
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Normalisation:
-        """Read the file.
-
-        Raises:
-            FileError: if it is missing or damaged.
-        """
-        try:
-            return cls.model_validate(read_json(path))
-        except (OSError, ValueError, ValidationError) as error:
-            raise FileError(f"{path}: does not hold the normalisation; run the features stage") from error
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, atomically."""
-        write_json(path, self.model_dump(mode="json"))
 
     def of_sample(self, name: str) -> SampleNormalisation:
         """Return a sample's entry.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import DamagedFileError, FileError, did_you_mean
-from jetlens.events.arrays import Column, Index
+from jetlens.events.arrays import Column, Index, offsets_from_counts
 
 
 class Source(abc.ABC):
@@ -141,6 +141,54 @@ class Source(abc.ABC):
         if offsets is not None and not np.array_equal(offsets, own):
             raise self.mismatch(name, f"{own[-1]} values where {offsets[-1]} belong")
         return own if offsets is None else offsets
+
+
+class AwkwardSource(Source):
+    """Columns that come as awkward arrays, whole."""
+
+    @abc.abstractmethod
+    def array(self, name: str, start: int, stop: int) -> Any:
+        """Read one column."""
+
+    def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
+        """Read columns with one number, or a fixed-size array, per entry; Delphes keeps lists of one."""
+        found = {}
+        for name in names:
+            array = self.array(name, start, stop)
+            if array.ndim > 1 and "var" in str(ak.type(array)):
+                offsets, values = unlist(self.path, name, array, 1)
+                self.same_lengths(np.arange(stop - start + 1), offsets[0], name)
+            else:
+                _, values = unlist(self.path, name, array, 0)
+            found[name] = values
+        return found
+
+    def lists(
+        self, names: Sequence[str], start: int, stop: int, counter: str | None = None
+    ) -> tuple[Index, dict[str, Column]]:
+        """Read columns with a list per entry."""
+        offsets: Index | None = None
+        found = {}
+        for name in names:
+            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 1)
+            offsets = self.same_lengths(offsets, own[0], name)
+        if offsets is None:
+            assert counter is not None
+            counts = self.numbers([counter], start, stop)[counter]
+            offsets = offsets_from_counts(counts.astype(np.int64))
+        return offsets, found
+
+    def nested(self, names: Sequence[str], start: int, stop: int) -> tuple[Index, Index, dict[str, Column]]:
+        """Read columns with a list of lists per entry, such as std::vector<std::vector<float>>."""
+        outer: Index | None = None
+        inner: Index | None = None
+        found = {}
+        for name in names:
+            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
+            outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
+        assert outer is not None
+        assert inner is not None
+        return outer, inner, found
 
 
 def unlist(path: str, name: str, array: Any, depth: int) -> tuple[list[Index], Column]:

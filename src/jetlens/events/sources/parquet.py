@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jetlens.events.arrays import Column, Index, offsets_from_counts
+from jetlens.events.arrays import Index, offsets_from_counts
 from jetlens.events.rootopen import clear_errors
-from jetlens.events.sources.base import Source, unlist
+from jetlens.events.sources.base import AwkwardSource
 
 
-class ParquetSource(Source):
+class ParquetSource(AwkwardSource):
     """Columns of a parquet file."""
 
     def __init__(self, path: str) -> None:
@@ -70,36 +70,6 @@ class ParquetSource(Source):
         for field in rest:
             array = array[field]
         return array
-
-    def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
-        """Read columns with one number per entry."""
-        return {name: unlist(self.path, name, self.array(name, start, stop), 0)[1] for name in names}
-
-    def lists(
-        self, names: Sequence[str], start: int, stop: int, counter: str | None = None
-    ) -> tuple[Index, dict[str, Column]]:
-        """Read columns with a list per entry."""
-        offsets: Index | None = None
-        found = {}
-        for name in names:
-            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 1)
-            offsets = self.same_lengths(offsets, own[0], name)
-        if offsets is None:
-            assert counter is not None
-            offsets = offsets_from_counts(self.numbers([counter], start, stop)[counter].astype(np.int64))
-        return offsets, found
-
-    def nested(self, names: Sequence[str], start: int, stop: int) -> tuple[Index, Index, dict[str, Column]]:
-        """Read columns with a list of lists per entry."""
-        outer: Index | None = None
-        inner: Index | None = None
-        found = {}
-        for name in names:
-            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
-            outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
-        assert outer is not None
-        assert inner is not None
-        return outer, inner, found
 
     def bytes_per_event(self, names: Sequence[str]) -> float:
         """Mean uncompressed size of all columns in one entry."""

@@ -9,13 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.events.arrays import Column, Index, offsets_from_counts
+from jetlens.events.arrays import Index, offsets_from_counts
 from jetlens.events.rootopen import by_name, clear_errors
-from jetlens.events.sources.base import Source, unlist
+from jetlens.events.sources.base import AwkwardSource, Source, unlist
 
 _NUMBERS = {
     *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
@@ -37,7 +36,7 @@ _NUMBERS |= {
 }
 
 
-class PlainSource(Source):
+class PlainSource(AwkwardSource):
     """Columns of a tree or RNTuple, read by uproot."""
 
     def __init__(self, path: str, file: Any, name: str) -> None:
@@ -90,46 +89,6 @@ class PlainSource(Source):
             if len(array) != stop - start:
                 raise self.mismatch(name, f"{len(array)} entries of {stop - start}")
             return array
-
-    def numbers(self, names: Sequence[str], start: int, stop: int) -> dict[str, Column]:
-        """Read columns with one number, or a fixed-size array, per entry; Delphes keeps lists of one."""
-        found = {}
-        for name in names:
-            array = self.array(name, start, stop)
-            if array.ndim > 1 and "var" in str(ak.type(array)):
-                offsets, values = unlist(self.path, name, array, 1)
-                self.same_lengths(np.arange(stop - start + 1), offsets[0], name)
-            else:
-                _, values = unlist(self.path, name, array, 0)
-            found[name] = values
-        return found
-
-    def lists(
-        self, names: Sequence[str], start: int, stop: int, counter: str | None = None
-    ) -> tuple[Index, dict[str, Column]]:
-        """Read columns with a list per entry."""
-        offsets: Index | None = None
-        found = {}
-        for name in names:
-            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 1)
-            offsets = self.same_lengths(offsets, own[0], name)
-        if offsets is None:
-            assert counter is not None
-            _, counts = unlist(self.path, counter, self.array(counter, start, stop), 0)
-            offsets = offsets_from_counts(counts.astype(np.int64))
-        return offsets, found
-
-    def nested(self, names: Sequence[str], start: int, stop: int) -> tuple[Index, Index, dict[str, Column]]:
-        """Read columns with a list of lists per entry, such as std::vector<std::vector<float>>."""
-        outer: Index | None = None
-        inner: Index | None = None
-        found = {}
-        for name in names:
-            own, found[name] = unlist(self.path, name, self.array(name, start, stop), 2)
-            outer, inner = self.same_lengths(outer, own[0], name), self.same_lengths(inner, own[1], name)
-        assert outer is not None
-        assert inner is not None
-        return outer, inner, found
 
     def vectors(
         self, name: str, start: int, stop: int, counter: str | None = None
