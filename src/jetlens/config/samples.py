@@ -255,8 +255,8 @@ def _check_file(file: str, what: str) -> None:
     if path.is_symlink() and not path.exists():
         raise ConfigError(f"{what} is a link to '{path.readlink()}', which does not exist")
     if not path.is_file():
-        nearby = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = did_you_mean(file, nearby) if nearby else ""
+        nearby = [p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES]  # of the path all are alike
+        hint = did_you_mean(path.name, nearby)
         raise ConfigError(f"{what} does not exist{hint if 'did you mean' in hint else ''}")
     if path.suffix not in SUFFIXES:
         raise ConfigError(
