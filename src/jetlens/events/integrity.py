@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import awkward as ak
 import numpy as np
+import vector
 from numpy.typing import NDArray
 
 from jetlens.errors import DamagedFileError
-from jetlens.events.arrays import record
 
 CLOSURE = 1e-6
 """Largest difference of a jet's four-momentum and that of its constituents, in units of the jet's energy."""
@@ -47,13 +46,11 @@ def check_sums(
     if not filled.any():
         return
     first = offsets[:-1][filled]
-    four = ("px", "py", "pz", "energy")
-    momenta = [_vectors(content, len(content["pt"])) for content in (jets, parts)]
+    expected, parts_of = _components(jets), _components(parts)
     off = np.zeros(int(filled.sum()))
-    for axis in four:
-        expected, own = (np.asarray(getattr(momentum, axis)) for momentum in momenta)
-        off = np.maximum(off, np.abs(np.add.reduceat(own, first) - expected[filled]))
-    off /= np.maximum(np.asarray(momenta[0].energy)[filled], 1e-9)
+    for own, whole in zip(parts_of, expected, strict=True):
+        off = np.maximum(off, np.abs(np.add.reduceat(own, first) - whole[filled]))
+    off /= np.maximum(expected[3][filled], 1e-9)
     closes = off < CLOSURE
     if closes.mean() > 0.5 and not closes.all():
         raise DamagedFileError(
@@ -63,9 +60,12 @@ def check_sums(
         )
 
 
-def _vectors(columns: Mapping[str, NDArray[Any]], length: int) -> Any:
-    names = ("pt", "eta", "phi", "mass")
-    return ak.Array(record({name: columns[name] for name in names}, length, "Momentum4D"))
+def _components(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float64], ...]:
+    """px, py, pz, E; the energy from the others, as each of vector's own takes the hyperbolic functions again."""
+    momentum = vector.array({name: columns[name] for name in ("pt", "eta", "phi", "mass")})
+    three = {name: np.asarray(getattr(momentum, name)) for name in ("px", "py", "pz")}
+    energy = vector.array({**three, "mass": columns["mass"]}).energy
+    return *three.values(), np.asarray(energy)
 
 
 def verify_checksum(path: str) -> bool:
