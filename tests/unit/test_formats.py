@@ -10,18 +10,23 @@ import numpy as np
 import pytest
 import yaml
 
+from jetlens.config.features import FeaturesConfig
 from jetlens.config.load import load
 from jetlens.config.preflight import preflight
+from jetlens.config.reading import ReadingConfig
 from jetlens.config.samples import class_of, read_samples
+from jetlens.config.skim import SkimConfig
+from jetlens.errors import JetlensWarning
 from jetlens.evaluation import evaluate
 from jetlens.events.inspect import inspect_file
 from jetlens.explanation import explain
 from jetlens.features.build import build_features
+from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import read_json
-from jetlens.skim import skim_file
+from jetlens.skim import read_skim, skim_file
 from jetlens.training import train
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shared_data
 from tests.unit.events.test_formats import FORMATS, schema_of
 
 WHERE = {
@@ -101,18 +106,30 @@ def test_from_inspection_to_explanation(name: str, tmp_path: Path, monkeypatch: 
     write(source, two_kinds_of_jets(label))
     summary = inspect_file(str(source))
     assert summary.format == schema_of(name)
+    metrics, explained = analysed(
+        tmp_path, source, summary.format, WHERE[name], NETWORK if network else TREES
+    )
+    assert metrics["auc"] > 0.7
+    assert (tmp_path / "evaluation" / "roc.csv").exists()
+    assert {"leave_one_out.npz", "attention.npz" if network else "tree_shapley.npz"} <= explained
+
+
+def analysed(
+    folder: Path, source: Path, schema: str, where: tuple[str, str], model: dict[str, Any]
+) -> tuple[dict[str, Any], set[str]]:
+    """A small analysis of one file: metrics, and the names of the files of its explanation."""
     lines = ["sample\tprocess\trole\tfiles\tcross_section_pb\twhere"]
     lines += [
-        f"{r}\t{r}\t{r}\t{source}\t1\t{w}" for r, w in zip(("signal", "background"), WHERE[name], strict=True)
+        f"{r}\t{r}\t{r}\t{source}\t1\t{w}" for r, w in zip(("signal", "background"), where, strict=True)
     ]
-    (tmp_path / "samples.tsv").write_text("\n".join(lines) + "\n")
-    config = load(configuration(tmp_path, summary.format, NETWORK if network else TREES))
+    (folder / "samples.tsv").write_text("\n".join(lines) + "\n")
+    config = load(configuration(folder, schema, model))
     samples = read_samples(config.samples)
     preflight(config, samples)
     parts, flows = [], []
     for sample in samples.values():
-        (part,), skim = sample.files, tmp_path / f"{sample.name}.parquet"
-        flows.append(tmp_path / f"{sample.name}.json")
+        (part,), skim = sample.files, folder / f"{sample.name}.parquet"
+        flows.append(folder / f"{sample.name}.json")
         skim_file(
             str(source),
             skim,
@@ -123,30 +140,73 @@ def test_from_inspection_to_explanation(name: str, tmp_path: Path, monkeypatch: 
             skim=config.skim,
             where=sample.where,
         )
-        parts.append(tmp_path / "features" / sample.name / part)
+        parts.append(folder / "features" / sample.name / part)
         build_features(
             skim, parts[-1], features=config.features, sample=sample.name, part=part, label=class_of(sample)
         )
-    model = tmp_path / "small" / "seed1"
-    train(parts, model, variant="small", options=config.models["small"], training=config.training, seed=1)
+    trained = folder / "small" / "seed1"
+    train(parts, trained, variant="small", options=config.models["small"], training=config.training, seed=1)
     scale = Normalisation.of(flows, list(samples.values()), config.luminosity_fb)
     evaluate(
-        [model],
+        [trained],
         parts,
-        tmp_path / "evaluation",
+        folder / "evaluation",
         variant="small",
         normalisation=scale,
         evaluation=config.evaluation,
     )
-    assert read_json(tmp_path / "evaluation" / "metrics.json")["auc"] > 0.7
-    assert (tmp_path / "evaluation" / "roc.csv").exists()
     explain(
-        [model],
+        [trained],
         parts,
-        tmp_path / "explanation",
+        folder / "explanation",
         variant="small",
         normalisation=scale,
         explanation=config.explanation,
     )
-    methods = {"leave_one_out.npz", "attention.npz" if network else "tree_shapley.npz"}
-    assert methods <= {path.name for path in (tmp_path / "explanation").iterdir()}
+    explained = {path.name for path in (folder / "explanation").iterdir()}
+    return read_json(folder / "evaluation" / "metrics.json"), explained
+
+
+def test_jetclass2_as_its_authors_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred jets, of too many kinds to be told apart; two lots of labels, so that all folds have both."""
+    monkeypatch.chdir(ROOT)
+    source = shared_data("foreign_formats/jetclass2_example.parquet")
+    schema = inspect_file(str(source)).format
+    with pytest.warns(JetlensWarning, match="errors are large"):
+        metrics, explained = analysed(tmp_path, source, schema, ("label < 100", "label >= 100"), TREES)
+    assert 0 <= metrics["auc"] <= 1
+    assert "tree_shapley.npz" in explained
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "delphes_jetclass2_card_10_events",
+        "nano_dy_rntuple",
+        "pfnano",
+        "test_FCC_Winter2023",
+    ],
+)
+def test_files_of_other_makers_from_inspection_to_features(name: str, tmp_path: Path) -> None:
+    """Whatever is proposed for a file reads all of it, and its jets have features."""
+    source = str(shared_data(f"foreign_formats/{name}.root"))
+    summary = inspect_file(source)
+    reading = ReadingConfig.model_validate(summary.reading or {"format": summary.schema})
+    paths = tmp_path / "a.parquet", tmp_path / "a.json"
+    skim_file(source, *paths, sample="s", part="p", reading=reading, skim=SkimConfig(cuts=[]))
+    events = read_skim(paths[0])
+    assert len(events) == summary.events
+    jets = "jets" if "jets" in events.fields else "jet"
+    streams: dict[str, Any] = {
+        "objects": {"kind": "objects", "max_objects": {jets: 4}, "features": ["log_pt", "eta"]}
+    }
+    if summary.reading and reading.leading_jets:
+        streams["jet"] = STREAM
+    own = {"ht_jets": {"of": "event", "expression": f"sum({jets}.pt)"}}
+    features = FeaturesConfig.model_validate({"define": own, "streams": streams, "event": ["ht_jets"]})
+    build_features(paths[0], tmp_path / "f", features=features, sample="s", part="p", label=0)
+    found = FeatureSet.read(tmp_path / "f")
+    assert np.array_equal(found.masks["objects"].sum(axis=1), np.minimum(ak.num(events[jets]), 4))
+    assert all(np.isfinite(values).all() for values in found.streams.values())
+    assert all(mask.any() for mask in found.masks.values())
+    assert np.allclose(found.event[:, 0], ak.sum(events[jets].pt, axis=1), rtol=1e-5)
