@@ -166,7 +166,7 @@ def _summary(per_seed: Sequence[dict[str, dict[str, Floats]]], sign: int) -> dic
                 "lost": [_mean(column) for column in curve.T],
                 "area": _mean(own),
                 "area_spread": _round(np.std(spread, ddof=1)) if len(spread) > 1 else None,
-                "normalised": _mean(np.nanmean(scaled, axis=0)),
+                "normalised": _mean(np.ma.masked_invalid(scaled).mean(axis=0).filled(np.nan)),
             }
             entry[label] = {str(share): _mean(curve[:, k]) for k, share in enumerate(SHARES[:3])}
             for other in ("pt", "d0", f"{name}, matched in pt"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,17 @@ def explain(
         answers[name] = in_favour(arrays)
     tests = faithfulness(models, trained, events, answers, explanation)
     tests["verdicts"] = verdicts(tests)
-    write_json(output / "faithfulness.json", {"variant": variant, "seeds": seeds, **tests})
+    write_json(output / "faithfulness.json", told({"variant": variant, "seeds": seeds, **tests}))
     write_text(output / "believed.html", page(variant, tests))
+
+
+def told(content: Any) -> Any:
+    """Return plain data with null for what is no number: of a model that says the same of all events."""
+    if isinstance(content, dict):
+        return {key: told(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [told(value) for value in content]
+    return None if isinstance(content, float) and not np.isfinite(content) else content
 
 
 def in_favour(arrays: Arrays) -> dict[str, NDArray[np.float64]]:

@@ -50,7 +50,7 @@ def draw_faithfulness(
                 for number, name in enumerate(names):
                     _curve(axes, shares, orders[name][test]["lost"], number, name)
                 if test == "deletion":
-                    mean, spread = ways["masked"]["all_removed"]
+                    mean, spread = np.array(ways["masked"]["all_removed"], dtype=float)
                     axes.errorbar([1.0], [mean], [spread], fmt="*", color="black", label="all taken away")
                 axes.axhline(0, color="0.6", linewidth=0.7)
                 axes.set_xlabel(f"share of constituents {verb}")
@@ -71,7 +71,7 @@ def label_of(name: str) -> str:
 
 
 def _curve(axes: Axes, shares: np.ndarray[Any, Any], lost: list[list[float]], number: int, name: str) -> None:
-    mean, error = np.array(lost).T
+    mean, error = np.array(lost, dtype=float).T
     style = line_style(number)
     axes.plot(shares, mean, marker="o", markersize=3.5, label=label_of(name), **style)
     axes.fill_between(shares, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0)
