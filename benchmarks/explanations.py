@@ -126,11 +126,11 @@ def judge(
     models: list[Any], part: Any, about: Mapping[str, Any], answers: dict[str, Floats], sign: int
 ) -> list[dict[str, Any]]:
     """Return one row per order of the events of one class."""
-    from jetlens.explanation import curves, faithfulness
+    from jetlens.explanation import curves, yardsticks
 
-    removable = about["mask"] & faithfulness._removable(about)[None]
-    log_pt = faithfulness._log_pt(about)
-    d0 = faithfulness._d0(part, models[0].streams)
+    removable = about["mask"] & yardsticks.removable_slots(about)[None]
+    log_pt = yardsticks.known_log_pt(about)
+    d0 = yardsticks.size_of_d0(part, models[0].streams)
     rng = np.random.default_rng(2)
     copies = (len(models), 1, 1)
     orders = answers | {"pT": np.tile(log_pt, copies), "random": rng.random((len(models), *log_pt.shape))}
@@ -201,15 +201,23 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.resolve()
     if options.one:
-        rows = measure(
-            folder / "results" / "explanations", options.one, options.events, options.few, options.methods
-        )
+        rows = measure(options.results, options.one, options.events, options.few, options.methods)
         pd.DataFrame(rows).to_csv(folder / f"{options.one}.csv", index=False)
         return
+    folder.mkdir(parents=True, exist_ok=True)
     results = options.results or train(folder, options.cores)
     commands = {
         name: [
-            *(sys.executable, __file__, "--folder", str(folder), "--one", name, "--results", str(results)),
+            *(
+                sys.executable,
+                __file__,
+                "--folder",
+                str(folder),
+                "--one",
+                name,
+                "--results",
+                str(results.resolve()),
+            ),
             *("--events", str(options.events), "--few", str(options.few), "--methods", *options.methods),
         ]
         for name in options.variants

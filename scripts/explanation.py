@@ -15,6 +15,7 @@ with stage(snakemake):
         [Path(file).parent for file in snakemake.input.events],
         Path(snakemake.output.faithfulness).parent,
         variant=variant,
+        companions=[Path(file).parent for file in snakemake.input.companions if file.endswith(".keras")],
         normalisation=Normalisation.read(snakemake.input.normalisation),
         explanation=ExplanationConfig(variants=[variant], **snakemake.params.settings["explanation"]),
     )

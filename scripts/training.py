@@ -1,4 +1,4 @@
-"""Rules ``train_network`` and ``train_boosting``: one variant, one seed, one rotation."""
+"""Rules ``train_network``, ``train_boosting`` and ``train_companion``: one variant, one seed, one rotation."""
 
 from pathlib import Path
 
@@ -33,4 +33,5 @@ with stage(snakemake):
         normalisation=Normalisation.read(scales)
         if (scales := snakemake.input.get("normalisation"))
         else None,
+        start=Path(begin).parent if (begin := snakemake.input.get("start")) else None,
     )

@@ -134,6 +134,14 @@ def models_of(variant, rotations=analysis.training.k_fold):
     return trained(variant, f"model.{suffix}", rotations)
 
 
+def companions_of(variant):
+    """Networks that judge explanations where constituents are masked: one per seed, none of trees."""
+    if variant in BOOSTED or not analysis.explanation.companion_epochs:
+        return []
+    name = f"{variant}@dropout"
+    return trained(name, "model.keras", 1) + trained(name, "manifest.json", 1)
+
+
 def training_inputs(wildcards):
     """What a training reads; of the normalisation only one with weights by σ·L knows."""
     files = {

@@ -12,6 +12,7 @@ for variant in analysis.explanation.variants:
             manifests=lambda wildcards: trained(
                 wildcards.variant, "manifest.json", rotations=1
             ),
+            companions=companions_of(variant),
             events=all_features("event"),
             streams=streams_of,
             normalisation=NORMALISATION,

@@ -26,6 +26,37 @@ rule train_network:
         "../../scripts/training.py"
 
 
+# judges explanations by taking constituents away: used to jets of which some are gone
+rule train_companion:
+    input:
+        unpack(training_inputs),
+        start=f"{RESULTS}/training/{{variant}}/{{run}}/model.keras",
+        manifest=f"{RESULTS}/training/{{variant}}/{{run}}/manifest.json",
+    output:
+        model=f"{RESULTS}/training/{{variant}}@dropout/{{run}}/model.keras",
+        history=f"{RESULTS}/training/{{variant}}@dropout/{{run}}/history.csv",
+        manifest=f"{RESULTS}/training/{{variant}}@dropout/{{run}}/manifest.json",
+    log:
+        f"{LOGS}/training/{{variant}}@dropout/{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/training/{{variant}}@dropout/{{run}}.tsv"
+    wildcard_constraints:
+        variant="|".join(NETWORKS) or "none",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=int(2000 + 1000 * analysis.training.memory_gb),
+        runtime=240,
+    params:
+        settings=settings_of("train_companion"),
+        overhead_mb=2000,
+    message:
+        "Training the companion of {wildcards.variant}, {wildcards.run}"
+    script:
+        "../../scripts/training.py"
+
+
 rule train_boosting:
     input:
         unpack(training_inputs),

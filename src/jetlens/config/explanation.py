@@ -51,6 +51,13 @@ class ExplanationConfig(Section):
     test_events: PositiveInt = Field(
         50, description="most events per class on which explanations are tested by taking constituents away"
     )
+    companion_epochs: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="epochs in which a companion of each network is trained on, with 0 to 100 % of the tokens "
+        "dropped, to judge what masking takes away; 0: none, the network judges jets it has never seen the like of",
+    )
     seed: Seed = Field(1, description="seed of random orders and of the randomised weights")
 
     @field_validator("methods")

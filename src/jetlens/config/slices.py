@@ -30,7 +30,7 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 5,
+    "explanation": 6,
     "inference": 2,
     "figures": 6,
 }
@@ -153,6 +153,17 @@ def _train_network(context: Context) -> dict[str, Any]:
     }
 
 
+def _train_companion(context: Context) -> dict[str, Any]:
+    """As the network itself, but for what its companion has of its own: epochs, all of which it runs."""
+    content, epochs = _train_network(context), context.config.explanation.companion_epochs
+    own = {"epochs": epochs, "patience": max(epochs, 1)}
+    return {
+        **content,
+        "options": {**content["options"], "training": {}},
+        "training": {**content["training"], **own},
+    }
+
+
 def _train_boosting(context: Context) -> dict[str, Any]:
     """Trees have neither epochs nor a back end."""
     return {
@@ -250,6 +261,9 @@ def _limits(context: Context) -> dict[str, Any]:
     }
 
 
+_NOT_EXPLAINED = ("variants", "bins", "half_width", "companion_epochs")
+"""Keys of the section that no explanation depends on; of companions it reads the files."""
+
 SLICES: dict[str, tuple[str, Slice]] = {
     "skim": ("skim", _skim),
     "vary": ("skim", _vary),
@@ -262,6 +276,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "normalisation": ("features", _normalisation),
     "train_network": ("training", _train_network),
     "train_boosting": ("training", _train_boosting),
+    "train_companion": ("training", _train_companion),
     "evaluate": ("evaluation", _evaluation),
     "summary": ("evaluation", _evaluation),
     "locked": ("evaluation", _evaluation),
@@ -284,7 +299,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "application_summary": ("application", _application_summary),
     "explain": (
         "explanation",
-        lambda context: {"explanation": _plain(context.config.explanation, "variants", "bins", "half_width")},
+        lambda context: {"explanation": _plain(context.config.explanation, *_NOT_EXPLAINED)},
     ),
     "event_display": (
         "explanation",

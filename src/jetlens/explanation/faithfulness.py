@@ -34,6 +34,13 @@ from jetlens.explanation.curves import (
 )
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.relevance import layout
+from jetlens.explanation.yardsticks import (
+    known_log_pt,
+    mean_and_error,
+    removable_slots,
+    shares,
+    size_of_d0,
+)
 from jetlens.features.featurefile import FeatureSet
 from jetlens.trained.model import TrainedModel
 
@@ -44,7 +51,6 @@ SHARES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 CASCADE = (0.1, 0.5, 1.0)
 """Shares of the weights that are randomised, from the logit down."""
 CLASSES = (("signal", 1, 1), ("background", 0, -1))
-D0 = ("d0_significance", "tanh_d0", "d0")
 
 
 def faithfulness(
@@ -53,7 +59,7 @@ def faithfulness(
     features: FeatureSet,
     answers: Mapping[MethodName, Mapping[str, Floats]],
     explanation: ExplanationConfig,
-    companion: TrainedModel | None = None,
+    companions: Sequence[TrainedModel] = (),
 ) -> dict[str, Any]:
     """Return all tests of a variant's explanations, as ``faithfulness.json`` holds them.
 
@@ -63,14 +69,14 @@ def faithfulness(
         features: N events.
         answers: by method, values (S, N, T) in favour of ``signal`` and of ``background``.
         explanation: ``test_events`` and ``seed``.
-        companion: network trained with constituents dropped, the judge where they are masked; None: each network.
+        companions: of each seed, trained with constituents dropped: judges where they are masked; none: each network.
     """
     chosen = np.concatenate(
         [np.flatnonzero(features.label == truth)[: explanation.test_events] for _, truth, _ in CLASSES]
     )
     events = features.select(chosen)
     about = layout(events, list(trained[0].streams))
-    removable = about["mask"] & _removable(about)[None]
+    removable = about["mask"] & removable_slots(about)[None]
     own = {name: {side: v[:, chosen] for side, v in sides.items()} for name, sides in answers.items()}
     tests = {}
     for name, truth, sign in CLASSES:
@@ -79,13 +85,15 @@ def faithfulness(
             continue
         part = _Part(events.select(members), about["mask"][members], removable[members], sign)
         orders = {method: sides[name][:, members] for method, sides in own.items()}
-        tests[name] = _tests(trained, companion, part, orders, explanation.seed)
+        tests[name] = _tests(trained, companions, part, orders, explanation.seed)
     signed = {method: sides["signal"] for method, sides in own.items()}
-    log_pt = _log_pt(about)
+    log_pt = known_log_pt(about)
     return {
         "events": {name: int((events.label == truth).sum()) for name, truth, _ in CLASSES},
-        "removable": [str(s) for s in about["streams"][np.unique(about["slot_stream"][_removable(about)])]],
-        "masked_judged_by": "itself" if companion is None else "companion trained with constituents dropped",
+        "removable": [
+            str(s) for s in about["streams"][np.unique(about["slot_stream"][removable_slots(about)])]
+        ],
+        "masked_judged_by": "companion" if companions else "itself",
         "shares": list(SHARES),
         "tests": tests,
         "agreement": {
@@ -96,6 +104,7 @@ def faithfulness(
             },
             "with_pt": {m: _plain(rank_correlation(v[0], log_pt, removable)) for m, v in signed.items()},
         },
+        "lies_on": shares(layout(features, list(trained[0].streams)), answers, {n: t for n, t, _ in CLASSES}),
         "random_weights": _random_weights(models, events, signed, removable, explanation),
     }
 
@@ -109,14 +118,14 @@ class _Part:
 
 def _tests(
     trained: Sequence[TrainedModel],
-    companion: TrainedModel | None,
+    companions: Sequence[TrainedModel],
     part: _Part,
     orders: Mapping[Any, Floats],
     seed: int,
 ) -> dict[str, Any]:
     """Return the tests of one class, by way of taking away."""
     about = layout(part.features, list(trained[0].streams))
-    log_pt, d0 = _log_pt(about), _d0(part.features, trained[0].streams)
+    log_pt, d0 = known_log_pt(about), size_of_d0(part.features, trained[0].streams)
     yardsticks = {"pt": log_pt} | ({} if d0 is None else {"d0": d0})
     result = {}
     bounds: dict[str, NDArray[np.int64]] = {}
@@ -130,7 +139,7 @@ def _tests(
             }
             turns = {name: order_of(v, part.removable) for name, v in values.items()}
             judge: Judge = (
-                masked(companion or model, part.features)
+                masked(companions[s] if companions else model, part.features)
                 if way == "masked"
                 else replaced(model, part.features, seed)
             )
@@ -154,7 +163,7 @@ def _summary(per_seed: Sequence[dict[str, dict[str, Floats]]], sign: int) -> dic
         for seed in lost
     ]
     none = np.mean([sign * (c[""]["whole"] - c[""]["none"])[:, 0] for c in per_seed], axis=0)
-    result: dict[str, Any] = {"all_removed": _mean(none), "orders": {}}
+    result: dict[str, Any] = {"all_removed": mean_and_error(none), "orders": {}}
     for name in lost[-1]:
         entry: dict[str, Any] = {}
         for kind, label in (("deletion", "comprehensiveness"), ("insertion", "sufficiency")):
@@ -163,17 +172,17 @@ def _summary(per_seed: Sequence[dict[str, dict[str, Floats]]], sign: int) -> dic
             scaled = [_scaled(seed, name, kind) for seed in areas]
             spread = [float(seed[name][kind].mean()) for seed in areas]
             entry[kind] = {
-                "lost": [_mean(column) for column in curve.T],
-                "area": _mean(own),
+                "lost": [mean_and_error(column) for column in curve.T],
+                "area": mean_and_error(own),
                 "area_spread": _round(np.std(spread, ddof=1)) if len(spread) > 1 else None,
-                "normalised": _mean(np.ma.masked_invalid(scaled).mean(axis=0).filled(np.nan)),
+                "normalised": mean_and_error(np.ma.masked_invalid(scaled).mean(axis=0).filled(np.nan)),
             }
-            entry[label] = {str(share): _mean(curve[:, k]) for k, share in enumerate(SHARES[:3])}
+            entry[label] = {str(share): mean_and_error(curve[:, k]) for k, share in enumerate(SHARES[:3])}
             for other in ("pt", "d0", f"{name}, matched in pt"):
                 if other in lost[-1] and other != name:
                     key = "minus_matched" if other.endswith("matched in pt") else f"minus_{other}"
                     yardstick = np.mean([seed[other][kind] for seed in areas], axis=0)
-                    entry[kind][key] = _mean(own - yardstick)
+                    entry[kind][key] = mean_and_error(own - yardstick)
         result["orders"][name] = entry
     return result
 
@@ -219,38 +228,6 @@ def _random_weights(
 
 RANDOMISED_EVENTS = 20
 """Events, of both classes, that networks with random weights explain."""
-
-
-def _removable(about: Mapping[str, Any]) -> Mask:
-    """Return the slots (T,) that may be taken away: constituents; where there are none, all tokens."""
-    kinds = about["kinds"][about["slot_stream"]]
-    inside = kinds == "constituents"
-    return np.asarray(inside if inside.any() else np.ones(len(kinds), dtype=bool))
-
-
-def _log_pt(about: Mapping[str, Any]) -> Floats:
-    return np.where(np.isfinite(about["log_pt"]), about["log_pt"], -99.0).astype(np.float64)
-
-
-def _d0(features: FeatureSet, streams: Sequence[str]) -> Floats | None:
-    """Return |d0|, or its significance, of every token (N, T); None if no stream has it."""
-    parts, known = [], False
-    for stream in streams:
-        names = features.metadata.streams[stream].features
-        name = next((n for n in D0 if n in names), None)
-        known |= name is not None
-        shape = features.masks[stream].shape
-        parts.append(np.abs(features.streams[stream][..., names.index(name)]) if name else np.zeros(shape))
-    return np.concatenate(parts, axis=1).astype(np.float64) if known else None
-
-
-def _mean(values: Floats) -> list[float]:
-    """Return mean and standard error over events."""
-    good = values[np.isfinite(values)]
-    if not len(good):
-        return [float("nan"), float("nan")]
-    error = good.std(ddof=1) / np.sqrt(len(good)) if len(good) > 1 else float("nan")
-    return [_round(good.mean()), _round(error)]
 
 
 def _plain(pair: tuple[float, float] | None) -> list[float] | None:

@@ -27,6 +27,7 @@ def explain(
     variant: str,
     normalisation: Normalisation,
     explanation: ExplanationConfig,
+    companions: Sequence[Path] = (),
 ) -> None:
     """Explain a variant on test events: write ``<method>.npz`` per method, ``faithfulness.json`` and ``believed.html``.
 
@@ -37,6 +38,8 @@ def explain(
         variant: name of the variant.
         normalisation: process of each sample, and expected events per generator weight.
         explanation: methods, number of events, their settings.
+        companions: folders ``training/<variant>@dropout/seed<k>``, one per seed, that judge where constituents are
+            masked; none: the models themselves.
 
     Raises:
         ConfigError: if a method does not fit the model.
@@ -57,7 +60,8 @@ def explain(
         arrays = assemble(name, method.signed, results, logits, seeds, about)
         write_relevance(output / f"{name}.npz", arrays)
         answers[name] = in_favour(arrays)
-    tests = faithfulness(models, trained, events, answers, explanation)
+    judges = [load_model(folder) for folder in companions]
+    tests = faithfulness(models, trained, events, answers, explanation, judges)
     tests["verdicts"] = verdicts(tests)
     write_json(output / "faithfulness.json", told({"variant": variant, "seeds": seeds, **tests}))
     write_text(output / "believed.html", page(variant, tests))

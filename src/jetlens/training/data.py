@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,18 @@ Role = Literal["training", "validation", "test"]
 
 POOL = 20
 """Batches among which events are sorted by length: enough to save padding, few enough to stay random."""
+
+
+class Events(Protocol):
+    """What the training loop reads: events in batches, and what their features are."""
+
+    metadata: FeatureMetadata
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+
+    def batches(self, size: int, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        """Yield all events; ``rng`` shuffles them."""
 
 
 class Dataset:

@@ -26,7 +26,8 @@ from jetlens.trained import runtime
 from jetlens.trained.presence import check_samples, constant_features
 from jetlens.trained.recipe import Recipe
 from jetlens.training import augmentation
-from jetlens.training.data import Dataset
+from jetlens.training.data import Dataset, Events
+from jetlens.training.dropping import Dropped
 from jetlens.training.reporter import Reporter
 
 CHECKPOINT = "checkpoint.npz"
@@ -54,6 +55,7 @@ def train(
     recipe: Recipe | None = None,
     classes: Classes | None = None,
     normalisation: Normalisation | None = None,
+    start: Path | None = None,
 ) -> None:
     """Train one variant with one seed and write ``model.keras`` (or ``model.txt``), ``history.csv``, ``manifest.json``.
 
@@ -72,6 +74,8 @@ def train(
         recipe: how the features were made, for the manifest: what :func:`jetlens.trained.score` needs.
         classes: class of each sample; None: as the feature files say, without names.
         normalisation: expected events per generator weight, for ``weights: physics``.
+        start: folder of a trained network whose companion this is: training starts from its weights, and each event
+            loses a random share of its tokens, see :mod:`jetlens.training.dropping`.
 
     Raises:
         ConfigError: if the back end is not installed, or streams do not exist.
@@ -102,7 +106,18 @@ def train(
     scales = None if normalisation is None or training.weights == "unit" else normalisation
     check_samples(data["training"].parts, streams, options.use_event, variant)
     job = _Job(
-        Path(output), variant, options, training, seed, rotation, threads, data, recipe, classes, scales
+        Path(output),
+        variant,
+        options,
+        training,
+        seed,
+        rotation,
+        threads,
+        data,
+        recipe,
+        classes,
+        scales,
+        start,
     )
     result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
     write_text(output / "history.csv", _csv(result.pop("history")))
@@ -127,11 +142,13 @@ class _Job:
     recipe: Recipe | None
     classes: Classes | None
     normalisation: Normalisation | None
+    start: Path | None
 
     @property
     def title(self) -> str:
         turn = f", rotation {self.rotation}" if self.rotation else ""
-        return f"{self.variant}, seed {self.seed}{turn}"
+        companion = " (companion)" if self.start else ""
+        return f"{self.variant}{companion}, seed {self.seed}{turn}"
 
     def fingerprint(self, policy: str) -> str:
         """Tell settings and data apart, so that no checkpoint of another training is gone on from."""
@@ -146,6 +163,8 @@ class _Job:
             "features": [_digest(file) for part in self.data["training"].parts for file in part.files],
             "normalisation": self.normalisation.model_dump(mode="json") if self.normalisation else None,
         }
+        if self.start:
+            content["start"] = _digest(self.start / model_file(self.options))
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -160,7 +179,7 @@ def _train_network(job: _Job) -> dict[str, Any]:
     from jetlens.models.arithmetic import fast_path
     from jetlens.models.complexity import flops_per_event
     from jetlens.models.registry import build_model
-    from jetlens.training import loop, statistics
+    from jetlens.training import loop
 
     policy = runtime.resolve_precision(job.training.precision)
     keras.utils.set_random_seed(job.seed)
@@ -171,12 +190,12 @@ def _train_network(job: _Job) -> dict[str, Any]:
         Reporter(job.title, job.training.epochs) as reporter,
     ):
         model = build_model(job.options, metadata)
-        statistics.fit(model, job.data["training"])
+        training, validation, settings = _beginning(job, model)
         progress = loop.fit(
             model,
-            job.data["training"],
-            job.data["validation"],
-            job.training,
+            training,
+            validation,
+            settings,
             seed=job.seed,
             checkpoint_path=job.output / CHECKPOINT,
             fingerprint=job.fingerprint(policy),
@@ -201,6 +220,22 @@ def _train_network(job: _Job) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "versions": _versions("keras", keras.backend.backend()),
     }
+
+
+def _beginning(job: _Job, model: Any) -> tuple[Events, Events, TrainingConfig]:
+    """Give a network what it starts from; return the events that it sees, and the loop's settings."""
+    from jetlens.trained import load_model
+    from jetlens.training import statistics
+
+    training, validation = job.data["training"], job.data["validation"]
+    if job.start is None:
+        statistics.fit(model, training)
+        return training, validation, job.training
+    whole: Any = load_model(job.start, job.threads)
+    model.set_weights(whole.model.get_weights())
+    # symmetries look at whole jets: they come before anything is dropped
+    settings = job.training.model_copy(update={"augmentation": []})
+    return Dropped(training, job.training.augmentation), Dropped(validation), settings
 
 
 def _train_boosting(job: _Job) -> dict[str, Any]:
@@ -262,6 +297,7 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "samples": sorted({part.metadata.sample for part in job.data["training"].parts}),
         "events": {role: data.counts() for role, data in job.data.items()},
         "recipe": job.recipe.model_dump(mode="json") if job.recipe else None,
+        **({"companion": True} if job.start else {}),
     }
 
 

@@ -19,7 +19,7 @@ from jetlens.trained.predict import Predict, make_predict
 from jetlens.training import checkpoint
 from jetlens.training.augmentation import augment
 from jetlens.training.checkpoint import Progress
-from jetlens.training.data import Dataset
+from jetlens.training.data import Events
 from jetlens.training.metrics import binary_loss, weighted_auc
 from jetlens.training.optimizer import FlatAdamW
 from jetlens.training.reporter import Reporter
@@ -40,8 +40,8 @@ class Validation:
 
 def fit(
     model: keras.Model,
-    training: Dataset,
-    validation: Dataset,
+    training: Events,
+    validation: Events,
     config: TrainingConfig,
     *,
     seed: int,
@@ -114,7 +114,7 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> fl
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
 
 
-def evaluate(predict: Predict, data: Dataset) -> Validation:
+def evaluate(predict: Predict, data: Events) -> Validation:
     """Return loss and AUC, both with the data set's weights."""
     logits, labels, weights = [], [], []
     for batch in data.batches(PREDICTION_BATCH):
@@ -139,7 +139,7 @@ def make_optimizer(model: keras.Model, config: TrainingConfig) -> FlatAdamW:
     return optimizer
 
 
-def _prepared(batch: Batch, training: Dataset, config: TrainingConfig, rng: np.random.Generator) -> Batch:
+def _prepared(batch: Batch, training: Events, config: TrainingConfig, rng: np.random.Generator) -> Batch:
     inputs = augment(batch.inputs, training.metadata, config.augmentation, rng)
     label = batch.label * np.float32(1.0 - config.label_smoothing) + np.float32(0.5 * config.label_smoothing)
     return Batch(inputs, label, batch.weight)

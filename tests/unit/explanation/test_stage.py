@@ -12,7 +12,7 @@ VARIANT = "cross_attention"
 SETTINGS = ExplanationConfig(variants=[VARIANT], events=20, display_events=2, test_events=3)
 
 
-def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS):
+def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS, companions=()):
     explain(
         models,
         parts,
@@ -20,13 +20,15 @@ def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS
         variant=variant,
         normalisation=normalisation,
         explanation=settings,
+        companions=companions,
     )
     return output
 
 
 @pytest.fixture(scope="module")
 def explained(toy_parts, toy_normalisation, toy_models, tmp_path_factory):
-    return run(toy_models, toy_parts, toy_normalisation, tmp_path_factory.mktemp("explanation") / VARIANT)
+    output = tmp_path_factory.mktemp("explanation") / VARIANT
+    return run(toy_models, toy_parts, toy_normalisation, output, companions=toy_models[::-1])
 
 
 def test_all_methods_have_one_layout(explained):
@@ -61,6 +63,11 @@ def test_maps_are_shares_of_what_speaks_for_each_class(explained):
 def test_faithfulness_reports_its_tests_with_errors(explained):
     content = read_json(explained / "faithfulness.json")
     assert content["removable"] == ["jet1", "jet2"]
+    assert content["masked_judged_by"] == "companion"
+    for groups in content["lies_on"].values():
+        assert set(groups) == {"displaced tracks", "near the subjets"}
+        for row in groups.values():
+            assert set(row["methods"]) == set(SETTINGS.methods)
     for kind, ways in content["tests"].items():
         assert content["events"][kind] == 3
         for way, entry in ways.items():

@@ -9,7 +9,8 @@ import pytest
 from jetlens.running.reruns import NO_RULE, example, rules_of_columns, rules_of_keys, with_table
 from tests.conftest import ROOT
 
-TRAININGS = {"train_network", "train_boosting"}
+NETWORKS = {"train_network", "train_companion"}
+TRAININGS = NETWORKS | {"train_boosting"}
 LIMITS = {"figure_limits", "figure_limits_of_all", "figure_postfit", "figure_significance"}
 """Figures that tell the luminosity."""
 FITS = LIMITS | {
@@ -48,7 +49,7 @@ def keys() -> dict[str, set[str]]:
         ("reading.memory_gb", set()),
         ("training.memory_gb", set()),
         ("training.seeds", set()),
-        ("training.backend", {"train_network"}),
+        ("training.backend", NETWORKS),
         ("training.epochs", {"train_network"}),
         ("training.weights", TRAININGS),
         ("skim.cuts[].name", {"cutflow"}),
@@ -59,10 +60,11 @@ def keys() -> dict[str, set[str]]:
         ("variations.<variation>.up", {"weigh"}),
         ("variations.<variation>.size", {"templates"}),
         ("models.<variant>.iterations", {"train_boosting"}),
-        ("models.<variant>.width", {"train_network"}),
+        ("models.<variant>.width", NETWORKS),
         ("evaluation.background_uncertainty", {"significance", "templates"}),
         ("explanation.bins", {"figure_attention", "figure_relevance"}),
         ("explanation.permutations", {"explain"}),
+        ("explanation.companion_epochs", {"train_companion"}),
         ("figures.kinematics.<quantity>.label", {"figure_kinematics"}),
         (
             "figures.processes.<process>.color",

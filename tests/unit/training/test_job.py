@@ -65,6 +65,17 @@ def test_folder_holds_the_contract(trained: Path) -> None:
     assert manifest["parameters"] == sum(w.size for w in weights(trained)) - standardisation
 
 
+def test_a_companion_starts_from_its_network(files: list[Path], trained: Path, tmp_path: Path) -> None:
+    slow = training_config(epochs=1, learning_rate=1e-9)
+    train(files, tmp_path, variant="tiny", options=model_options(), training=slow, seed=5, start=trained)
+    for a, b in zip(weights(trained), weights(tmp_path), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (trained, tmp_path)]
+    assert [manifest.get("companion", False) for manifest in manifests] == [False, True]
+    # it was validated on jets of which some is gone
+    assert manifests[1]["validation_loss"] > manifests[0]["validation_loss"]
+
+
 def test_same_seed_same_bits_other_seed_other_bits(files: list[Path], trained: Path, tmp_path: Path) -> None:
     for name, seed in (("again", 5), ("other", 6)):
         train(
