@@ -11,7 +11,9 @@ with stage(snakemake):
     settings = snakemake.params.settings
     parts = {}
     for events, skim in zip(snakemake.input.events, snakemake.input.skims, strict=True):
-        parts.setdefault(Path(skim).parent.name, []).append(PartFiles(Path(events).parent, Path(skim)))
+        parts.setdefault(Path(skim).parent.name.removesuffix("+tags"), []).append(
+            PartFiles(Path(events).parent, Path(skim))
+        )
     write_weights(
         parts, Path(snakemake.output[0]), factors=settings["factors"], definitions=settings["define"]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,3 +21,10 @@ def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
         values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def uniform(numbers: NDArray[Any], identities: NDArray[Any], stream: str) -> NDArray[np.float64]:
+    """Return numbers (n,), even within (0, 1), that depend on event number, identity and the stream's name alone."""
+    bits = mix(mix(np.asarray(numbers).astype(np.uint64)) ^ name_key(stream))
+    bits = mix(bits ^ mix(np.asarray(identities).astype(np.uint64)))
+    return np.asarray(((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)

@@ -46,6 +46,10 @@ MOVED = fitted.object_variations(analysis)
 SIDES = {name: list(variation.moves()) for name, variation in MOVED.items()}
 SCORED = fitted.scored_samples(analysis, table)
 WEIGHED = list(fitted.weight_variations(analysis))
+TAGS = analysis.inference.tag_weights if analysis.inference.variants else None
+# events with drawn tags take the place of those that they are drawn for, in all that scores and weights are made of
+DRAWN = "+tags" if TAGS else ""
+MOVES = ["", *(f"@{name}_{side}" for name in SIDES for side in SIDES[name])]
 
 
 wildcard_constraints:
@@ -55,8 +59,10 @@ wildcard_constraints:
     variant="|".join(analysis.models),
     run=r"seed\d+(_rotation[1-9]\d*)?",
     variation="|".join(analysis.variations) or "none",
-    varied="|".join(f"{name}_{side}" for name in SIDES for side in SIDES[name])
-    or "none",
+    move="|".join(MOVES),
+    # whatever is made into features for scores alone
+    varied="|".join(re.escape(f"{move}{DRAWN}") for move in MOVES if move or DRAWN)
+    or "@none",
 
 
 def settings_of(name):
@@ -224,7 +230,7 @@ def varied_names(variation):
 def varied_parts(pattern, variation):
     """``pattern`` for every part of all that a variation of objects makes."""
     return [
-        pattern.format(sample=name, part=part)
+        pattern.format(sample=f"{name}{DRAWN}", part=part)
         for name in varied_names(variation)
         for part in samples[name.partition("@")[0]].files
     ]
@@ -241,6 +247,7 @@ def varied_events(variant):
 
 def weighed_parts(pattern, variation):
     """``pattern`` for every part of the samples that a variation of weights acts on."""
+    pattern = pattern.replace("{sample}", f"{{sample}}{DRAWN}")
     return [
         file
         for name in fitted.varied_samples(analysis, table, variation)
@@ -263,8 +270,30 @@ def inferred(file):
     ]
 
 
-def scored_parts(pattern):
+def scored_parts(pattern, drawn=""):
+    """``pattern`` for every part of the scored samples, or, as ``drawn``, of what is drawn for them."""
+    pattern = pattern.replace("{sample}", f"{{sample}}{drawn}")
     return [file for name in SCORED for file in per_part(pattern, name)]
+
+
+def scored_streams(wildcards):
+    """Feature files of the streams that a variant reads, of the events that are scored."""
+    if not DRAWN:
+        return streams_of(wildcards)
+    return [
+        file
+        for name in stream_names(analysis.models[wildcards.variant])
+        for file in scored_parts(
+            f"{RESULTS}/features/{{sample}}/{{part}}/{name}.npz", DRAWN
+        )
+    ]
+
+
+def efficiencies():
+    """What tags are drawn with."""
+    if TAGS and TAGS.corrections:
+        return [TAGS.corrections]
+    return [f"{RESULTS}/inference/tag_efficiency.json"]
 
 
 def report_targets():

@@ -46,19 +46,20 @@ rule stream_features:
         "../../scripts/features_stream.py"
 
 
-# all that scoring reads of one side of a variation of objects; events are of their nominal twins' folds
+# all that scoring reads of one side of a variation of objects, or of events with drawn tags; they are of their nominal
+# twins' folds
 rule varied_features:
     input:
-        f"{RESULTS}/skim/{{sample}}@{{varied}}/{{part}}.parquet",
+        f"{RESULTS}/skim/{{sample}}{{varied}}/{{part}}.parquet",
     output:
         [
-            f"{RESULTS}/features/{{sample}}@{{varied}}/{{part}}/{name}.npz"
+            f"{RESULTS}/features/{{sample}}{{varied}}/{{part}}/{name}.npz"
             for name in ("event", *fitted.fitted_streams(analysis))
         ],
     log:
-        f"{LOGS}/features/{{sample}}@{{varied}}/{{part}}.log",
+        f"{LOGS}/features/{{sample}}{{varied}}/{{part}}.log",
     benchmark:
-        f"{BENCHMARKS}/features/{{sample}}@{{varied}}/{{part}}.tsv"
+        f"{BENCHMARKS}/features/{{sample}}{{varied}}/{{part}}.tsv"
     conda:
         "../../envs/jetlens.yaml"
     threads: 1
@@ -68,7 +69,7 @@ rule varied_features:
     params:
         settings=settings_of("varied_features"),
     message:
-        "Features of {wildcards.sample}, {wildcards.part}, under {wildcards.varied}"
+        "Features of {wildcards.sample}{wildcards.varied}, {wildcards.part}"
     script:
         "../../scripts/features_varied.py"
 

@@ -24,15 +24,84 @@ rule significance:
         "../../scripts/inference_significance.py"
 
 
+# of all samples together: where one has few objects of a kind, the others say what becomes of them
+rule tag_efficiency:
+    input:
+        scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
+    output:
+        f"{RESULTS}/inference/tag_efficiency.json",
+    log:
+        f"{LOGS}/inference/tag_efficiency.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings_of("tag_efficiency"),
+    message:
+        "Efficiencies of tags"
+    script:
+        "../../scripts/inference_tag_efficiency.py"
+
+
+rule tag_patterns:
+    input:
+        skim=f"{RESULTS}/skim/{{sample}}{{move}}/{{part}}.parquet",
+        efficiency=efficiencies(),
+    output:
+        f"{RESULTS}/skim/{{sample}}{{move}}+tags/{{part}}.parquet",
+    log:
+        f"{LOGS}/skim/{{sample}}{{move}}+tags/{{part}}.log",
+    benchmark:
+        f"{BENCHMARKS}/skim/{{sample}}{{move}}+tags/{{part}}.tsv"
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings_of("tag_patterns"),
+    message:
+        "Drawing tags of {wildcards.sample}{wildcards.move}, {wildcards.part}"
+    script:
+        "../../scripts/inference_tag_patterns.py"
+
+
+rule tag_closure:
+    input:
+        direct=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
+        drawn=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", "+tags"),
+        normalisation=NORMALISATION,
+    output:
+        f"{RESULTS}/inference/tag_closure.csv",
+    log:
+        f"{LOGS}/inference/tag_closure.log",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings_of("tag_closure"),
+    message:
+        "Closure of tag weights"
+    script:
+        "../../scripts/inference_tag_closure.py"
+
+
 # one job per variant: what takes longest is to start a back end
 rule score_events:
     input:
         models=lambda wildcards: models_of(wildcards.variant),
         manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
         scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
-        events=scored_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz"),
-        skims=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
-        streams=streams_of,
+        events=scored_parts(f"{RESULTS}/features/{{sample}}/{{part}}/event.npz", DRAWN),
+        skims=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", DRAWN),
+        streams=scored_streams,
     output:
         [f"{RESULTS}/inference/events/{{variant}}/{name}.parquet" for name in SCORED],
     log:

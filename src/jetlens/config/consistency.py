@@ -152,6 +152,7 @@ def check_reading(config: Config) -> None:
     for name, text in config.inference.observables.items() if config.inference.variants else ():
         _checked(text, names, "number", f"inference.observables.{name}")
     check_variations(config.variations, names)
+    _check_tag_weights(config, names)
     for name, stream in config.features.streams.items():
         key = f"features.streams.{name}"
         if isinstance(stream, ConstituentStream) and stream.jet >= config.reading.leading_jets:
@@ -170,6 +171,29 @@ def check_reading(config: Config) -> None:
             plan(columns)
         except ConfigError as error:
             raise ValueError(f"{key}: {error}") from error
+
+
+def _check_tag_weights(config: Config, names: Namespace) -> None:
+    tags = config.inference.tag_weights
+    if tags is None or not config.inference.variants:
+        return
+    key = "inference.tag_weights"
+    if tags.collection not in names.collections:
+        hint = did_you_mean(tags.collection, names.collections)
+        raise ValueError(f"{key}.collection: no collection '{tags.collection}' is read{hint}")
+    fields = names.collections[tags.collection].fields
+    if fields.get(tags.tag) != "boolean":
+        known = [name for name, kind in fields.items() if kind == "boolean"]
+        raise ValueError(
+            f"{key}.tag: {tags.collection} have no tag '{tags.tag}'{did_you_mean(tags.tag, known)}"
+        )
+    if tags.flavour not in fields:
+        raise ValueError(
+            f"{key}.flavour: '{tags.flavour}' of {tags.collection} is not read; add '{tags.collection}.{tags.flavour}' "
+            "to reading.also"
+        )
+    for number, text in enumerate(tags.inputs):
+        _checked(text, names.about(tags.collection), "number", f"{key}.inputs[{number}]")
 
 
 def columns_of(config: Config, truth: bool = True) -> Namespace:

@@ -89,6 +89,48 @@ class FactorisedModel(Section):
 BackgroundModel = Annotated[SimulationModel | AbcdModel | FactorisedModel, Field(discriminator="model")]
 
 
+class TagWeightsConfig(Section):
+    """Events count with the probability of their tags (truth tagging), for tags that leave no simulated events.
+
+    Efficiencies are by true flavour and transverse momentum. As tags are inputs of classifiers, patterns of tags are
+    drawn, each with features and scores of its own. Only the named field is drawn: others that tell of tags, as those
+    of fat jets, stay as simulated and are to be left out of features. No cut of the skim may be on tags.
+    """
+
+    collection: Name = Field("jets", description="what is tagged")
+    tag: Name = Field("b_tag", description="field with the tag: drawn anew")
+    flavour: Name = Field(
+        "Flavor",
+        description="field with the true flavour, by the file's own name and among reading.also: jets.Flavor; 5: b, "
+        "4: c, all others light",
+    )
+    pt_edges: list[Positive] = Field(
+        default_factory=lambda: [30.0, 50.0, 80.0, 120.0, 200.0, 400.0],
+        description="inner edges of the bins of transverse momentum that efficiencies are measured in [GeV]",
+    )
+    corrections: str | None = Field(
+        None,
+        description="correctionlib JSON with the efficiencies; null: measured on the selected events of each sample, "
+        "in bins with fewer than ten objects on those of all",
+    )
+    correction: str | None = Field(None, description="name of the correction in it")
+    inputs: list[str] = Field(
+        default_factory=list,
+        description="what the correction takes, in its order, expressions about one object: [Flavor, abs(eta), pt]",
+    )
+    patterns: PositiveInt = Field(20, ge=2, le=1_000, description="patterns of tags drawn per event")
+    seed: Seed = Field(1, description="seed of the draws")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> TagWeightsConfig:
+        given = (self.corrections is not None, self.correction is not None, bool(self.inputs))
+        if any(given) and not all(given):
+            raise ValueError("corrections, correction and inputs go together; give all of them, or none")
+        if sorted(set(self.pt_edges)) != self.pt_edges:
+            raise ValueError(f"pt_edges: expected rising numbers, found {self.pt_edges}")
+        return self
+
+
 class InferenceConfig(Section):
     """From scores to limits; without variants nothing is done."""
 
@@ -120,6 +162,9 @@ class InferenceConfig(Section):
         "on the validation folds' background), so that cuts do not shape it",
     )
     background: BackgroundModel = Field(default_factory=SimulationModel)
+    tag_weights: TagWeightsConfig | None = Field(
+        None, description="count events with the probability of their tags; null: by the tags that they have"
+    )
     scale: dict[str, Positive] = Field(
         default_factory=dict,
         description="factors for the expected events of processes: a demonstration, and labelled so in figures",

@@ -33,6 +33,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     problems += _alone(config, samples)
     problems += _not_fitted(config, samples)
     problems += _not_varied(config, samples)
+    problems += _no_corrections(config)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
@@ -107,6 +108,12 @@ def _alone(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
             for other in others:
                 if not is_url(other) and not Path(other).exists():
                     yield f"{other}: does not exist; schema '{schema.name}' reads it beside {path}"
+
+
+def _no_corrections(config: Config) -> Iterator[str]:
+    tags = config.inference.tag_weights if config.inference.variants else None
+    if tags is not None and tags.corrections is not None and not Path(tags.corrections).is_file():
+        yield f"inference.tag_weights.corrections: file '{tags.corrections}' does not exist"
 
 
 def _not_varied(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:

@@ -196,6 +196,21 @@ def _weigh(context: Context) -> dict[str, Any]:
     return {"factors": factors, "define": used(factors.values(), config.define)}
 
 
+def _tags(context: Context) -> dict[str, Any]:
+    """How patterns of tags are drawn."""
+    return {"tags": _tag_weights(context)}
+
+
+def _tag_efficiency(context: Context) -> dict[str, Any]:
+    """What efficiencies are measured of; not how many patterns are drawn from them."""
+    return {"tags": _tag_weights(context, "patterns", "seed")}
+
+
+def _tag_weights(context: Context, *without: str) -> dict[str, Any]:
+    tags = context.config.inference.tag_weights
+    return {} if tags is None else _plain(tags, *without)
+
+
 def _simulation(context: Context) -> dict[str, Any]:
     """What templates, and what is shown of the events behind them, are made of."""
     config = context.config
@@ -219,8 +234,9 @@ _OF_LIMITS = (
     "toys",
     "seed",
     "reaction",
+    "tag_weights",
 )
-"""Keys of the section that no template depends on."""
+"""Keys of the section that no template depends on, but for the events that it is filled from."""
 
 
 def _templates(context: Context) -> dict[str, Any]:
@@ -288,6 +304,9 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "score_events": ("inference", _score_events),
     "score_varied": ("inference", _score_events),
     "weigh": ("inference", _weigh),
+    "tag_efficiency": ("inference", _tag_efficiency),
+    "tag_patterns": ("inference", _tags),
+    "tag_closure": ("inference", _tags),
     "templates": ("inference", _templates),
     "limit": ("inference", _limit),
     "limits": ("inference", _limits),

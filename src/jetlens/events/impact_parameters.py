@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
-from jetlens.hashing import mix, name_key
+from jetlens.hashing import uniform
 
 Array = NDArray[Any]
 Mode = Literal["auto", "smear", "as_is", "none"]
@@ -163,11 +163,9 @@ def smear(
 
 def gaussian(event_number: Array, track_id: Array, stream: str) -> NDArray[np.float64]:
     """Return standard normal deviates (n,) that depend on event number, track id and the stream's name alone."""
-    bits = mix(mix(np.asarray(event_number).astype(np.uint64)) ^ name_key(stream))
-    bits = mix(bits ^ mix(np.asarray(track_id).astype(np.uint64)))
     from scipy.special import ndtri  # most steps smear nothing, and need not wait for it
 
-    return np.asarray(ndtri(((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53))
+    return np.asarray(ndtri(uniform(event_number, track_id, stream)))
 
 
 def decide(mode: Mode, d0: Resolution, dz: Resolution, tracks: Mapping[str, Array], path: str) -> Treatment:

@@ -11,6 +11,7 @@ from jetlens.errors import ConfigError, FileError
 from jetlens.events.arrays import Column
 from jetlens.events.schema import parse_schema
 from jetlens.events.sources import Source
+from jetlens.events.standard import TRUTH
 
 KNOWN = {
     "config/schemas/jetclass2.yaml": ("part_px", "part_d0val", "jet_pt", "jet_label"),
@@ -39,7 +40,6 @@ _WAYS = (
     ("px", "py", "pz", "mass"),
     ("pt", "eta", "phi"),
 )
-_TRUTH = re.compile(r"gen|true|truth|label|^is_|^aux|mc|lhe|hadronflavou?r|pdgid|status", re.I)
 _PARTS = re.compile(r"part|const|pf|cand|trk|track|tower|cluster", re.I)
 _IN_MEV = 5e3
 """Median pT above this, of any of a file's collections, is taken for MeV in all of them."""
@@ -126,7 +126,7 @@ def _read(source: Source, name: str, shape: str, like: str | None = None) -> Col
 def _is_generated(source: Source, prefix: str) -> bool:
     """Tell whether objects are the generator's, by their name or by a status that only generators give."""
     status = (f"{prefix}{sign}{word}" for sign in "._" for word in ("generatorStatus", "Status", "status"))
-    return bool(_TRUTH.search(prefix)) or any(name in source for name in status)
+    return bool(TRUTH.search(prefix)) or any(name in source for name in status)
 
 
 def _is_large(source: Source, names: list[str], shape: str) -> bool:
@@ -158,7 +158,7 @@ def _further(source: Source, prefix: str, taken: set[str], shape: str, like: str
         if _shape(source, [name]) != shape or (values := _read(source, name, shape, like)) is None:
             continue
         kind = {"b": "bool", "i": "int32", "u": "int32"}.get(values.dtype.kind, "float32")
-        fields[leaf] = {"branch": name, "dtype": kind} | ({"truth": True} if _TRUTH.search(leaf) else {})
+        fields[leaf] = {"branch": name, "dtype": kind} | ({"truth": True} if TRUTH.search(leaf) else {})
     return fields
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.schema import Collection, Field, Schema
-from jetlens.events.standard import MOMENTA
+from jetlens.events.standard import MOMENTA, TRUTH
 
 
 @dataclass
@@ -93,9 +93,12 @@ def _want(wanted: Wanted, collection: Collection, rest: str, column: str, schema
 
 
 def with_others(collection: Collection, names: Iterable[str]) -> Collection:
-    """Add fields that go by the file's own names, where the schema allows for them (``others``)."""
+    """Add fields that go by the file's own names, where the schema allows for them (``others``).
+
+    Those that are named like what only simulation knows count as such.
+    """
     further = {
-        name: Field(branch=((collection.others or "{}").replace("*", name),))
+        name: Field(branch=((collection.others or "{}").replace("*", name),), truth=bool(TRUTH.search(name)))
         for name in names
         if name not in collection.stored
     }

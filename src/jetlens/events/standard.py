@@ -6,6 +6,7 @@ negative numbers; φ runs to 2π in some files; a mass is negative where roundin
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 MOMENTA = ("pt", "eta", "phi", "mass")
@@ -57,3 +58,6 @@ STANDARD: dict[str, dict[str, Any]] = {
     "n_neutrals": {**_COUNT, "meaning": "number of neutral constituents"},
     "isolation": {"low": -1.0, "high": 1e6, "fill": 0.0, "meaning": "relative isolation"},
 }
+
+TRUTH = re.compile(r"gen|true|truth|label|^is_|^aux|mc|lhe|flavou?r|pdgid|status", re.I)
+"""Names of what only simulation knows, in files whose columns no schema explains."""

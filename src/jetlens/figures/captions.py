@@ -203,6 +203,11 @@ of the simulation. What the sideband shows, or how well it is known if that is l
 estimate in the fit.
 """
 
+TAG_CLOSURE = """\
+Closure of tag weights: expected events with so many tags, as simulated, over what drawn patterns of tags say, by
+process, with the error of the difference. Where it is near 1, patterns may stand for tags.
+"""
+
 VARIATIONS = """\
 Templates of each process (columns) under each systematic (rows), up and down over the nominal ones, with **{label}**:
 the bins of all regions one after the other. Grey: statistical error of the nominal template; bars: error of the

@@ -157,6 +157,10 @@ def _once_inferred(config: Config) -> list[dict[str, str]]:
     return [{}] if config.inference.variants else []
 
 
+def _tagged(config: Config) -> list[dict[str, str]]:
+    return _once_inferred(config) if config.inference.tag_weights else []
+
+
 def _estimated(config: Config) -> list[dict[str, str]]:
     return [] if config.inference.background.model == "simulation" else _inferred(config)
 
@@ -327,6 +331,10 @@ FIGURES: tuple[FigureEntry, ...] = (
     FigureEntry(
         "closure/{variant}", "modelling.draw_closure", {"closure": "inference/{variant}/closure.csv"},
         "Inference", "closure of the background, {variant}", captions.CLOSURE, _estimated, _variant,
+    ),
+    FigureEntry(
+        "tag_closure", "modelling.draw_closure", {"closure": "inference/tag_closure.csv"},
+        "Inference", "closure of tag weights", captions.TAG_CLOSURE, _tagged, lambda context: {"label": "tag weights"},
     ),
     FigureEntry(
         "variations/{variant}", "modelling.draw_variations", {"variations": "inference/{variant}/variations.csv"},

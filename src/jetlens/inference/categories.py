@@ -108,19 +108,22 @@ def choose(
 def _slices(
     events: Selected, score: str, observable: str, cuts: Floats, edges: Floats
 ) -> tuple[Floats, Floats]:
-    """Σw and Σw² by slice of the score, highest first, and bin of the observable: (slices, bins)."""
+    """Σw and its variance by slice of the score, highest first, and bin of the observable: (slices, bins).
+
+    The variance is Σw², or what bounds it from above where an event has several rows, which are in several slices.
+    """
     bins, number = len(edges) - 1, len(cuts) - 1
     slice_ = number - np.searchsorted(cuts[::-1], events.columns[score], side="right")
     at = np.clip(np.searchsorted(edges, events.columns[observable], side="right") - 1, 0, bins - 1)
     inside = (slice_ >= 0) & (slice_ < number)
     index = (slice_ * bins + at)[inside]
-    w = events.weight[inside]
-    return tuple(np.bincount(index, x, number * bins).reshape(number, bins) for x in (w, w**2))  # type: ignore[return-value]
+    sums = (events.weight, events.weight * events.of_event())
+    return tuple(np.bincount(index, x[inside], number * bins).reshape(number, bins) for x in sums)  # type: ignore[return-value]
 
 
 def _typical(events: Selected) -> float:
     total = events.weight.sum()
-    return float((events.weight**2).sum() / total) if total > 0 else 0.0
+    return float((events.weight * events.of_event()).sum() / total) if total > 0 else 0.0
 
 
 def _information(

@@ -56,6 +56,11 @@ class Selected:
         """Return the rows with their weights multiplied."""
         return replace(self, weight=self.weight * factor)
 
+    def of_event(self) -> Floats:
+        """Weight of each row's whole event, all of its rows added, float64 (N,)."""
+        _, event = np.unique(self.number, return_inverse=True)
+        return np.bincount(event, self.weight).astype(np.float64)[event] if len(self) else self.weight
+
     def events(self, observable: str) -> Events:
         """Return what a template of an observable is filled from."""
         return Events(self.columns[observable], self.weight, self.number)
@@ -116,9 +121,14 @@ def _evaluator(events: Selected):  # type: ignore[no-untyped-def]
 
 
 def joined(parts: Sequence[Selected]) -> Selected:
-    """Return the rows of several samples, whose event numbers then mean nothing."""
+    """Return the rows of several samples; rows of one event still have one number, which means nothing else."""
+    numbers, first = [], 0
+    for part in parts:
+        events, own = np.unique(part.number, return_inverse=True)
+        numbers.append(own + first)
+        first += len(events)
     return Selected(
-        np.arange(sum(map(len, parts)), dtype=np.int64),
+        np.concatenate(numbers).astype(np.int64),
         np.concatenate([part.fold for part in parts]),
         np.concatenate([part.weight for part in parts]),
         {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},

@@ -255,6 +255,7 @@ def example(root: str | os.PathLike[str] = ".") -> tuple[Config, dict[str, Sampl
             "window": window,
             "sideband": sideband,
         },
+        "tag_weights": {"corrections": "c.json", "correction": "tag", "inputs": ["pt"]},
         "scale": {background: 1.0},
         "cross_sections_fb": {mass: 1.0},
         "theory_fb": {mass: 1.0},

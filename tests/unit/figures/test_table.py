@@ -17,12 +17,13 @@ ENTRIES = pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.rule
 
 @pytest.fixture(scope="module")
 def demo():
-    """The demo with a background model, so that every figure is asked for."""
+    """The demo with a background model and tag weights, so that every figure is asked for."""
     config = load(ROOT / "config" / "config.yaml")
     abcd = {"model": "abcd", "processes": ["QCD light"], "tagged": "score > 0"}
     abcd |= {"window": "mass_jj > 900", "sideband": "mass_jj < 600"}
     data = config.model_dump(mode="json")
-    data["inference"]["background"] = abcd
+    data["inference"] |= {"background": abcd, "tag_weights": {}}
+    data["reading"]["also"] = ["jets.Flavor"]
     config = type(config).model_validate(data)
     return Context(config, read_samples(ROOT / config.samples))
 
