@@ -19,7 +19,7 @@ with stage(snakemake):
     ]
     for output in map(Path, snakemake.output):
         write_events(
-            [part for part in parts if part.skim.parent.name.removesuffix("+tags") == output.stem],
+            [part for part in parts if part.skim.parent.name.removesuffix("@tags") == output.stem],
             output,
             scorer=scorer,
             observables=settings["observables"],

@@ -11,7 +11,7 @@ with stage(snakemake):
     settings = snakemake.params.settings
     parts = {}
     for events, skim in zip(snakemake.input.events, snakemake.input.skims, strict=True):
-        parts.setdefault(Path(skim).parent.name.removesuffix("+tags"), []).append(
+        parts.setdefault(Path(skim).parent.name.removesuffix("@tags"), []).append(
             PartFiles(Path(events).parent, Path(skim))
         )
     write_weights(

@@ -48,7 +48,7 @@ SCORED = fitted.scored_samples(analysis, table)
 WEIGHED = list(fitted.weight_variations(analysis))
 TAGS = analysis.inference.tag_weights if analysis.inference.variants else None
 # events with drawn tags take the place of those that they are drawn for, in all that scores and weights are made of
-DRAWN = "+tags" if TAGS else ""
+DRAWN = "@tags" if TAGS else ""
 MOVES = ["", *(f"@{name}_{side}" for name in SIDES for side in SIDES[name])]
 
 

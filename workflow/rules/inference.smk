@@ -51,11 +51,11 @@ rule tag_patterns:
         skim=f"{RESULTS}/skim/{{sample}}{{move}}/{{part}}.parquet",
         efficiency=efficiencies(),
     output:
-        f"{RESULTS}/skim/{{sample}}{{move}}+tags/{{part}}.parquet",
+        f"{RESULTS}/skim/{{sample}}{{move}}@tags/{{part}}.parquet",
     log:
-        f"{LOGS}/skim/{{sample}}{{move}}+tags/{{part}}.log",
+        f"{LOGS}/skim/{{sample}}{{move}}@tags/{{part}}.log",
     benchmark:
-        f"{BENCHMARKS}/skim/{{sample}}{{move}}+tags/{{part}}.tsv"
+        f"{BENCHMARKS}/skim/{{sample}}{{move}}@tags/{{part}}.tsv"
     conda:
         "../../envs/jetlens.yaml"
     threads: 1
@@ -73,7 +73,7 @@ rule tag_patterns:
 rule tag_closure:
     input:
         direct=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
-        drawn=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", "+tags"),
+        drawn=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", "@tags"),
         normalisation=NORMALISATION,
     output:
         f"{RESULTS}/inference/tag_closure.csv",

@@ -132,6 +132,8 @@ def draw_closure(
         )
         axes.set_ylim(len(table) - 0.4, -0.6)
         axes.tick_params(axis="y", which="minor", left=False, right=False)
+        low, high = axes.get_xlim()  # the error of what is hardly expected has no end
+        axes.set_xlim(max(low, -0.5), min(high, 4.0))
         axes.set_xlabel("found / estimated")
         axes.set_title(pretty(label), loc="left", fontsize=9)
         figure_header(figure, figures)
