@@ -166,6 +166,36 @@ for variation in SIDES:
             "../../scripts/inference_events.py"
 
 
+rule score_data:
+    input:
+        models=lambda wildcards: models_of(wildcards.variant),
+        manifests=lambda wildcards: trained(wildcards.variant, "manifest.json"),
+        scores=f"{RESULTS}/evaluation/{{variant}}/scores.npz",
+        sources=lambda wildcards: [
+            file for file in table[wildcards.sample].files.values() if not is_url(file)
+        ],
+    output:
+        f"{RESULTS}/inference/events/{{variant}}/{{sample}}.parquet",
+    log:
+        f"{LOGS}/inference/events/{{variant}}/{{sample}}.log",
+    benchmark:
+        f"{BENCHMARKS}/inference/events/{{variant}}/{{sample}}.tsv"
+    wildcard_constraints:
+        sample="|".join(map(re.escape, analysis.inference.data)) or "none",
+    conda:
+        "../../envs/jetlens.yaml"
+    threads: 1
+    resources:
+        mem_mb=int(2000 + 1000 * analysis.reading.memory_gb),
+        runtime=60,
+    params:
+        settings=settings_of("score_data"),
+    message:
+        "Scoring {wildcards.sample} with {wildcards.variant}"
+    script:
+        "../../scripts/inference_data.py"
+
+
 rule weigh:
     input:
         events=lambda wildcards: weighed_parts(

@@ -213,10 +213,9 @@ class InferenceConfig(Section):
             raise ValueError(
                 f"fit.observable: '{self.fit.observable}' is none{did_you_mean(self.fit.observable, known)}"
             )
-        if self.unblind:
+        if self.unblind and not self.data:
             raise ValueError(
-                "unblind: true, but the workflow fits expectations only: it does not fill templates from data yet; "
-                "put the observed counts into workspace.json and fit that with pyhf, and leave unblind: false"
+                "unblind: true, but no sample is named as data; name application samples in data"
             )
         names = Namespace(scalars=dict.fromkeys(known, "number"))
         for key, (text, expect) in self.conditions.items():

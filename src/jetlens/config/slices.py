@@ -184,10 +184,17 @@ def _application_summary(context: Context) -> dict[str, Any]:
     }
 
 
+def _observables(context: Context) -> dict[str, Any]:
+    observables = context.config.inference.observables
+    return {"observables": observables, "define": used(observables.values(), context.config.define)}
+
+
 def _score_events(context: Context) -> dict[str, Any]:
-    config, observables = context.config, context.config.inference.observables
-    definitions = used(observables.values(), config.define)
-    return {"observables": observables, "define": definitions, "unlock": config.evaluation.unlock}
+    return {**_observables(context), "unlock": context.config.evaluation.unlock}
+
+
+def _score_data(context: Context) -> dict[str, Any]:
+    return {**_observables(context), "sources": list(context.sample.files.values())}
 
 
 def _weigh(context: Context) -> dict[str, Any]:
@@ -216,7 +223,7 @@ def _simulation(context: Context) -> dict[str, Any]:
     config = context.config
     fitted = fitted_samples(config, context.samples).values()
     columns = ("name", "process", "role", "mass_gev")
-    content = _plain(config.inference, *_OF_LIMITS)
+    content = _plain(config.inference, *_OF_LIMITS, *_OF_DATA)
     content["fit"] = _plain(config.inference.fit, "label")
     return {
         "inference": content,
@@ -237,12 +244,16 @@ _OF_LIMITS = (
     "tag_weights",
 )
 """Keys of the section that no template depends on, but for the events that it is filled from."""
+_OF_DATA = ("data", "unblind")
+"""Keys of the section that nothing of the simulation depends on."""
 
 
 def _templates(context: Context) -> dict[str, Any]:
     config, samples = context.config, context.samples
+    simulation = _simulation(context)
+    simulation["inference"] |= _plain_of(config.inference, *_OF_DATA)
     return {
-        **_simulation(context),
+        **simulation,
         "background_uncertainty": config.evaluation.background_uncertainty,
         "systematics": systematics(config, samples),
         "weights": {name: list(varied_samples(config, samples, name)) for name in weight_variations(config)},
@@ -303,6 +314,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     ),
     "score_events": ("inference", _score_events),
     "score_varied": ("inference", _score_events),
+    "score_data": ("inference", _score_data),
     "weigh": ("inference", _weigh),
     "tag_efficiency": ("inference", _tag_efficiency),
     "tag_patterns": ("inference", _tags),

@@ -16,7 +16,7 @@ training by those that test it, otherwise by those that validate on it; locked f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,19 +53,26 @@ class Scorer:
         models: folders ``training/<variant>/seed<k>``, one per seed and rotation.
         scores: ``evaluation/<variant>/scores.npz``, for the scale of the rotations.
         unlock: whether locked folds are scored.
+        data: whether these are events that no training can have seen: then all are scored, those of a fold that
+            nobody tests by all networks.
 
     Raises:
         FileError: if a file cannot be used, or models do not belong together.
     """
 
-    def __init__(self, models: Sequence[Path], scores: Path, *, unlock: bool = False) -> None:
+    def __init__(
+        self, models: Sequence[Path], scores: Path, *, unlock: bool = False, data: bool = False
+    ) -> None:
         """Load the networks."""
         from jetlens.trained import load_model  # brings a whole back end with it
 
-        self._models = [load_model(folder) for folder in models]
+        self.models = [load_model(folder) for folder in models]
         self._scale: Scale = read_scores(scores).scale
-        self.streams = self._models[0].streams
-        self.rotations = rotations_of_folds([model.manifest for model in self._models], unlock=unlock)
+        self.streams = self.models[0].streams
+        self.rotations = rotations_of_folds([model.manifest for model in self.models], unlock=unlock)
+        if data:
+            every = sorted({int(model.manifest["rotation"]) for model in self.models})
+            self.rotations = {fold: self.rotations.get(fold, every) for fold in range(256)}
 
     def __call__(self, inputs: Columns, metadata: Any, fold: NDArray[np.uint8]) -> Floats:
         """Return the scores (N,) of events whose folds are all among ``rotations``.
@@ -85,7 +92,7 @@ class Scorer:
     def _of_rotation(self, rotation: int, inputs: Columns, metadata: Any) -> Floats:
         logits = [
             model.predict_arrays(inputs, metadata).astype(np.float64)
-            for model in self._models
+            for model in self.models
             if int(model.manifest["rotation"]) == rotation
         ]
         mean = np.mean(logits, axis=0)
@@ -124,7 +131,7 @@ def rotations_of_folds(
 
 
 def write_events(
-    parts: Sequence[PartFiles],
+    parts: Iterable[PartFiles],
     output: Path,
     *,
     scorer: Scorer,

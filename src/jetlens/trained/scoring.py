@@ -21,12 +21,14 @@ Written is one ``.npz`` of plain arrays, for N selected events of F files and M 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +84,7 @@ def score(
     """
     folders = _folders(models)
     loaded = [load_model(folder, threads) for folder in folders]
-    recipe = _recipe(loaded, folders)
+    recipe = recipe_of(loaded, folders)
     scored = [_score_file(loaded, source, recipe) for source in files]
     logits = np.concatenate(
         [np.zeros((len(loaded), 0), np.float32), *(file.logits for file in scored)], axis=1
@@ -122,7 +124,7 @@ def _folders(models: Folder | Sequence[Folder]) -> list[Path]:
     return inside if inside and not (folder / "manifest.json").exists() else [folder]
 
 
-def _recipe(models: Models, folders: Sequence[Path]) -> Recipe:
+def recipe_of(models: Models, folders: Sequence[Path]) -> Recipe:
     """Return how the features of all models were made."""
     manifests = [model.manifest for model in models]
     if len(models) > 1:
@@ -136,22 +138,27 @@ def _recipe(models: Models, folders: Sequence[Path]) -> Recipe:
     return Recipe.model_validate(content)
 
 
-def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
-    """Select and score one file's events; what lies between goes to a temporary folder."""
+class Prepared(NamedTuple):
+    """The folder of a new file's features, the file of its selected events, and its cutflow."""
+
+    features: Path
+    skim: Path
+    cutflow: dict[str, Any]
+
+
+@contextlib.contextmanager
+def prepared(models: Models, source: str, recipe: Recipe) -> Iterator[Prepared]:
+    """Select one new file's events and make their features; both are gone after the block.
+
+    Raises:
+        FileError: if the file does not fit what the models were trained on.
+    """
     with tempfile.TemporaryDirectory(prefix="jetlens_score_") as name:
         parquet, cutflow, folder = (Path(name) / n for n in ("events.parquet", "cutflow.json", "features"))
+        about = {"sample": "application", "part": source, "definitions": recipe.define}
         # a broken file among new ones is an error: nobody would see that it was left out
         reading = recipe.reading.model_copy(update={"broken_files": "fail"})
-        skim_file(
-            source,
-            parquet,
-            cutflow,
-            sample="application",
-            part=source,
-            reading=reading,
-            skim=recipe.skim,
-            definitions=recipe.define,
-        )
+        skim_file(source, parquet, cutflow, reading=reading, skim=recipe.skim, **about)  # type: ignore[arg-type]
         flow = read_cutflow(cutflow)
         for warning in warnings_of(flow):
             print(f"jetlens: warning: {warning}", file=sys.stderr, flush=True)
@@ -160,20 +167,18 @@ def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
             update={"streams": {name: recipe.features.streams[name] for name in streams}}
         )
         # no class is known of these events, and none is asked for
-        build_features(
-            parquet,
-            folder,
-            features=wanted,
-            sample="application",
-            part=source,
-            label=0,
-            definitions=recipe.define,
-        )
-        part = Part(folder, streams)
+        build_features(parquet, folder, features=wanted, label=0, **about)  # type: ignore[arg-type]
+        metadata = Part(folder, streams).metadata
         for model in models:
-            check_presence(model.manifest, model.streams, part.metadata, source)
+            check_presence(model.manifest, model.streams, metadata, source)
+        yield Prepared(folder, parquet, flow)
+
+
+def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
+    with prepared(models, source, recipe) as file:
+        part = Part(file.features, sorted({name for model in models for name in model.streams}))
         numbers, weights = part.per_event("event_number"), part.per_event("weight")
-        return _Scored(_logits(models, part), numbers, weights, flow["cuts"][0])
+        return _Scored(_logits(models, part), numbers, weights, file.cutflow["cuts"][0])
 
 
 def _logits(models: Models, part: Part) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
             ({"observables": {"mass_jj": "x", name: "x"}}, "choose another name")
             for name in (*OWN_COLUMNS, "score_m800")
         ),
-        ({"unblind": True}, "leave unblind: false"),
+        ({"unblind": True}, "no sample is named as data"),
         ({"fit": {"observable": "mas_jj"}}, "did you mean 'mass_jj'"),
         ({"select": "tags >= 2"}, "tags"),
     ],

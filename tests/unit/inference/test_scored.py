@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from jetlens.evaluation.scores import read_scores
 from jetlens.features import build_event, build_stream
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
-from jetlens.files import read_json
+from jetlens.files import read_json, write_json
+from jetlens.inference.data import write_data
 from jetlens.inference.scored import PartFiles, Scorer, rotations_of_folds, write_events
 from jetlens.inference.weights import read_factors, sides_of, write_weights
 from jetlens.skim import Target, vary_file
 from jetlens.skim.parquet import read_skim
+from jetlens.trained import score
+from jetlens.trained.recipe import Recipe
 from tests.conftest import DEMO, ROOT
 
 OBSERVABLES = {"mass_jj": "(fat_jets[0] + fat_jets[1]).mass", "n_tags": "num(b_jets)"}
@@ -113,6 +117,47 @@ def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
     assert np.allclose(
         found.mass_jj.to_numpy(), ak.to_numpy((skim.fat_jets[:, 0] + skim.fat_jets[:, 1]).mass)
     )
+    assert np.array_equal(found.n_tags.to_numpy(), ak.to_numpy(ak.sum(skim.jets.b_tag, axis=1)))
+
+
+def test_data_are_scored_whole_as_new_files_are(
+    demo_features: dict[str, Path], normalisation: Normalisation, demo_trees: list[Path], tmp_path: Path
+) -> None:
+    """The recipe of a training is wanted, which those of the fixtures lack: they are given the demo's."""
+    config = load(ROOT / "config" / "config.yaml")
+    models = []
+    for folder in demo_trees:
+        models.append(Path(shutil.copytree(folder, tmp_path / "trees" / folder.name)))
+        manifest = read_json(folder / "manifest.json")
+        recipe = Recipe(
+            reading=config.reading, skim=config.skim, features=config.features.of(["kinematics"]), define={}
+        )
+        write_json(models[-1] / "manifest.json", manifest | {"recipe": recipe.model_dump(mode="json")})
+    evaluate(
+        models,
+        list(demo_features.values()),
+        tmp_path,
+        variant="trees",
+        normalisation=normalisation,
+        evaluation=EvaluationConfig(bootstrap=2),
+    )
+    source, output = str(DEMO / "ttbar_had.root"), tmp_path / "recorded.parquet"
+    rows = write_data(
+        models,
+        tmp_path / "scores.npz",
+        [source],
+        output,
+        observables=OBSERVABLES,
+        definitions={"b_jets": "jets[jets.b_tag]"},
+    )
+    assert score(models, [source], tmp_path / "new.npz") == rows == 594
+    with np.load(tmp_path / "new.npz", allow_pickle=False) as new:
+        found = pq.read_table(output).to_pandas()
+        assert found.event_number.tolist() == new["event_number"].tolist()
+        scale = read_scores(tmp_path / "scores.npz").scale
+        expected = scale.apply(new["logit"].astype(float), np.zeros(rows, np.uint8))
+    assert np.allclose(found.score, expected, atol=1e-5)
+    skim = read_skim(demo_features["ttbar_had"].with_suffix(".parquet"))
     assert np.array_equal(found.n_tags.to_numpy(), ak.to_numpy(ak.sum(skim.jets.b_tag, axis=1)))
 
 

@@ -238,3 +238,42 @@ def test_a_cut_on_the_score_is_better_than_none(toy, limit, tmp_path):
         each["limits"]["statistics"]["expected"][2] * each["cross_section_fb"] for each in (without, limit)
     )
     assert better < 0.8 * worse
+
+
+def test_data_with_a_signal_are_counted_and_fitted_once_unblinded(toy, tmp_path):
+    """Events of all processes as often as they are expected: the signal is found at its strength."""
+    rng = np.random.default_rng(5)
+    drawn = []
+    for name, (role, expected, *_) in PROCESSES.items():
+        events = pq.read_table(toy / "events" / f"{name}.parquet").to_pandas()
+        if role == "background" or name == "h1000":
+            number = rng.poisson(expected)
+            drawn.append(events.sample(number, replace=True, weights="weight", random_state=int(number)))
+    data = pd.concat(drawn, ignore_index=True).assign(weight=1.0)
+    (tmp_path / "data").mkdir()
+    data.to_parquet(tmp_path / "data" / "recorded.parquet")
+    config = config_with(categories=1, data=["recorded"], unblind=True)
+    make_model(
+        simulation(toy, config),
+        tmp_path / "toy",
+        config=config,
+        systematics=SYSTEMATICS,
+        background_uncertainty=0.1,
+        data=[tmp_path / "data" / "recorded.parquet"],
+    )
+    (category,) = pd.read_csv(tmp_path / "toy" / "categories.csv").to_dict("records")
+    (region,) = json.loads((tmp_path / "toy" / "templates.json").read_text())["regions"].values()
+    edges = np.array(region["edges"])
+    mass = np.clip(data["mass_jj"][data["score"] >= category["low"] - 1e-6], edges[0], edges[-1] - 1e-6)
+    (observation,) = json.loads((tmp_path / "toy" / "workspace.json").read_text())["observations"]
+    assert observation["data"] == np.histogram(mass, edges)[0].tolist()
+    infer(
+        tmp_path / "toy", tmp_path / "toy" / "1000", mass="1000", cross_section_fb=0.4, theory_fb=None,
+        luminosity_fb=LUMINOSITY, luminosities_fb=[], level=0.95, toys=0, seed=1, unblind=True,
+    )  # fmt: skip
+    limits = json.loads((tmp_path / "toy" / "1000" / "limit.json").read_text())["limits"]["systematics"]
+    assert limits["observed"] > limits["expected"][2]
+    pulls = pd.read_csv(tmp_path / "toy" / "1000" / "pulls.csv").set_index("parameter")
+    unit = json.loads((tmp_path / "toy" / "hypotheses.json").read_text())["1000"]["unit"]
+    strength, error = pulls.loc["mu", ["value", "error"]]
+    assert abs(strength * unit - 1) < 3 * error * unit
