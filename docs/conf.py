@@ -39,33 +39,3 @@ napoleon_use_ivar = True
 
 exclude_patterns = ["_build"]
 suppress_warnings = ["myst.xref_missing", "ref.python", "autodoc.mocked_object"]
-
-
-def _features_page(app: object) -> None:
-    """Write the page of shipped features from their table."""
-    from jetlens.expressions.feature import shipped
-
-    about = {
-        "constituents": "of a constituent: its fields, `jet`, `delta_eta` and `delta_phi` in the stream's alignment",
-        "tokens": "of a token: an object, or a sum of objects",
-        "event": "of the event",
-    }
-    lines = [
-        "# Features",
-        "",
-        "What comes along; add your own in the same words under `features.define`.",
-        "",
-    ]
-    for level, features in shipped().items():
-        lines += [f"## {level.capitalize()}", "", f"Expressions {about[level]}.", ""]
-        lines += ["| name | expression | unit | meaning |", "|---|---|---|---|"]
-        for feature in features.values():
-            expression = feature.expression.replace("|", "\\|")
-            lines.append(f"| `{feature.name}` | `{expression}` | {feature.unit} | {feature.meaning} |")
-        lines.append("")
-    (Path(__file__).parent / "features.md").write_text("\n".join(lines), encoding="utf-8")
-
-
-def setup(app: object) -> None:
-    """Have the generated page written before the others are read."""
-    app.connect("builder-inited", _features_page)  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ Array = NDArray[Any]
 Mode = Literal["auto", "smear", "as_is", "none"]
 
 ZERO = 1e-6
-"""mm; |d0| below is as good as exactly 0: the best trackers resolve ten thousand times as much."""
+"""mm; ``|d0|`` below is as good as exactly 0: the best trackers resolve ten thousand times as much."""
 ZERO_SHARE = 0.05
 """Without errors, and with more of such zeros, they were never measured; files of stock cards have 0.45 and more."""
 PT_POINTS = (1.0, 3.0, 10.0)
