@@ -30,7 +30,8 @@ class ParquetSource(AwkwardSource):
             self.entries = int(self._file.metadata.num_rows)
             sizes = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
         self._edges = offsets_from_counts(np.array(sizes, dtype=np.int64))
-        self._names = _names(self._file.schema_arrow)
+        self._schema = self._file.schema_arrow  # made anew at every access
+        self._columns, self._names = set(self._schema.names), _names(self._schema)
         self._kept: tuple[int, str, Any] | None = None
 
     @property
@@ -52,7 +53,7 @@ class ParquetSource(AwkwardSource):
 
     def array(self, name: str, start: int, stop: int) -> Any:
         """Read one column, an awkward array."""
-        head, *rest = name.split(".") if name not in self._file.schema_arrow.names else [name]
+        head, *rest = name.split(".") if name not in self._columns else [name]
         pieces = []
         for group in range(len(self._edges) - 1):
             low, high = int(self._edges[group]), int(self._edges[group + 1])
@@ -64,7 +65,7 @@ class ParquetSource(AwkwardSource):
                     whole = table.column(head)
                 pieces.append(whole.slice(max(start - low, 0), min(stop, high) - max(start, low)))
         if not pieces:
-            pieces = [pa.chunked_array([[]], type=self._file.schema_arrow.field(head).type)]
+            pieces = [pa.chunked_array([[]], type=self._schema.field(head).type)]
         chunks = [chunk for piece in pieces for chunk in piece.chunks]
         array = ak.from_arrow(pa.chunked_array(chunks, type=pieces[0].type))
         for field in rest:
