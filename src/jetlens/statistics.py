@@ -151,7 +151,7 @@ class Spread:
     events: float
 
     def p_value(self, value: float) -> float:
-        """Return the two-sided probability that a value is as far from 0 as this or farther where the truth is 0 (Student's t)."""
+        """Return the two-sided probability of a value as far from 0 as this if the truth is 0 (Student's t)."""
         if self.sigma == 0:
             return 1.0 if value == 0 else 0.0
         return float(2 * stdtr(self.freedom, -abs(value) / self.sigma))
