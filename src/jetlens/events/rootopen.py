@@ -100,18 +100,27 @@ def stored_type(path: str, leaf: str, branch: Any) -> np.dtype[Any]:
     return dtype
 
 
-def check_local(path: str) -> None:
-    """Refuse a local file that is missing, no ROOT file, or shorter than its header says."""
-    if "://" in path:
-        return
+def read_head(path: str, number: int) -> bytes:
+    """Read the first bytes of a local file.
+
+    Raises:
+        FileError: if it is not there; DamagedFileError: if it cannot be read.
+    """
     try:
-        size = os.path.getsize(path)
         with open(path, "rb") as stream:
-            header = stream.read(64)
+            return stream.read(number)
     except FileNotFoundError as error:
         raise FileError(f"{path}: does not exist") from error
     except OSError as error:
         raise DamagedFileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def check_local(path: str) -> None:
+    """Refuse a local file that is missing, no ROOT file, or shorter than its header says."""
+    if "://" in path:
+        return
+    header = read_head(path, 64)
+    size = os.path.getsize(path)
     if header[:4] != b"root" or len(header) < 64:
         raise DamagedFileError(f"{path}: is not a ROOT file (it does not start with 'root')")
     (version,) = struct.unpack(">i", header[4:8])

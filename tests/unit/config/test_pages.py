@@ -21,7 +21,7 @@ from jetlens.config.samples import read_samples
 from jetlens.config.skim import SkimConfig
 from jetlens.features import build_features
 from jetlens.features.featurefile import FeatureSet
-from jetlens.skim import skim_file
+from jetlens.skim import read_skim, skim_file
 from tests.conftest import ROOT, shared_data
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "config" / "README.md"]
@@ -55,7 +55,7 @@ def test_there_are_some() -> None:
 @pytest.mark.parametrize("content", SECTIONS)
 def test_sections_are_valid_on_top_of_the_demo(content: dict[str, Any]) -> None:
     demo = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    if "reading" in content:  # of files without what the demo asks for
+    if "reading" in content and "skim" not in content:  # of files without what the demo asks for
         ReadingConfig.model_validate(content["reading"])
     else:
         validate(merged(demo, content))
@@ -85,6 +85,27 @@ def test_a_further_field() -> None:
     assert events.jets.b_tag.tolist() == (scores > 0.3).tolist()
 
 
+def test_a_further_collection(tmp_path: Path) -> None:
+    source = str(ROOT / "resources" / "demo" / "ttbar_had.root")
+    demo = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    config = validate(merged(demo, yaml.safe_load(blocks(ROOT / "docs" / "ntuples.md")[2])))
+    paths = tmp_path / "a.parquet", tmp_path / "a.json"
+    skim_file(source, *paths, sample="s", part="p", reading=config.reading, skim=config.skim)
+    features = config.features.of(["photons"])
+    build_features(paths[0], tmp_path / "f", features=features, sample="s", part="p", label=0)
+    found = FeatureSet.read(tmp_path / "f")
+    with uproot.open(source) as root:
+        tree = root["Delphes"]
+        et, eta, energy = (tree[f"EFlowPhoton.{leaf}"].array() for leaf in ("ET", "Eta", "E"))
+        number = ak.flatten(tree["Event.Number"].array())
+    hard = (et > 5) & (abs(eta) < 2.5)
+    chosen = ak.num(et[hard]) >= 2
+    assert read_skim(paths[0]).event_number.to_list() == number[chosen].to_list()
+    total = ak.sum((et * np.cosh(eta))[hard], axis=1)
+    share = (energy / total)[hard][ak.argsort(et[hard], ascending=False)][chosen][:, :2]
+    assert np.allclose(found.streams["photons"][:, :2, 2], share, rtol=1e-4)
+
+
 def test_a_whole_schema(tmp_path: Path) -> None:
     parts = ak.Array([[300e3, 100e3], [200e3], [150e3, 50e3, 20e3]])
     columns = {"part_pt": parts, "part_eta": parts * 1e-6, "part_phi": parts * 2e-6}
@@ -92,7 +113,7 @@ def test_a_whole_schema(tmp_path: Path) -> None:
     columns |= {f"jet_{name}": np.zeros(3) for name in ("eta", "phi")}
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("jets", columns)
-    with reading(2).open(str(tmp_path / "a.root")) as file:
+    with reading(3).open(str(tmp_path / "a.root")) as file:
         (events,) = file
     assert np.allclose(ak.flatten(events.fat_jets.pt), [400, 200, 220])
     assert events.fat_jets.constituents.pt[:, 0].tolist() == [[300, 100], [200], [150, 50, 20]]
@@ -100,12 +121,12 @@ def test_a_whole_schema(tmp_path: Path) -> None:
 
 def test_three_files_per_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    content = yaml.safe_load(blocks(ROOT / "docs" / "ntuples.md")[3])
+    content = yaml.safe_load(blocks(ROOT / "docs" / "ntuples.md")[4])
     arrays = [np.random.default_rng(n).uniform(1, 2, (9, n + 2, 7)) for n in (1, 2, 3)]
     for number, array in enumerate(arrays, start=1):
         np.savez(tmp_path / f"sig_{number}.npz", arr_0=array)
     paths = tmp_path / "a.parquet", tmp_path / "a.json"
-    options: dict[str, Any] = {"reading": reading(3), "skim": SkimConfig(cuts=[])}
+    options: dict[str, Any] = {"reading": reading(4), "skim": SkimConfig(cuts=[])}
     skim_file(str(tmp_path / "sig_1.npz"), *paths, sample="s", part="p", **options)
     features = FeaturesConfig.model_validate(content["features"])
     build_features(paths[0], tmp_path / "f", features=features, sample="s", part="p", label=1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jetlens.errors import DamagedFileError, FileError
+from jetlens.events.rootopen import read_head
 from jetlens.events.sources.base import Source
 
 if TYPE_CHECKING:
@@ -33,13 +34,7 @@ def kind_of(path: str) -> str:
     """
     if "://" in path:
         return next((kind for suffix, kind in _SUFFIXES.items() if path.endswith(suffix)), "root")
-    try:
-        with open(path, "rb") as stream:
-            magic = stream.read(4)
-    except FileNotFoundError as error:
-        raise FileError(f"{path}: does not exist") from error
-    except OSError as error:
-        raise DamagedFileError(f"{path}: cannot be read: {error.strerror}") from error
+    magic = read_head(path, 4)
     if magic not in _MAGIC:
         expected = next((kind for suffix, kind in _SUFFIXES.items() if path.endswith(suffix)), "root")
         if expected == "root":
