@@ -18,6 +18,8 @@ from jetlens.figures.style import header, headroom, look, pretty, read_table, sa
 from jetlens.files import read_json
 
 Curve = tuple[pd.DataFrame, dict[str, Any]]
+IN_FRAME = 6
+"""Curves whose legend leaves the frame readable."""
 FEWEST_EVENTS = 5
 """Background events below which a curve is drawn as dots: it follows single events there."""
 
@@ -56,7 +58,7 @@ def draw_roc(
             axes.fill_between(x, low, high, color=style["color"], alpha=0.25, linewidth=0)
         axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle=(0, (2, 2)), label="random guess")
         axes.set(xlim=(0, 1), ylim=(0, 1), **_labels("Background efficiency $\\epsilon_B$"))
-        axes.legend(loc="upper left", title=_title(curves), title_fontsize=8.5)
+        _place_legend(figure, axes, "upper left", curves)
         header(axes, figures)
         save(figure, outputs)
     _write(csv, curves)
@@ -92,8 +94,8 @@ def draw_rejection(
             [], [], color="0.3", linestyle=(0, (0.7, 1.3)), label=f"< {FEWEST_EVENTS} background events"
         )
         axes.set(xlim=(0, 1), ylim=(0.8, top), **_labels("Background rejection $1/\\epsilon_B$"))
-        headroom(axes, 1.5 * top, 0.065 * (len(curves) + 2))
-        axes.legend(loc="upper right", title=_title(curves), title_fontsize=8.5)
+        headroom(axes, 1.5 * top, 0.065 * (len(curves) + 2) if len(curves) <= IN_FRAME else 0.05)
+        _place_legend(figure, axes, "upper right", curves)
         header(axes, figures)
         save(figure, outputs)
     _write(csv, curves)
@@ -116,7 +118,7 @@ def _points(axes: Axes, metrics: dict[str, Any], colour: str, number: int, of: i
     """Draw the quoted rejections, slightly displaced from each other; return the largest."""
     values = [0.0]
     for key, entry in metrics["background_rejection_detail"].items():
-        x = float(key) + 0.008 * (number - (of - 1) / 2)
+        x = float(key) + min(0.008, 0.06 / of) * (number - (of - 1) / 2)
         value = entry["value"]
         if entry["is_limit"]:
             axes.errorbar(x, value, yerr=0.35 * value, lolims=True, color=colour, marker="_", capsize=2.5)
@@ -138,6 +140,16 @@ def _read(roc: Sequence[Path], metrics: Sequence[Path], variants: Mapping[str, L
         columns = ("signal_efficiency", "background_efficiency", "background_events")
         read[merit["variant"]] = (read_table(curve, columns, "evaluation"), merit)
     return {name: read[name] for name in variants if name in read}
+
+
+def _place_legend(figure: Figure, axes: Axes, corner: str, curves: Mapping[str, Curve]) -> None:
+    """Put the legend into the frame while there is room, beside it otherwise."""
+    settings: dict[str, Any] = {"title": _title(curves), "title_fontsize": 8.5}
+    if len(curves) <= IN_FRAME:
+        axes.legend(loc=corner, **settings)
+    else:
+        figure.set_size_inches(8.0, 4.5)
+        figure.legend(loc="outside right upper", fontsize=8.5, **settings)
 
 
 def _legend(metrics: dict[str, Any], own: Look) -> str:
