@@ -148,7 +148,7 @@ def _place_legend(figure: Figure, axes: Axes, corner: str, curves: Mapping[str, 
     if len(curves) <= IN_FRAME:
         axes.legend(loc=corner, **settings)
     else:
-        figure.set_size_inches(8.0, 4.5)
+        figure.set_size_inches(8.0, 4.5)  # type: ignore[no-untyped-call]
         figure.legend(loc="outside right upper", fontsize=8.5, **settings)
 
 
