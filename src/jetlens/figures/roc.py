@@ -142,13 +142,13 @@ def _read(roc: Sequence[Path], metrics: Sequence[Path], variants: Mapping[str, L
     return {name: read[name] for name in variants if name in read}
 
 
-def _place_legend(figure: Figure, axes: Axes, corner: str, curves: Mapping[str, Curve]) -> None:
+def _place_legend(figure: Figure, axes: Axes, corner: Any, curves: Mapping[str, Curve]) -> None:
     """Put the legend into the frame while there is room, beside it otherwise."""
     settings: dict[str, Any] = {"title": _title(curves), "title_fontsize": 8.5}
     if len(curves) <= IN_FRAME:
         axes.legend(loc=corner, **settings)
     else:
-        figure.set_size_inches(8.0, 4.5)  # type: ignore[no-untyped-call]
+        figure.set_size_inches(8.0, 4.5)
         figure.legend(loc="outside right upper", fontsize=8.5, **settings)
 
 
