@@ -143,7 +143,7 @@ def check_reading(config: Config) -> None:
         if name not in names.collections:
             hint = did_you_mean(name, names.collections)
             raise ValueError(f"skim.objects: no collection '{name}' is read{hint}")
-        _checked(text, names.about(name), "any", f"skim.objects.{name}")
+        _checked(text, names.about(name), "condition", f"skim.objects.{name}")
     for number, cut in enumerate(config.skim.cuts):
         key, expect = ("cut", "cut") if cut.cut is not None else ("quantity", "number")
         _checked(cut.text, names, expect, f"skim.cuts[{number}].{key}")
@@ -170,7 +170,20 @@ def check_reading(config: Config) -> None:
         try:
             plan(columns)
         except ConfigError as error:
-            raise ValueError(f"{key}: {error}") from error
+            raise ValueError(f"{key}: {_told(plan, config) or error}") from error
+
+
+def _told(plan: Callable[[Namespace], Any], config: Config) -> str | None:
+    """Say which columns of the simulation alone features are made of; None if these are not what is wrong."""
+    try:
+        used = plan(columns_of(config)).columns & config.reading.event_schema().truth
+    except ConfigError:
+        return None
+    return (
+        f"made of what only simulation knows ({', '.join(sorted(used))}), as no feature may be"
+        if used
+        else None
+    )
 
 
 def _check_tag_weights(config: Config, names: Namespace) -> None:

@@ -15,7 +15,7 @@ from jetlens.expressions.syntax import Expression, ExpressionError, parse
 from jetlens.expressions.tree import Checked
 from jetlens.expressions.walk import Walk
 
-Expected = Literal["cut", "number", "object", "objects", "any"]
+Expected = Literal["cut", "condition", "number", "object", "objects", "any"]
 
 MAX_STEPS_DEEP = 200
 """Most nested steps of an expression with all definitions it uses; evaluation is recursive."""
@@ -23,6 +23,10 @@ MAX_STEPS_DEEP = 200
 _WANTED: dict[str, tuple[str, Callable[[Type], bool]]] = {
     "cut": (
         "a cut is one boolean per event; compare with a number, reduce lists by any, all or num: any(jets.pt > 30)",
+        lambda t: t.kind == "boolean" and not t.axes and not t.constant,
+    ),
+    "condition": (
+        "what an object must fulfil is true or false for each, e.g. (pt > 30) & (abs(eta) < 2.5)",
         lambda t: t.kind == "boolean" and not t.axes and not t.constant,
     ),
     "number": (
@@ -47,7 +51,8 @@ def check(text: str | Expression, names: Namespace, expect: Expected = "any") ->
     Args:
         text: the expression, or what :func:`parse` made of it.
         names: what its names can be.
-        expect: what it has to give: ``cut``, a boolean per event; ``number``, a number or boolean per event;
+        expect: what it has to give: ``cut``, a boolean per event; ``condition``, one per object that it is about;
+            ``number``, a number or boolean per event;
             ``object``, one object per event; ``objects``, some of a collection; ``any``.
 
     Raises:
@@ -58,7 +63,10 @@ def check(text: str | Expression, names: Namespace, expect: Expected = "any") ->
     node = walk.visit(expression.tree)
     hint, fits = _WANTED[expect]
     if not fits(node.type):
-        raise ExpressionError(expression.text, 1, f"found {node.type}; {hint}")
+        found = str(node.type)
+        if names.own is not None:
+            found = found.replace("per event", f"per object of {names.own.name}")
+        raise ExpressionError(expression.text, 1, f"found {found}; {hint}")
     if node.depth > MAX_STEPS_DEEP:
         raise ExpressionError(
             expression.text, 1, "is nested too deep with the definitions it uses; write fewer steps"

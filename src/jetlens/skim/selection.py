@@ -39,7 +39,7 @@ class Selection:
         Raises:
             ExpressionError: if one means nothing.
         """
-        objects = {name: check(text, names.about(name)) for name, text in skim.objects.items()}
+        objects = {name: check(text, names.about(name), "condition") for name, text in skim.objects.items()}
         cuts = [
             (
                 cut,

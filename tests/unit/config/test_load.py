@@ -241,6 +241,28 @@ def test_what_is_never_read_cannot_be_used(tmp_path: Path, old: str, new: str, e
     assert expected in message(tmp_path, old, new)
 
 
+def test_what_only_simulation_knows_is_no_feature_by_any_way() -> None:
+    content = yaml.safe_load(DEMO)
+    fields = {"flavour": {"branch": "{}.BTag", "truth": True}}
+    content["reading"] = {"format": {"extends": "delphes", "collections": {"jets": {"fields": fields}}}}
+    content["define"] = {"hidden": "sum(jets.flavour)"}
+    own = {"of": "event", "symmetry": "invariant", "fill": 0}
+    for text in ("sum(jets.flavour)", "hidden / ht", "num(jets[jets.flavour > 4])"):
+        content["features"]["define"] = {"told": own | {"expression": text}}
+        content["features"]["event"] = ["told"]
+        with pytest.raises(ConfigError, match=r"features\.event: made of what only .* \(jets\.flavour\)"):
+            validate(content)
+
+
+def test_an_object_must_fulfil_a_condition() -> None:
+    content = yaml.safe_load(DEMO)
+    content["skim"]["objects"]["jets"] = "pt"
+    with pytest.raises(
+        ConfigError, match=r"skim\.objects\.jets: 'pt', column 1: found a number per object of jets"
+    ):
+        validate(content)
+
+
 def test_own_features_that_are_none_or_do_not_say_how_they_turn() -> None:
     content = yaml.safe_load(DEMO)
     own = {"of": "constituents", "expression": "log(maximum(abs(d0), 1e-3))"}
