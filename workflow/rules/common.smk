@@ -204,12 +204,15 @@ def explained(variant):
     ]
 
 
-def event_displays():
-    if not analysis.explanation.display_events:
-        return []
+def explanation_pages():
+    """Per explained variant the page of its tests, and single events to look at."""
+    names = ["believed"]
+    if analysis.explanation.display_events:
+        names.append("event_display")
     return [
-        f"{RESULTS}/explanation/{variant}/event_display.html"
+        f"{RESULTS}/explanation/{variant}/{name}.html"
         for variant in analysis.explanation.variants
+        for name in names
     ]
 
 
@@ -311,7 +314,7 @@ def report_targets():
         tables.append("evaluation/locked.csv")
     if applications:
         tables.append("application/summary.csv")
-    return [f"{RESULTS}/{name}" for name in tables] + figures + event_displays()
+    return [f"{RESULTS}/{name}" for name in tables] + figures + explanation_pages()
 
 
 def final_targets():

@@ -24,7 +24,15 @@ for variant in analysis.explanation.variants:
                 )
             ],
             faithfulness=f"{RESULTS}/explanation/{{variant}}/faithfulness.json",
-            page=f"{RESULTS}/explanation/{{variant}}/believed.html",
+            page=report(
+                f"{RESULTS}/explanation/{{variant}}/believed.html",
+                caption="../report/believed.rst",
+                category="Explanation",
+                labels={
+                    "content": "can the explanations of {variant} be believed?",
+                    "type": "page",
+                },
+            ),
         log:
             f"{LOGS}/explanation/{{variant}}.log",
         benchmark:

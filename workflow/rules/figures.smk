@@ -15,6 +15,7 @@ MANY = {
     "first_method": lambda wildcards: (
         f"{RESULTS}/explanation/{wildcards.variant}/{analysis.explanation.methods[0]}.npz"
     ),
+    "all_methods": lambda wildcards: explained(wildcards.variant),
     "applied": lambda wildcards: sum(applied()[wildcards.variant].values(), []),
 }
 

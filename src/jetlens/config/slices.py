@@ -30,7 +30,7 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 6,
+    "explanation": 7,
     "inference": 2,
     "figures": 6,
 }

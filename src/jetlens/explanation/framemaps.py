@@ -9,7 +9,7 @@ of turned maps is 1 per cell if errors are right, and the real map's p-value is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,14 +125,30 @@ def frame_map(arrays: dict[str, NDArray[Any]], seed: int = 1) -> FrameMap:
     rng = np.random.default_rng(seed)
     classes = [jets_of(arrays, 1), jets_of(arrays, 0)]
     weights = [np.ones(len(classes[0].pt)), to_signal(*classes)]
-    replicas = [_replicas(jets, rng) for jets in classes]
-    grids = [_cells(jets, jets.eta, jets.phi) for jets in classes]
-    real, error, parts = _difference(grids, weights, replicas)
+    found = _untested(classes, weights, rng)
     spins = [
         [_cells(j, *turned(j.eta, j.phi, rng.uniform(-np.pi, np.pi, len(j.pt)))) for j in classes]
         for _ in range(TURNS)
     ]
     null = _Null(classes, weights, spins)
+    return replace(
+        found,
+        chi2=null.chi2(found.difference.ravel()),
+        turned_chi2=np.array([null.chi2(difference, one_of_them=True) for difference in null.differences]),
+    )
+
+
+def untested_map(arrays: dict[str, NDArray[Any]], seed: int = 1) -> FrameMap:
+    """Return a method's map in the jets' frame with errors, but without the null test: nine tenths of the time."""
+    classes = [jets_of(arrays, 1), jets_of(arrays, 0)]
+    weights = [np.ones(len(classes[0].pt)), to_signal(*classes)]
+    return _untested(classes, weights, np.random.default_rng(seed))
+
+
+def _untested(classes: list[Jets], weights: list[Floats], rng: np.random.Generator) -> FrameMap:
+    replicas = [_replicas(jets, rng) for jets in classes]
+    grids = [_cells(jets, jets.eta, jets.phi) for jets in classes]
+    real, error, parts = _difference(grids, weights, replicas)
     rings = [_rings(jets) for jets in classes]
     radial = np.stack([_radial(*x) for x in zip(rings, weights, replicas, strict=True)], axis=1)
     shape = (len(EDGES_X) - 1, len(EDGES_Y) - 1)
@@ -141,8 +157,8 @@ def frame_map(arrays: dict[str, NDArray[Any]], seed: int = 1) -> FrameMap:
         background=parts[1].reshape(shape),
         difference=real.reshape(shape),
         error=error.reshape(shape),
-        chi2=null.chi2(real),
-        turned_chi2=np.array([null.chi2(difference, one_of_them=True) for difference in null.differences]),
+        chi2=float("nan"),
+        turned_chi2=np.zeros(0),
         radial=radial,
     )
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from jetlens.config.explanation import ExplanationConfig, methods_of
 from jetlens.evaluation.testset import read_test_set
+from jetlens.explanation.believed import page
 from jetlens.explanation.faithfulness import faithfulness
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.relevance import Arrays, assemble, layout, write_relevance
-from jetlens.explanation.verdict import page, verdicts
+from jetlens.explanation.verdict import verdicts
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import write_json, write_text
 
@@ -62,8 +63,8 @@ def explain(
         answers[name] = in_favour(arrays)
     judges = [load_model(folder) for folder in companions]
     tests = faithfulness(models, trained, events, answers, explanation, judges)
-    tests["verdicts"] = verdicts(tests)
-    write_json(output / "faithfulness.json", told({"variant": variant, "seeds": seeds, **tests}))
+    tests = {"variant": variant, "seeds": seeds, **tests, "verdicts": verdicts(tests)}
+    write_json(output / "faithfulness.json", told(tests))
     write_text(output / "believed.html", page(variant, tests))
 
 

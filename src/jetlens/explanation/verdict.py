@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,34 +84,6 @@ def verdicts(tests: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def page(variant: str, tests: Mapping[str, Any]) -> str:
-    """Return the page of a variant as HTML that needs nothing else."""
-    rows = []
-    for method, entry in tests["verdicts"].items():
-        lines = "".join(
-            f"<tr><td>{html.escape(c['question'])}</td><td>{html.escape(c['found'])}</td>"
-            f"<td>{_word(c['passed'])}</td></tr>"
-            for c in entry["criteria"]
-        )
-        rows.append(
-            f"<h2>{html.escape(method.replace('_', ' '))}</h2><p><b>{html.escape(entry['verdict'])}</b></p>"
-            f"<table><tr><th>question</th><th>found</th><th></th></tr>{lines}</table>"
-        )
-    title = f"Can the explanations of {html.escape(variant)} be believed?"
-    counts = ", ".join(f"{number} {kind}" for kind, number in tests["events"].items())
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-        f"<h1>{title}</h1><p>Tested on {counts} events; masked constituents are judged by the network "
-        f"{html.escape(tests['masked_judged_by'])}. Errors are standard errors over events.</p>{''.join(rows)}</html>\n"
-    )
-
-
-STYLE = (
-    "body{font-family:sans-serif;max-width:60em;margin:2em auto;color:#222}table{border-collapse:collapse}"
-    "td,th{border:1px solid #ccc;padding:.25em .6em;text-align:left}"
-)
-
-
 def _beats(question: str, pair: Sequence[float]) -> Criterion:
     mean, error = pair
     known = mean == mean and error == error
@@ -125,7 +96,3 @@ def _correlation(question: str, pair: Sequence[float] | None, enough: Any) -> Cr
     if pair is None:
         return Criterion(question, "not known", None)
     return Criterion(question, f"{pair[0]:.2f} ± {pair[1]:.2f}".replace("-", "−"), bool(enough(pair[0])))
-
-
-def _word(passed: bool | None) -> str:
-    return {True: "yes", False: "no", None: "?"}[passed]

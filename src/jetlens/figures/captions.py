@@ -113,6 +113,19 @@ of random weights. Taking all constituents away is a marker by itself. Bars and 
     + FIRST_ROTATION
 )
 
+METHODS = (
+    """\
+All explanations of **{variant}** side by side, one row each, with the verdict of their tests. Maps in the jets' own
+frame, the harder subjet at the origin and the other at (1, 0): the mean worth of the constituents in a cell for signal,
+for background reweighted to the signal's jet pT and mass, and the difference, hatched below 2σ; each map's text says
+what its colours reach from and to. Whether a map shows more than a radial profile is tested in the figures of
+single methods. Bars: the logit that the class loses with the first 20 % of the constituents taken away, masked (dark)
+and replaced by those of other jets (light), with standard errors over events; ticks: the same values, shuffled among
+constituents of equal pT.
+"""
+    + FIRST_ROTATION
+)
+
 SUBJETS = (
     """\
 What *{method}* says of **{variant}** in the jets' own frame: the harder of a jet's two exclusive kT subjets (of its

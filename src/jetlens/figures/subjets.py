@@ -62,15 +62,15 @@ def draw_subjet_map(maps: Path, outputs: Sequence[Path], csv: Path, *, figures: 
             span = values if kind == "Δ" else both
             reach = float(np.nanmax(np.abs(span - centre))) if np.isfinite(span).any() else 1.0
             norm = TwoSlopeNorm(centre, centre - max(reach, 1e-3), centre + max(reach, 1e-3))
-            _panel(axes, values, norm)
+            map_panel(axes, values, norm)
             axes.set_title(title, size=11)
             if kind == "Δ":
-                _hatch(axes, found)
+                weak_cells(axes, found)
             figure.colorbar(
                 ScalarMappable(norm, DIVERGING), ax=axes, orientation="horizontal", label=f"{kind}"
             )
         panels[0].set_ylabel(r"across subjets / $\Delta R_{12}$")
-        _profiles(panels[3], found)
+        profile_panel(panels[3], found)
         figure.supxlabel(verdict_of(found), size=11)
         figure_header(figure, figures)
         save(figure, outputs)
@@ -92,7 +92,8 @@ def verdict_of(found: FrameMap) -> str:
     )
 
 
-def _panel(axes: Axes, values: np.ndarray[Any, Any], norm: TwoSlopeNorm) -> None:
+def map_panel(axes: Axes, values: np.ndarray[Any, Any], norm: TwoSlopeNorm) -> None:
+    """Draw a map (X, Y) in the jets' frame, empty cells grey, both subjets marked."""
     axes.set_facecolor(EMPTY_COLOUR)
     axes.pcolormesh(
         EDGES_X, EDGES_Y, np.ma.masked_invalid(values.T), norm=norm, cmap=DIVERGING, rasterized=True
@@ -103,7 +104,8 @@ def _panel(axes: Axes, values: np.ndarray[Any, Any], norm: TwoSlopeNorm) -> None
     axes.set_xlabel(r"along subjets / $\Delta R_{12}$")
 
 
-def _hatch(axes: Axes, found: FrameMap) -> None:
+def weak_cells(axes: Axes, found: FrameMap) -> None:
+    """Hatch the cells whose difference is less than 2σ."""
     with np.errstate(invalid="ignore", divide="ignore"):
         weak = np.abs(found.difference / found.error) < FEWEST_SIGMA
     for i, j in np.argwhere(weak):
@@ -114,7 +116,8 @@ def _hatch(axes: Axes, found: FrameMap) -> None:
         )
 
 
-def _profiles(axes: Axes, found: FrameMap) -> None:
+def profile_panel(axes: Axes, found: FrameMap) -> None:
+    """Draw the radial profiles of both classes about the harder subjet."""
     centre = (RADII[1:] + RADII[:-1]) / 2
     for c, (name, colour) in enumerate((kind, COLOURS[kind][0]) for kind in ("signal", "background")):
         axes.errorbar(

@@ -24,7 +24,17 @@ from jetlens.figures.entry import FigureEntry
 from jetlens.figures.palette import process_looks, variant_looks
 
 NORMALISATION = "features/normalisation.json"
-MANY = ("skims", "events", "constituents", "roc", "metrics", "histories", "applied", "first_method")
+MANY = (
+    "skims",
+    "events",
+    "constituents",
+    "roc",
+    "metrics",
+    "histories",
+    "applied",
+    "first_method",
+    "all_methods",
+)
 """Inputs that are lists of files, made by the workflow."""
 
 
@@ -86,6 +96,10 @@ def _framed(config: Config) -> list[dict[str, str]]:
         *_methods(config),
         *(entry | {"method": "attention"} for entry in _with_method("attention")(config)),
     ]
+
+
+def _compared(config: Config) -> list[dict[str, str]]:
+    return [{"variant": name} for name in _mapped(config)]
 
 
 def _single_events(config: Config) -> list[dict[str, str]]:
@@ -293,6 +307,11 @@ FIGURES: tuple[FigureEntry, ...] = (
         "faithfulness/{variant}", "faithfulness.draw_faithfulness",
         {"faithfulness": "explanation/{variant}/faithfulness.json"},
         "Explanation", "tests of explanations, {variant}", captions.FAITHFULNESS, _explained,
+    ),
+    FigureEntry(
+        "methods/{variant}", "methods.draw_methods",
+        {"maps": "all_methods", "faithfulness": "explanation/{variant}/faithfulness.json"},
+        "Explanation", "all methods, {variant}", captions.METHODS, _compared,
     ),
     FigureEntry(
         "single_events/{variant}", "events.draw_single_events", {"maps": "first_method"},

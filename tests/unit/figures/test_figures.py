@@ -19,6 +19,7 @@ from jetlens.figures.faithfulness import draw_faithfulness
 from jetlens.figures.images import draw_jet_images
 from jetlens.figures.kinematics import draw_kinematics
 from jetlens.figures.matrices import draw_attention_matrices
+from jetlens.figures.methods import draw_methods
 from jetlens.figures.palette import process_looks, variant_looks
 from jetlens.figures.relevance import draw_relevance
 from jetlens.figures.roc import draw_rejection, draw_roc
@@ -282,6 +283,21 @@ def test_subjet_maps_print_their_null_test(check, explanation, look):
     )
     assert len([row for row in rows if row["part"] == "turned chi2"]) >= 50
     assert any("turned maps" in text.get_text() for text in check.figures[-1].texts)
+
+
+def test_all_methods_stand_side_by_side(check, explanation, look):
+    maps = [explanation / f"{name}.npz" for name in ("leave_one_out", "gradcam")]
+    tests = explanation / "faithfulness.json"
+    rows = check(lambda outputs, csv: draw_methods(maps, tests, outputs, csv, figures=look))
+    content = read_json(tests)
+    for row in (row for row in rows if row["quantity"] == "logit lost"):
+        orders = content["tests"][row["class"]][row["way"]]["orders"]
+        assert float(row["value"]) == orders[row["method"]]["comprehensiveness"]["0.2"][0]
+    assert {row["method"] for row in rows} == {"leave_one_out", "gradcam"}
+    labels = [axes.get_ylabel() for axes in check.figures[-1].axes]
+    for method in ("leave_one_out", "gradcam"):
+        word = content["verdicts"][method]["verdict"].partition(":")[0]
+        assert f"{method.replace('_', ' ')}\n({word})" in labels
 
 
 def test_attention_matrices(check, explanation, look):
