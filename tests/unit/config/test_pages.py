@@ -61,6 +61,22 @@ def test_sections_are_valid_on_top_of_the_demo(content: dict[str, Any]) -> None:
         validate(merged(demo, content))
 
 
+PYTHON = [
+    pytest.param(code, id=f"{page.stem}{number}")
+    for page in PAGES
+    for number, code in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.M)
+    )
+    if "snakefile" not in code
+]
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_examples_in_python_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "example", "exec"), {"__name__": "example"})  # noqa: S102 (our own pages)
+
+
 def reading(number: int) -> ReadingConfig:
     return ReadingConfig.model_validate(
         yaml.safe_load(blocks(ROOT / "docs" / "ntuples.md")[number])["reading"]
