@@ -4,10 +4,10 @@
 
 Trains every kind of transformer of config/full.yaml with three seeds in ``--folder`` on five twelfths of the demo's
 events, and explains ``--events`` per class of the others (integrated gradients, which take half of the time, the first
-``--few``; Shapley values are of two pairs of orders). Columns: Spearman's rank correlation over an event's constituents
-with leave-one-out; the logit lost with the first 20 % of them removed, masked or replaced by those of other jets; CPU
-seconds for all seeds. All values are in favour of the event's class. Behind ± stands the standard error over events,
-behind the comma the standard deviation over trainings. Tables are left in ``--folder``, too.
+``--few``; Shapley values are of ``--permutations`` orders). Columns: Spearman's rank correlation over an event's
+constituents with leave-one-out; the logit lost with the first 20 % of them removed, masked or replaced by those of
+other jets; CPU seconds for all seeds. All values are in favour of the event's class. Behind ± stands the standard error
+over events, behind the comma the standard deviation over trainings. Tables are left in ``--folder``, too.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def train(folder: Path, cores: int) -> Path:
     return folder / results
 
 
-def measure(results: Path, variant: str, events: int, few: int, methods: list[str]) -> list[dict[str, Any]]:
+def measure(
+    results: Path, variant: str, events: int, few: int, permutations: int, methods: list[str]
+) -> list[dict[str, Any]]:
     """Return one row per class and order of one variant."""
     from jetlens.config.explanation import ExplanationConfig, methods_of
     from jetlens.evaluation.testset import read_test_set
@@ -89,7 +91,7 @@ def measure(results: Path, variant: str, events: int, few: int, methods: list[st
     features = read_test_set(folders, normalisation, None, models[0].streams).features
     rng = np.random.default_rng(1)  # samples stand one behind the other
     first = [rng.permutation(np.flatnonzero(features.label == truth))[:events] for truth in (1, 0)]
-    settings = ExplanationConfig(variants=[variant], methods=methods, permutations=4)
+    settings = ExplanationConfig(variants=[variant], methods=methods, permutations=permutations)
     rows = []
     for (kind, sign), chosen in zip((("signal", 1), ("background", -1)), first, strict=True):
         part = features.select(chosen)
@@ -195,13 +197,16 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--events", type=int, default=500, help="per class")
     parser.add_argument("--few", type=int, default=500, help="per class, by integrated gradients")
+    parser.add_argument("--permutations", type=int, default=4, help="orders of Shapley values")
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--variants", nargs="+", default=VARIANTS, choices=VARIANTS)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     folder = options.folder.resolve()
     if options.one:
-        rows = measure(options.results, options.one, options.events, options.few, options.methods)
+        rows = measure(
+            options.results, options.one, options.events, options.few, options.permutations, options.methods
+        )
         pd.DataFrame(rows).to_csv(folder / f"{options.one}.csv", index=False)
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -218,7 +223,8 @@ def main() -> None:
                 "--results",
                 str(results.resolve()),
             ),
-            *("--events", str(options.events), "--few", str(options.few), "--methods", *options.methods),
+            *("--events", str(options.events), "--few", str(options.few)),
+            *("--permutations", str(options.permutations), "--methods", *options.methods),
         ]
         for name in options.variants
     }

@@ -48,6 +48,7 @@ def test_every_contracted_file_is_there(finished: Workspace) -> None:
             "attention.npz",
             "gradcam.npz",
             "faithfulness.json",
+            "believed.html",
         )
     ]
     missing = [name for name in expected if not finished.results(name).is_file()]

@@ -107,6 +107,11 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         COSTLY,
         {"cutflow", "normalisation", "sample_cutflow", "figure_kinematics"},
     ),
+    "a companion": (
+        key("explanation.companion_epochs", 1),
+        {"explain"},
+        {"train_companion", "figure_methods", "event_display"},
+    ),
     "bins of maps": (key("explanation.bins", 12), set(), {"figure_attention", "figure_relevance"}),
     "uncertainty of the background": (key("evaluation.background_uncertainty", 0.2), set(), {"significance"}),
     "theory of the signal": (

@@ -1,0 +1,182 @@
+"""Do explanations depend on what was learnt, and do they mark what a network trained anew cannot do without?
+
+    python benchmarks/explanation_controls.py --results <results of benchmarks/explanations.py>
+
+1. *Label randomisation* (Adebayo et al., arXiv:1810.03292): a network trained on permuted labels must get other
+   explanations than one trained on true ones: rank correlation on the same test events, beside that of two trainings
+   on true labels.
+2. *ROAR* (Hooker et al., arXiv:1806.10758): of every event, training events too, the constituents with the largest
+   |value| are removed and the network is trained anew. The better the explanation, the lower its AUC on test events.
+   Differences from random removal are paired over test events, with errors by bootstrap.
+
+One variant of constituents alone, so that no kinematic token makes up for what is removed; one seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from jetlens.config.explanation import ExplanationConfig, methods_of
+from jetlens.config.training import TrainingConfig
+from jetlens.explanation.agreement import rank_correlation
+from jetlens.explanation.curves import order_of
+from jetlens.explanation.registry import METHODS
+from jetlens.explanation.relevance import layout
+from jetlens.explanation.yardsticks import known_log_pt, removable_slots, size_of_d0
+from jetlens.features.featurefile import FeatureSet
+from jetlens.trained import load_model
+from jetlens.trained.model import TrainedModel
+from jetlens.training import train
+
+Floats = NDArray[np.float64]
+REPLICAS = 400
+
+
+def again(results: Path, variant: str, sets: Sequence[FeatureSet], folder: Path) -> TrainedModel:
+    """Train a variant anew, as its first seed, on changed features."""
+    first = load_model(results / "training" / variant / "seed1")
+    parts = []
+    for number, features in enumerate(sets):
+        parts.append(folder / "features" / features.metadata.sample / f"part{number}")
+        features.write(parts[-1])
+    settings = {"variants": [variant], "seeds": [1], **first.manifest["training"]}
+    train(
+        parts,
+        folder / "model",
+        variant=variant,
+        options=first.options,
+        training=TrainingConfig(**settings),
+        seed=1,
+    )
+    return load_model(folder / "model")
+
+
+def permuted(sets: Sequence[FeatureSet]) -> list[FeatureSet]:
+    """Return the same events with the labels of others."""
+    label = np.random.default_rng(1).permutation(np.concatenate([s.label for s in sets]))
+    edges = np.cumsum([len(s) for s in sets])[:-1]
+    return [dataclasses.replace(s, label=own) for s, own in zip(sets, np.split(label, edges), strict=True)]
+
+
+def strength(model: TrainedModel, features: FeatureSet, method: str, settings: ExplanationConfig) -> Floats:
+    """Return |value| (N, T) of the method's answer; of one with a map for each class the sum."""
+    found = METHODS[method].explain(model, features, settings)  # type: ignore[index]
+    value = found.value if found.maps[-1] == "towards background" else found.value[:1]
+    return np.asarray(np.abs(value).sum(axis=0))
+
+
+def without_first(features: FeatureSet, streams: list[str], values: Floats, share: float) -> FeatureSet:
+    """Return the events without the constituents of the largest values."""
+    about = layout(features, streams)
+    removable = about["mask"] & removable_slots(about)[None]
+    away = np.round(share * removable.sum(axis=1))[:, None]
+    gone = removable & (order_of(values, removable) < away)
+    arrays, masks, start = dict(features.streams), dict(features.masks), 0
+    for name in streams:
+        width = masks[name].shape[1]
+        masks[name] = masks[name] & ~gone[:, start : start + width]
+        arrays[name] = arrays[name] * masks[name][..., None]
+        start += width
+    return dataclasses.replace(features, streams=arrays, masks=masks)
+
+
+def test_scores(model: TrainedModel, sets: Sequence[FeatureSet]) -> tuple[Floats, NDArray[np.int8]]:
+    """Return logits and labels of the test events."""
+    chosen = [s.select(np.isin(s.fold, s.metadata.test_folds)) for s in sets]
+    logits = np.concatenate([model.predict_logits(s) for s in chosen]).astype(np.float64)
+    return logits, np.concatenate([s.label for s in chosen])
+
+
+def labels(results: Path, variant: str, sets: list[FeatureSet], settings: ExplanationConfig) -> None:
+    """Print rank correlations of explanations: true and permuted labels, and two seeds."""
+    true = [load_model(results / "training" / variant / f"seed{seed}") for seed in (1, 2)]
+    with tempfile.TemporaryDirectory() as name:
+        wrong = again(results, variant, permuted(sets), Path(name))
+    events = FeatureSet.join([s.select(np.isin(s.fold, s.metadata.test_folds)) for s in sets])
+    rng = np.random.default_rng(2)
+    first = [rng.permutation(np.flatnonzero(events.label == t))[: settings.events] for t in (1, 0)]
+    events = events.select(np.concatenate(first))
+    about = layout(events, list(true[0].streams))
+    removable = about["mask"] & removable_slots(about)[None]
+    area = roc_auc_score(events.label, wrong.predict_logits(events))
+    print(f"\nlabel randomisation, {variant}; AUC of the network trained on permuted labels {area:.3f}")
+    rows = []
+    for method in methods_of(true[0].options, settings.methods):
+        values = [METHODS[method].explain(model, events, settings).value[0] for model in (*true, wrong)]
+        row = {"method": method}
+        for title, other in (("other seed", 1), ("permuted labels", 2)):
+            found = rank_correlation(values[0], values[other], removable)
+            row[f"rank correlation with {title}"] = (
+                "none" if found is None else f"{found[0]:.2f} ± {found[1]:.2f}"
+            )
+        rows.append(row)
+    print(pd.DataFrame(rows).to_string(index=False), flush=True)
+
+
+def roar(
+    results: Path, variant: str, sets: list[FeatureSet], settings: ExplanationConfig, share: float
+) -> None:
+    """Print the AUC of networks trained anew without what each method marks."""
+    model = load_model(results / "training" / variant / "seed1")
+    streams = list(model.streams)
+    rng = np.random.default_rng(3)
+
+    def by_d0(features: FeatureSet) -> Floats:
+        size = size_of_d0(features, streams)
+        return np.zeros(layout(features, streams)["mask"].shape) if size is None else size
+
+    orders: dict[str, Callable[[FeatureSet], Floats]] = {
+        "random": lambda features: rng.random(layout(features, streams)["mask"].shape),
+        "pT": lambda features: known_log_pt(layout(features, streams)),
+        "|d0|": by_d0,
+    }
+    for method in methods_of(model.options, settings.methods):
+        orders[method] = lambda features, name=method: strength(model, features, name, settings)
+    scores, label = test_scores(model, sets)
+    found = {"nothing removed": scores}
+    for name, values in orders.items():
+        changed = [without_first(s, streams, values(s), share) for s in sets]
+        with tempfile.TemporaryDirectory() as folder:
+            found[name] = test_scores(again(results, variant, changed, Path(folder)), changed)[0]
+        print(f"ROAR, {name}: AUC {roc_auc_score(label, found[name]):.4f}", flush=True)
+    rows: list[dict[str, Any]] = []
+    draws = [np.random.default_rng(n).integers(0, len(label), len(label)) for n in range(REPLICAS)]
+    for name, z in found.items():
+        drop = [roc_auc_score(label[i], z[i]) - roc_auc_score(label[i], found["random"][i]) for i in draws]
+        area = roc_auc_score(label, z)
+        difference = area - roc_auc_score(label, found["random"])
+        text = "" if name == "random" else f"{difference:+.4f} ± {np.std(drop, ddof=1):.4f}"
+        rows.append({"removed by": name, "AUC": round(area, 4), "less random": text})
+    print(f"\nROAR, {variant}, the first {share:.0%} removed, {len(label)} test events")
+    print(pd.DataFrame(rows).to_string(index=False), flush=True)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--variant", default="self_attention")
+    parser.add_argument("--events", type=int, default=200, help="per class, for label randomisation")
+    parser.add_argument("--share", type=float, default=0.5, help="of the constituents that ROAR removes")
+    options = parser.parse_args()
+    methods = [name for name in METHODS if name != "tree_shapley"]
+    settings = ExplanationConfig(variants=[], methods=methods, events=options.events, permutations=2)
+    streams = load_model(options.results / "training" / options.variant / "seed1").streams
+    folders = sorted({path.parent for path in options.results.glob("features/*/*/event.npz")})
+    sets = [FeatureSet.read(folder, streams) for folder in folders]
+    labels(options.results, options.variant, sets, settings)
+    roar(options.results, options.variant, sets, settings, options.share)
+
+
+if __name__ == "__main__":
+    main()
