@@ -88,10 +88,11 @@ class EventFile:
         met = self.schema.met
         if met is None or not self.selection.met:
             return None
+        branches = met.branch or ("",)
         names = [
-            field.branch[0].replace("{}", branch) for branch in met.branch for field in met.fields.values()
+            field.branch[0].replace("{}", branch) for branch in branches for field in met.fields.values()
         ]
-        branch = next((b for b in met.branch if self._has_met(met, b)), None)
+        branch = next((b for b in branches if self._has_met(met, b)), None)
         if branch is None:
             if not met.optional or "met" in self.options.explicit:
                 self.source.require(names, "the missing transverse momentum (reading.branches.met)")

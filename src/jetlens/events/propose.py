@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from jetlens.errors import ConfigError, FileError
-from jetlens.events.arrays import Column
+from jetlens.events.arrays import Column, Index
 from jetlens.events.schema import parse_schema
 from jetlens.events.sources import Source
 from jetlens.events.standard import TRUTH
@@ -40,6 +41,9 @@ _WAYS = (
     ("px", "py", "pz", "mass"),
     ("pt", "eta", "phi"),
 )
+_MISSING = re.compile(r"met$|missing", re.I)
+_NUMBERS = ("event_number", "eventNumber", "EventNumber", "event", "evt", "EvtNum")
+"""What the event's number is called."""
 _PARTS = re.compile(r"part|const|pf|cand|trk|track|tower|cluster", re.I)
 _IN_MEV = 5e3
 """Median pT above this, of any of a file's collections, is taken for MeV in all of them."""
@@ -59,14 +63,20 @@ def propose_schema(source: Source) -> dict[str, Any] | None:
         a schema as plain data that reads this file, or None if no momentum was recognised.
     """
     collections: dict[str, Any] = {}
-    large = False
+    prefixes: dict[str, str] = {}
+    large, met = False, None
     for prefix, columns in _groups(source).items():
         way = next((way for way in _WAYS if set(way) <= columns.keys()), None)
+        if way is None and _MISSING.search(prefix) and {"pt", "phi"} <= columns.keys():
+            met = met or _met(source, columns)
         shape = None if way is None else _shape(source, [columns[axis] for axis in way])
         if way is None or shape is None or _is_generated(source, prefix):
             continue
         first = columns[way[0]]
         if any(_read(source, columns[axis], shape, first) is None for axis in way):
+            continue
+        parent = next((p for p in prefixes if prefix.startswith((f"{p}.", f"{p}_"))), None)
+        if shape == "nested" and parent is None:
             continue
         name = re.sub(r"\W+", "_", _STORAGE.sub("", prefix)).strip("_").lower() or "objects"
         large |= _is_large(source, [columns[axis] for axis in way if axis in ("pt", "px")], shape)
@@ -75,16 +85,24 @@ def propose_schema(source: Source) -> dict[str, Any] | None:
         fields |= _further(
             source, prefix.removesuffix(".fCoordinates.f"), set(columns.values()), shape, first
         )
+        if shape == "nested":
+            collections[prefixes[str(parent)]]["constituents"] = {"link": "nested", "fields": fields}
+            continue
+        prefixes[prefix] = name
         collections[name] = {"layout": "entry"} if shape == "entry" else {}
         collections[name] |= {"fields": fields}
     if not collections:
         return None
-    for collection in collections.values() if large else ():
-        _from_mev(collection["fields"])
+    parts = [c["constituents"] for c in collections.values() if "constituents" in c]
+    for content in [*collections.values(), *parts, *([met] if met else [])] if large else ():
+        _from_mev(content["fields"])
     collections = _nest(collections)
     schema = {"name": "mine", **({"trees": [source.name]} if source.name else {}), "collections": collections}
-    if "weight" in source:
-        schema["scalars"] = {"weight": "weight"}
+    if met is not None:
+        schema["met"] = met
+    numbered = next((n for n in _NUMBERS if n in source and source.shape(n) == "numbers"), None)
+    scalars = {"event_number": numbered, "weight": "weight" if "weight" in source else None}
+    schema["scalars"] = {name: column for name, column in scalars.items() if column}
     try:
         parse_schema(schema, "proposal")
     except ConfigError:
@@ -103,9 +121,10 @@ def _groups(source: Source) -> dict[str, dict[str, str]]:
 
 
 def _shape(source: Source, names: list[str]) -> str | None:
-    """The layout of columns that hold one number per entry, or one list; None for all else."""
+    """The layout of columns that hold one number per entry, one list, or lists of lists; None for all else."""
     shapes = {source.shape(name) for name in names}
-    return {"numbers": "entry", "lists": "lists"}.get(shapes.pop()) if len(shapes) == 1 else None
+    shape = shapes.pop() if len(shapes) == 1 else ""
+    return {"numbers": "entry", "lists": "lists", "nested": "nested"}.get(shape)
 
 
 def _read(source: Source, name: str, shape: str, like: str | None = None) -> Column | None:
@@ -114,6 +133,10 @@ def _read(source: Source, name: str, shape: str, like: str | None = None) -> Col
     try:
         if shape == "entry":
             found = source.numbers([name], 0, stop)
+        elif shape == "nested":
+            outer, inner, found = source.nested([name], 0, stop)
+            if like is not None and not _same((outer, inner), source.nested([like], 0, stop)[:2]):
+                return None
         else:
             offsets, found = source.lists([name], 0, stop)
             if like is not None and not np.array_equal(offsets, source.lists([like], 0, stop)[0]):
@@ -121,6 +144,17 @@ def _read(source: Source, name: str, shape: str, like: str | None = None) -> Col
     except FileError:
         return None
     return found[name] if found[name].ndim == 1 else None
+
+
+def _same(one: Iterable[Index], other: Iterable[Index]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _met(source: Source, columns: dict[str, str]) -> dict[str, Any] | None:
+    """The missing transverse momentum, one per event."""
+    if _shape(source, [columns["pt"], columns["phi"]]) != "entry" or TRUTH.search(columns["pt"]):
+        return None
+    return {"fields": {"pt": columns["pt"], "phi": columns["phi"]}}
 
 
 def _is_generated(source: Source, prefix: str) -> bool:

@@ -204,6 +204,11 @@ def unlist(path: str, name: str, array: Any, depth: int) -> tuple[list[Index], C
     for _ in range(depth):
         if isinstance(layout, ak.contents.NumpyArray) and layout.data.ndim > 1:
             layout = layout.to_RegularArray()
+        if layout.is_option and layout.content.is_list:  # a list that is not there is an empty one
+            lists = ak.Array(layout)
+            offsets.append(offsets_from_counts(np.asarray(ak.fill_none(ak.num(lists, axis=1), 0))))
+            layout = ak.flatten(lists[~ak.is_none(lists)], axis=1).layout.to_packed()
+            continue
         if not layout.is_list:
             raise FileError(f"{path}: '{name}' holds {ak.type(array)}; expected {depth} level(s) of lists")
         layout = layout.to_ListOffsetArray64(True)

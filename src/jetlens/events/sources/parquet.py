@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,10 +30,10 @@ class ParquetSource(AwkwardSource):
             self._file = pq.ParquetFile(path, memory_map=False)
             self.entries = int(self._file.metadata.num_rows)
             sizes = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
+            self._paths = _paths(self._file.schema)
         self._edges = offsets_from_counts(np.array(sizes, dtype=np.int64))
         self._schema = self._file.schema_arrow  # made anew at every access
         self._columns, self._names = set(self._schema.names), _names(self._schema)
-        self._kept: tuple[int, str, Any] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -45,9 +46,7 @@ class ParquetSource(AwkwardSource):
 
     def shape(self, name: str) -> str:
         """Tell by the type in the file."""
-        depth, kind = name.count("."), _plain(self._names[name])
-        while pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            depth, kind = depth + 1, _plain(kind.value_type)
+        kind, depth = self._names[name]
         number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
         return ("numbers", "lists", "nested")[depth] if number and depth < 3 else "other"
 
@@ -60,7 +59,7 @@ class ParquetSource(AwkwardSource):
             if low < stop and high > start:
                 with clear_errors(self.path, f"reading '{name}'"):
                     table = self._file.read_row_group(
-                        group, columns=[name if rest else head], use_threads=False
+                        group, columns=[self._paths.get(name, head)], use_threads=False
                     )
                     whole = table.column(head)
                 pieces.append(whole.slice(max(start - low, 0), min(stop, high) - max(start, low)))
@@ -91,20 +90,26 @@ def _plain(kind: Any) -> Any:
     return getattr(kind, "storage_type", kind)
 
 
-def _names(schema: Any) -> dict[str, Any]:
-    """Columns by name; of records, and of lists of records, each field under ``records.field``."""
-    found: dict[str, Any] = {}
+def _names(schema: Any) -> dict[str, tuple[Any, int]]:
+    """Columns by name, each with its type and how many lists deep it is; fields of records under ``records.field``."""
+    found: dict[str, tuple[Any, int]] = {}
 
-    def add(name: str, kind: Any) -> None:
-        inner = _plain(kind)
-        while pa.types.is_list(inner) or pa.types.is_large_list(inner) or pa.types.is_fixed_size_list(inner):
-            inner = _plain(inner.value_type)
-        if pa.types.is_struct(inner):
-            for child in inner:
-                add(f"{name}.{child.name}", child.type)
+    def add(name: str, kind: Any, depth: int) -> None:
+        kind = _plain(kind)
+        while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            kind, depth = _plain(kind.value_type), depth + 1
+        if pa.types.is_struct(kind):
+            for child in kind:
+                add(f"{name}.{child.name}", child.type, depth)
         else:
-            found[name] = kind
+            found[name] = kind, depth
 
     for field in schema:
-        add(field.name, field.type)
+        add(field.name, field.type, 0)
     return found
+
+
+def _paths(schema: Any) -> dict[str, str]:
+    """Where columns are stored: ``jets.pt`` in ``jets.list.element.pt``, or whatever lists' contents are called."""
+    stored = [schema.column(k).path for k in range(len(schema))]
+    return {re.sub(r"\.(list|bag)\.\w+", "", path): path for path in stored}
