@@ -4,16 +4,21 @@
 
 Small files of all formats are written in their public layouts (and taken from the demo for Delphes), then damaged:
 bytes flipped, overwritten, left out, the end cut off, one file's head on another's tail. As many again are whole, and
-odd: columns of any type, name and shape in any kind of file. Each is inspected and read in full. Counted are:
+odd: columns of any type, name and shape in any kind of file. Each is inspected and read in full. As many intact files
+are read by schemas in which keys are missing, wrong or in the wrong place. Counted are:
 ``refused`` (one line that names the file), ``right`` (the same numbers), ``other`` (other numbers: a change that
 nothing in the file tells, which only a checksum finds; with a ``SHA256SUMS`` beside it each of them is refused),
-``unknown`` (an odd file of which nothing is known, and this is said), and ``crashed``, of which there must be none.
+``unknown`` (an odd file of which nothing is known, and this is said), ``schema refused`` or ``read``, and ``crashed``,
+of which there must be none.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
+import dataclasses
+import random
 import sys
 import tempfile
 import warnings
@@ -35,6 +40,8 @@ from jetlens.config.reading import ReadingConfig  # noqa: E402
 from jetlens.errors import JetlensError  # noqa: E402
 from jetlens.events import load_schema, open_events  # noqa: E402
 from jetlens.events.inspect import inspect_file  # noqa: E402
+from jetlens.events.schema import Collection, Constituents, Field, Schema  # noqa: E402
+from jetlens.events.schemas import schema_content  # noqa: E402
 
 
 def jets() -> ak.Array:
@@ -109,6 +116,7 @@ def outcome(path: Path, schema: str, right: list | None) -> tuple[str, list | No
     return ("right" if right is None or found == right else "other"), found
 
 
+GOOD = ("refused", "right", "other", "unknown", "schema refused", "read")
 WORDS = (
     "jet_pt",
     "jet_eta",
@@ -221,6 +229,76 @@ def fuzz_odd(number: int, seed: int) -> Counter[str]:
     return counts
 
 
+VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    2.5,
+    "x",
+    "pt",
+    "{}_pt",
+    "lists",
+    "padded",
+    "entry",
+    "nested",
+    "bool",
+    "type_of_flags",
+)
+VALUES += ([], ["a", "b"], {}, {"branch": "x"}, {"value": 1}, [[1]], "1e-3", float("nan"), 10**30, "arr_0[2]")
+
+
+def mutated(content: Any, rng: random.Random) -> Any:
+    """A schema with keys taken away, changed, or moved to where they do not belong."""
+    content = copy.deepcopy(content)
+    keys = [f.name for kind in (Schema, Collection, Constituents, Field) for f in dataclasses.fields(kind)]
+    for _ in range(rng.randint(1, 3)):
+        places: list[tuple[Any, Any]] = []
+        todo = [content]
+        while todo:
+            node = todo.pop()
+            inner = list(node.items()) if isinstance(node, dict) else list(enumerate(node))
+            places += [(node, key) for key, _ in inner]
+            todo += [value for _, value in inner if isinstance(value, dict | list)]
+        if not places:
+            break
+        node, key = rng.choice(places)
+        choice = rng.random()
+        if choice < 0.25:
+            del node[key]
+        elif choice < 0.7 or not isinstance(node, dict):
+            node[key] = copy.deepcopy(rng.choice(VALUES))
+        else:
+            node[rng.choice([*keys, "pt", "px", "mass"])] = copy.deepcopy(rng.choice(VALUES))
+    return content
+
+
+def fuzz_schemas(number: int, seed: int) -> Counter[str]:
+    """Read intact files by that many schemas that are not theirs any more."""
+    rng = random.Random(seed)
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        files = intact(Path(name))
+        for file, (content, _) in files.items():
+            (Path(name) / file).write_bytes(content)
+        for _ in range(number):
+            file = rng.choice(list(files))
+            schema = mutated(FLAT if files[file][1] == "flat" else schema_content(files[file][1]), rng)
+            try:
+                with open_events(str(Path(name) / file), load_schema(schema)) as opened:
+                    for batch in opened.batches(20):
+                        batch.with_constituents(batch.events)
+                        break
+                counts["read"] += 1
+            except JetlensError as error:
+                clear = "\n" not in str(error)
+                counts["schema refused" if clear else f"unclear: {str(error)[:200]}"] += 1
+            except Exception as error:
+                counts[f"{file}: crashed: {type(error).__name__}: {str(error)[:100]}"] += 1
+    return counts
+
+
 def fuzz(number: int, seed: int) -> Counter[str]:
     """Read that many damaged files; returns how often each outcome was had, by format where it is bad."""
     rng = np.random.default_rng(seed)
@@ -256,9 +334,10 @@ def main() -> None:
     options = parser.parse_args()
     counts = fuzz(options.number, options.seed)
     counts += fuzz_odd(options.number, options.seed)
+    counts += fuzz_schemas(options.number, options.seed)
     for result, count in counts.most_common():
         print(f"{count:5d}  {result}")
-    if any(result not in ("refused", "right", "other", "unknown") for result in counts):
+    if any(result not in GOOD for result in counts):
         sys.exit("some inputs were neither refused clearly nor read")
 
 

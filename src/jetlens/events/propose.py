@@ -10,7 +10,7 @@ import numpy as np
 
 from jetlens.errors import ConfigError, FileError
 from jetlens.events.arrays import Column, Index
-from jetlens.events.schema import parse_schema
+from jetlens.events.parse import parse_schema
 from jetlens.events.sources import Source
 from jetlens.events.standard import TRUTH
 

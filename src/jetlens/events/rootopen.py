@@ -97,6 +97,8 @@ def stored_type(path: str, leaf: str, branch: Any) -> np.dtype[Any]:
     if getattr(interpretation, "header_bytes", 0) or not isinstance(content, uproot.AsDtype):
         raise FileError(f"{path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers")
     dtype: np.dtype[Any] = np.dtype(content.from_dtype)
+    if dtype.base.kind not in "biuf":
+        raise FileError(f"{path}: branch '{leaf}' holds {interpretation.typename}; expected plain numbers")
     return dtype
 
 

@@ -122,7 +122,7 @@ def test_a_schema_is_extended_by_a_field_a_collection_and_what_the_file_calls_it
         ({"collections": {"met": {"momentum": False, "fields": {"a": "b"}}}}, "means something else"),
         (
             {"collections": {"jets": {"fields": {"pt": {"branch": "a", "high": "1e6"}}}}},
-            "high must be a number",
+            "high: expected a number",
         ),
         ({"extends": "delfes"}, "did you mean 'delphes'"),
     ],

@@ -15,3 +15,6 @@ def test_damaged_files_of_every_format_never_crash() -> None:
     assert sum(counts.values()) == 24
     assert counts.keys() <= {"refused", "right", "other"}, counts
     assert counts["refused"] > 12
+    counts = fuzzing.fuzz_odd(20, 3) + fuzzing.fuzz_schemas(80, 3)
+    assert counts.keys() <= set(fuzzing.GOOD), counts
+    assert min(counts["schema refused"], counts["read"]) > 10

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from jetlens.errors import ConfigError, FileError, did_you_mean
-from jetlens.events.schema import Schema, parse_schema
+from jetlens.events.parse import parse_schema
+from jetlens.events.schema import Schema
 
 SHIPPED = ("delphes", "nanoaod")
 

@@ -111,7 +111,8 @@ class ArraySource(Source):
                 own = np.arange(stop - start + 1, dtype=np.int64) * values.shape[1]
                 found[name] = values.reshape(-1, *values.shape[2:])
             offsets = self.same_lengths(offsets, own, name)
-        assert offsets is not None
+        if offsets is None:
+            raise FileError(f"{self.path}: no columns are named for some of its lists")
         return offsets, found
 
     def bytes_per_event(self, names: Sequence[str]) -> float:
