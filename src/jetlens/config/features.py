@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jetlens.config.base import Name, PositiveInt, Section, Seed
+from jetlens.config.base import Name, Positive, PositiveInt, Section, Seed
 from jetlens.config.own_features import FeatureDefinition, read_expression
 from jetlens.errors import did_you_mean
 from jetlens.expressions import Namespace, define, used
-from jetlens.expressions.feature import Feature, Level, Symmetry, shipped
+from jetlens.expressions.feature import HYPOTHESIS, MASS_FEATURE, Feature, Level, Symmetry, shipped
 from jetlens.expressions.tokens import Plan, plan_constituents, plan_event, plan_objects, plan_tokens
 
 LEVELS: dict[str, Level] = {
@@ -142,11 +143,19 @@ class EventRecipe(Section):
     own: dict[Name, FeatureDefinition] = Field(default_factory=dict, description="own features among them")
     define: dict[str, str] = Field(default_factory=dict, description="definitions they use")
     split: SplitConfig = Field(description="the split")
+    hypotheses: list[Positive] = Field(
+        default_factory=list, description="masses of the signals [GeV], if a feature reads the hypothesis"
+    )
 
     @property
     def features(self) -> list[Feature]:
         """The features in order."""
         return _features("event", self.event, self.own)
+
+    @property
+    def of_hypothesis(self) -> bool:
+        """Whether a feature reads the mass hypothesis."""
+        return MASS_FEATURE in self.event
 
     def plan(self, names: Namespace) -> Plan:
         """Check it for given events.
@@ -154,7 +163,10 @@ class EventRecipe(Section):
         Raises:
             ConfigError: naming the feature and what is wrong.
         """
-        return plan_event(self.features, define(names, self.define))
+        known = define(names, self.define)
+        if self.of_hypothesis:
+            known = replace(known, scalars={**known.scalars, HYPOTHESIS: "number"})
+        return plan_event(self.features, known)
 
 
 class FeaturesConfig(Section):
@@ -177,6 +189,10 @@ class FeaturesConfig(Section):
             if name in shipped()[entry.of]:
                 raise ValueError(
                     f"define.{name}: there is a feature of {entry.of} of this name; choose another"
+                )
+            if used([entry.expression], {HYPOTHESIS: "1"}):
+                raise ValueError(
+                    f"define.{name}: {HYPOTHESIS} is read by the feature {MASS_FEATURE} of the event alone"
                 )
         named = {f"streams.{name}": (LEVELS[s.kind], s.features) for name, s in self.streams.items()}
         for key, (level, names) in {**named, "event": ("event", self.event)}.items():
@@ -211,11 +227,22 @@ class FeaturesConfig(Section):
         texts = [*only._tokens, *(entry.expression for entry in own.values())]
         return StreamRecipe(stream=self.streams[name], own=own, define=used(texts, definitions or {}))
 
-    def event_recipe(self, definitions: Mapping[str, str] | None = None) -> EventRecipe:
-        """Return all that the event files depend on; see :meth:`stream_recipe`."""
+    def event_recipe(
+        self, definitions: Mapping[str, str] | None = None, hypotheses: Iterable[float] = ()
+    ) -> EventRecipe:
+        """Return all that the event files depend on; see :meth:`stream_recipe`.
+
+        Args:
+            definitions: those of the configuration; only what is used is kept.
+            hypotheses: masses of the signals [GeV]; kept if a feature reads the hypothesis.
+        """
         own = self._own("event", self.event)
         texts = [entry.expression for entry in own.values()]
-        return EventRecipe(event=self.event, own=own, define=used(texts, definitions or {}), split=self.split)
+        recipe = EventRecipe(
+            event=self.event, own=own, define=used(texts, definitions or {}), split=self.split
+        )
+        masses = sorted(set(hypotheses)) if recipe.of_hypothesis else []
+        return recipe.model_copy(update={"hypotheses": masses})
 
     def of(self, streams: Iterable[str]) -> FeaturesConfig:
         """Return the section with these streams only, and with those own features that they or the event have."""

@@ -12,6 +12,13 @@ from jetlens.expressions import Namespace, check
 
 SCORE = "score"
 """Name of a classifier's output among the observables: the logit, on the common scale of all rotations."""
+
+
+def score_of(mass: float) -> str:
+    """Return the column of the score under a mass hypothesis [GeV]."""
+    return f"{SCORE}_m{mass:g}"
+
+
 OWN_COLUMNS = ("event_number", "fold", "weight")
 """Columns that every event has in ``inference/events``, whatever its observables."""
 MassText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]

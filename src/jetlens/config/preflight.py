@@ -13,6 +13,7 @@ from jetlens.config.samples import Sample, is_url
 from jetlens.config.variations import SampleVariation
 from jetlens.errors import ConfigError, FileError, did_you_mean
 from jetlens.expressions import check
+from jetlens.expressions.feature import MASS_FEATURE
 
 
 def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = True) -> None:
@@ -34,6 +35,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     problems += _not_fitted(config, samples)
     problems += _not_varied(config, samples)
     problems += _no_corrections(config)
+    problems += _no_mass(config, samples)
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
@@ -108,6 +110,18 @@ def _alone(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
             for other in others:
                 if not is_url(other) and not Path(other).exists():
                     yield f"{other}: does not exist; schema '{schema.name}' reads it beside {path}"
+
+
+def _no_mass(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    """What networks that know the mass hypothesis need."""
+    for sample in samples.values() if MASS_FEATURE in config.features.event else ():
+        if sample.role == "signal" and sample.mass_gev is None:
+            yield f"{config.samples}: sample '{sample.name}' has no mass_GeV, which {MASS_FEATURE} is made of; give it"
+        if sample.role == "application":
+            yield (
+                f"{config.samples}: sample '{sample.name}' is an application, which has no mass hypothesis; leave it "
+                f"out, or {MASS_FEATURE}"
+            )
 
 
 def _no_corrections(config: Config) -> Iterator[str]:

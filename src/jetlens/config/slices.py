@@ -14,6 +14,7 @@ from jetlens.config import Config
 from jetlens.config.fitted import (
     fitted_samples,
     fitted_streams,
+    hypotheses,
     standing_for,
     systematics,
     varied_samples,
@@ -23,6 +24,7 @@ from jetlens.config.models import stream_names
 from jetlens.config.samples import Sample, class_of
 from jetlens.config.variations import ObjectVariation
 from jetlens.expressions import used
+from jetlens.expressions.feature import MASS_FEATURE
 
 STAGE = {
     "skim": 3,
@@ -107,8 +109,11 @@ def _cutflow(context: Context) -> dict[str, Any]:
 
 
 def _event_features(context: Context) -> dict[str, Any]:
-    recipe = context.config.features.event_recipe(context.config.define)
-    return {"recipe": _plain(recipe), "label": class_of(context.sample)}
+    config, sample = context.config, context.sample
+    masses = [s.mass_gev for s in context.samples.values() if s.role == "signal" and s.mass_gev]
+    recipe = config.features.event_recipe(config.define, masses)
+    mass = sample.mass_gev if recipe.hypotheses and sample.role == "signal" else None
+    return {"recipe": _plain(recipe), "label": class_of(sample), "mass": mass}
 
 
 def _stream_features(context: Context) -> dict[str, Any]:
@@ -190,7 +195,10 @@ def _observables(context: Context) -> dict[str, Any]:
 
 
 def _score_events(context: Context) -> dict[str, Any]:
-    return {**_observables(context), "unlock": context.config.evaluation.unlock}
+    config = context.config
+    known = hypotheses(config, context.samples) if MASS_FEATURE in config.features.event else []
+    masses = [float(mass) for mass in known]
+    return {**_observables(context), "unlock": config.evaluation.unlock, "masses": masses}
 
 
 def _score_data(context: Context) -> dict[str, Any]:

@@ -20,6 +20,10 @@ from jetlens.expressions.tree import Checked
 
 Level = Literal["constituents", "tokens", "event"]
 LEVELS: tuple[Level, ...] = ("constituents", "tokens", "event")
+HYPOTHESIS = "mass_hypothesis"
+"""A number of the event that no file has: the sample's mass, or one of the signals' [GeV]."""
+MASS_FEATURE = "log_mass_hypothesis"
+"""The one feature that reads it: trainings draw it anew, and events are scored with it at every hypothesis."""
 FRAME = ("delta_eta", "delta_phi")
 """Coordinates of a constituent relative to its jet, in the stream's alignment."""
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.errors import ConfigError
+from jetlens.expressions.feature import HYPOTHESIS
 from jetlens.expressions.tokens import Plan
 from jetlens.features.compute import Tokens, constituent_tokens, event_vector, named_tokens, object_tokens
 from jetlens.features.featurefile import (
@@ -23,6 +25,7 @@ from jetlens.features.featurefile import (
 from jetlens.features.presence import lacking, uses_impact_parameters
 from jetlens.features.skims import skimmed
 from jetlens.features.split import folds
+from jetlens.hashing import uniform
 
 if TYPE_CHECKING:
     from jetlens.config.features import EventRecipe, FeaturesConfig, Stream, StreamRecipe
@@ -52,7 +55,7 @@ def build_features(
     Raises:
         FileError: if the skim file is missing or damaged.
     """
-    common = {"sample": sample, "part": part}
+    common: dict[str, Any] = {"sample": sample, "part": part}
     recipe = features.event_recipe(definitions)
     build_event(parquet, folder / EVENT_FILE, recipe=recipe, label=label, **common)
     for name in features.streams:
@@ -61,7 +64,14 @@ def build_features(
 
 
 def build_event(
-    parquet: Path, output: Path, *, recipe: EventRecipe, sample: str, part: str, label: int
+    parquet: Path,
+    output: Path,
+    *,
+    recipe: EventRecipe,
+    sample: str,
+    part: str,
+    label: int,
+    mass: float | None = None,
 ) -> None:
     """Compute ``event.npz`` of one part: event-level features, generator weights, folds and class.
 
@@ -72,11 +82,18 @@ def build_event(
         sample: name of the sample, which the folds are hashed with.
         part: name of the part.
         label: number of the sample's class.
+        mass: of the sample, where a feature reads the hypothesis [GeV]; None: each event has one of the recipe's,
+            drawn by a hash of sample and event number.
 
     Raises:
-        ConfigError: if a feature does not fit these events.
+        ConfigError: if a feature does not fit these events, or reads the hypothesis, and there is none.
         FileError: if the skim file is missing or damaged, or a feature without a fill is missing in an event.
     """
+    if recipe.of_hypothesis and not recipe.hypotheses:
+        raise ConfigError(
+            f"sample '{sample}': a feature reads {HYPOTHESIS}, and no signal with a mass says what it can be; give "
+            "mass_GeV in the sample table"
+        )
     with skimmed(parquet) as skim:
         plan, split = recipe.plan(skim.names), recipe.split
         metadata = EventMetadata(
@@ -94,16 +111,27 @@ def build_event(
 
         def pieces(events: Any) -> dict[str, NDArray[Any]]:
             numbers = np.asarray(events["event_number"], dtype=np.int64)
+            further = {HYPOTHESIS: _hypotheses(recipe, numbers, sample, mass)} if recipe.of_hypothesis else {}
             return {
-                "event": event_vector(plan, events),
+                "event": event_vector(plan, events, further),
                 "weight": np.asarray(events["weight"], dtype=np.float64),
                 "event_number": numbers,
                 "fold": folds(sample, numbers, split.folds, split.seed),
                 "class": np.full(len(numbers), label, dtype=np.int8),
             }
 
-        columns = {*plan.columns, "event_number", "weight"}
+        columns = {*plan.columns, "event_number", "weight"} - {HYPOTHESIS}
         write_event(output, skim.number, map(pieces, skim.batches(columns)), metadata)
+
+
+def _hypotheses(
+    recipe: EventRecipe, numbers: NDArray[np.int64], sample: str, mass: float | None
+) -> NDArray[np.float64]:
+    """Mass hypothesis of each event [GeV], (N,)."""
+    if mass is not None:
+        return np.full(len(numbers), mass)
+    draw = uniform(numbers, np.zeros_like(numbers), f"{recipe.split.seed}:{sample}:{HYPOTHESIS}")
+    return np.array(recipe.hypotheses)[(draw * len(recipe.hypotheses)).astype(np.int64)]
 
 
 def build_stream(parquet: Path, output: Path, *, recipe: StreamRecipe, sample: str, part: str) -> None:

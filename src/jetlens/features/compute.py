@@ -6,7 +6,7 @@ their places. Everything is computed from the event itself; nothing from labels,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import awkward as ak
@@ -27,13 +27,20 @@ Integers = NDArray[np.int64]
 Tokens = tuple[NDArray[np.float32], Mask]
 
 
-def event_vector(plan: Plan, events: Any) -> NDArray[np.float32]:
+def event_vector(
+    plan: Plan, events: Any, further: Mapping[str, NDArray[np.float64]] | None = None
+) -> NDArray[np.float32]:
     """Compute the event's own numbers, float32 (N, E).
+
+    Args:
+        plan: the features.
+        events: N events.
+        further: numbers of the event that they do not have, (N,) each.
 
     Raises:
         FileError: if a feature without a fill is missing in an event.
     """
-    evaluator = Evaluator(events)
+    evaluator = Evaluator(events, further)
     values = np.empty((len(events), len(plan.features)), dtype=np.float32)
     for place, one in enumerate(plan.features):
         values[:, place] = _values(one, evaluator, len(events))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.config.inference import SCORE, BackgroundModel, InferenceConfig, SimulationModel
+from jetlens.config.inference import SCORE, BackgroundModel, InferenceConfig, SimulationModel, score_of
 from jetlens.errors import ConfigError
 from jetlens.inference.backgrounds import Estimate, estimate, in_region, process_names
 from jetlens.inference.binning import describe, merged_edges, shortfalls
@@ -75,11 +75,6 @@ def fill_all(
                 f"mass hypothesis {mass:g} GeV: events have no '{score_of(mass)}', found: {found}"
             )
     return [_fill(simulation, config, score_of(mass), (mass,), systematic) for mass in masses]
-
-
-def score_of(mass: float) -> str:
-    """Return the column of the score under a mass hypothesis [GeV]."""
-    return f"{SCORE}_m{mass:g}"
 
 
 class View:

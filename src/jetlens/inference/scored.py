@@ -6,7 +6,8 @@ A row per selected event, whose columns are:
 ``event_number``      int64    as in the input file
 ``fold``              uint8    of the physical sample, whatever the variation
 ``weight``            float64  the generator's: expected events once ``features/normalisation.json`` has scaled them
-``score``             float64  mean logit over seeds, on the common scale of all rotations
+``score``             float64  mean logit over seeds, on the common scale of all rotations; of classifiers that read the
+                               mass hypothesis ``score_m<mass>`` in its place, one per hypothesis
 each observable       float64  of ``inference.observables``; NaN where the event lacks what it needs
 ====================  =======  =======================================================================================
 
@@ -25,11 +26,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from jetlens.config.inference import SCORE, score_of
 from jetlens.errors import FileError
 from jetlens.evaluation.scale import Scale
 from jetlens.evaluation.scores import read_scores
 from jetlens.expressions import check, define
 from jetlens.expressions.evaluate import Evaluator
+from jetlens.expressions.feature import MASS_FEATURE
 from jetlens.features.featurefile import Part
 from jetlens.features.skims import skimmed
 from jetlens.files import atomic_path
@@ -55,13 +58,23 @@ class Scorer:
         unlock: whether locked folds are scored.
         data: whether these are events that no training can have seen: then all are scored, those of a fold that
             nobody tests by all networks.
+        masses: hypotheses [GeV], for classifiers that read them.
+
+    Attributes:
+        columns: names of the scores.
 
     Raises:
         FileError: if a file cannot be used, or models do not belong together.
     """
 
     def __init__(
-        self, models: Sequence[Path], scores: Path, *, unlock: bool = False, data: bool = False
+        self,
+        models: Sequence[Path],
+        scores: Path,
+        *,
+        unlock: bool = False,
+        data: bool = False,
+        masses: Sequence[float] = (),
     ) -> None:
         """Load the networks."""
         from jetlens.trained import load_model  # brings a whole back end with it
@@ -73,6 +86,21 @@ class Scorer:
         if data:
             every = sorted({int(model.manifest["rotation"]) for model in self.models})
             self.rotations = {fold: self.rotations.get(fold, every) for fold in range(256)}
+        features = list(self.models[0].manifest["features"]["event"]["features"])
+        reads = MASS_FEATURE in features and self.models[0].options.use_event
+        self._mass_column = features.index(MASS_FEATURE) if reads else None
+        self._masses = list(masses) if reads else []
+        self.columns = [score_of(mass) for mass in self._masses] or [SCORE]
+
+    def scores(self, inputs: Columns, metadata: Any, fold: NDArray[np.uint8]) -> dict[str, Floats]:
+        """Return the scores by column, under each mass hypothesis if the classifier reads it; see :meth:`__call__`."""
+        if self._mass_column is None:
+            return {SCORE: self(inputs, metadata, fold)}
+        found, event = {}, inputs["event"].copy()
+        for mass in self._masses:
+            event[:, self._mass_column] = np.log(mass)
+            found[score_of(mass)] = self({**inputs, "event": event}, metadata, fold)
+        return found
 
     def __call__(self, inputs: Columns, metadata: Any, fold: NDArray[np.uint8]) -> Floats:
         """Return the scores (N,) of events whose folds are all among ``rotations``.
@@ -156,7 +184,7 @@ def write_events(
     """
     schema = pa.schema(
         [("event_number", pa.int64()), ("fold", pa.uint8())]
-        + [(name, pa.float64()) for name in ("weight", "score", *observables)]
+        + [(name, pa.float64()) for name in ("weight", *scorer.columns, *observables)]
     )
     rows = 0
     with atomic_path(output) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -191,5 +219,5 @@ def _batches(
             columns = {name: values[may] for name, values in columns.items()}
             evaluator = Evaluator(events[may])
             columns |= {name: evaluator.numbers(one) for name, one in checked.items()}
-            yield {**columns, "score": scorer(inputs, part.metadata, columns["fold"])}
+            yield {**columns, **scorer.scores(inputs, part.metadata, columns["fold"])}
             start = stop

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jetlens.config.inference import SCORE, InferenceConfig
+from jetlens.config.inference import SCORE, InferenceConfig, score_of
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import write_json
 from jetlens.inference.backgrounds import closure_table
 from jetlens.inference.categories import MEDIAN
-from jetlens.inference.filling import CUT, Hypotheses, View, fill_all, observed_counts, score_of
+from jetlens.inference.filling import CUT, Hypotheses, View, fill_all, observed_counts
 from jetlens.inference.filltables import bins_table, categories_table, variations_table, write_csv
 from jetlens.inference.sculpting import sculpting
 from jetlens.inference.selected import joined, read_selected, share_of_folds

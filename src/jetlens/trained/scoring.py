@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import FileError
+from jetlens.expressions.feature import MASS_FEATURE
 from jetlens.features.build import build_features
 from jetlens.features.featurefile import Part
 from jetlens.files import atomic_path
@@ -135,7 +136,13 @@ def recipe_of(models: Models, folders: Sequence[Path]) -> Recipe:
         raise FileError(
             f"{folders[0]}: its manifest does not say how the features were made; train it with the workflow"
         )
-    return Recipe.model_validate(content)
+    recipe = Recipe.model_validate(content)
+    if MASS_FEATURE in recipe.features.event:
+        raise FileError(
+            f"{folders[0]}: the model reads {MASS_FEATURE}, and new files come without a hypothesis; the inference "
+            "stage scores the samples of its analysis at each"
+        )
+    return recipe
 
 
 class Prepared(NamedTuple):

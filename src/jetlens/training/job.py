@@ -28,6 +28,7 @@ from jetlens.trained.recipe import Recipe
 from jetlens.training import augmentation
 from jetlens.training.data import Dataset, Events
 from jetlens.training.dropping import Dropped
+from jetlens.training.hypothesis import Hypotheses
 from jetlens.training.reporter import Reporter
 
 CHECKPOINT = "checkpoint.npz"
@@ -245,6 +246,9 @@ def _train_boosting(job: _Job) -> dict[str, Any]:
     started = time.perf_counter()
     # trees are grown from all events at once
     training, validation = (boosting.whole(job.data[role]) for role in ("training", "validation"))
+    if (hypotheses := Hypotheses.of(job.data["training"])) is not None:
+        rng = np.random.default_rng(job.seed)
+        training, validation = (hypotheses.redrawn(events, rng) for events in (training, validation))
     grown = boosting.grow(training, validation, job.options, job.seed, job.threads)
     seconds = time.perf_counter() - started
     number = len(grown.curves["validation_loss"])

@@ -20,6 +20,7 @@ from jetlens.training import checkpoint
 from jetlens.training.augmentation import augment
 from jetlens.training.checkpoint import Progress
 from jetlens.training.data import Events
+from jetlens.training.hypothesis import Hypotheses
 from jetlens.training.metrics import binary_loss, weighted_auc
 from jetlens.training.optimizer import FlatAdamW
 from jetlens.training.reporter import Reporter
@@ -75,12 +76,14 @@ def fit(
     step = make_step(model, optimizer, config.fast_path)
     predict = make_predict(model)
     steps_per_epoch = math.ceil(len(training) / config.batch_size)
+    hypotheses = Hypotheses.of(training)
     while progress.epoch < config.epochs and progress.epoch - progress.best_epoch < config.patience:
         started = time.perf_counter()
         rng = np.random.default_rng([seed, progress.epoch])
         total = 0.0
         for number, raw in enumerate(training.batches(config.batch_size, rng)):
-            batch = _prepared(raw, training, config, rng)
+            drawn = raw if hypotheses is None else hypotheses.redrawn(raw, rng)
+            batch = _prepared(drawn, training, config, rng)
             rate = learning_rate(config, progress.steps, steps_per_epoch)
             loss = step(batch, rate)
             if not math.isfinite(loss):

@@ -142,6 +142,17 @@ def test_what_limits_need(section: dict[str, Any], samples: list[Sample], expect
     assert expected in str(caught.value)
 
 
+def test_what_a_mass_hypothesis_needs() -> None:
+    config = changed(lambda c: c["features"]["event"].append("log_mass_hypothesis"))
+    applied = Sample("d", "Data", "application", {"a": "d.root"})
+    with pytest.raises(ConfigError) as caught:
+        preflight(config, {"s": SAMPLE, "d": applied})
+    first, second = str(caught.value).splitlines()
+    assert "sample 's' has no mass_GeV, which log_mass_hypothesis is made of" in first
+    assert "sample 'd' is an application, which has no mass hypothesis" in second
+    preflight(config, {"s": replace(SAMPLE, mass_gev=1000.0)})
+
+
 @pytest.mark.parametrize(
     ("variation", "expected"),
     [

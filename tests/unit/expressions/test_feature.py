@@ -12,7 +12,7 @@ import pytest
 from jetlens.errors import ConfigError
 from jetlens.expressions import Namespace, check
 from jetlens.expressions.evaluate import Evaluator
-from jetlens.expressions.feature import LEVELS, Feature, about_constituents, shipped
+from jetlens.expressions.feature import HYPOTHESIS, LEVELS, Feature, about_constituents, shipped
 
 
 def turned(events: Any, mirror: int, angle: float) -> Any:
@@ -80,7 +80,7 @@ def without_absent(names: Namespace) -> Namespace:
 def test_every_shipped_feature_fits_and_is_described(names: Namespace) -> None:
     full = without_absent(names)
     spaces = {
-        "event": full,
+        "event": replace(full, scalars={**full.scalars, HYPOTHESIS: "number"}),
         "tokens": full.about("fat_jets"),
         "constituents": about_constituents(full, "fat_jets"),
     }

@@ -212,7 +212,7 @@ def rewritten(files: list[Path], folder: Path, change: Callable[[FeatureSet], Fe
 def fingerprint(files: list[Path], rotation: int = 0) -> str:
     data = {role: Dataset(files, ["jet1"], role, rotation=rotation) for role in ("training", "validation")}
     job = _Job(
-        Path("none"), "tiny", model_options(), training_config(), 1, rotation, 1, data, None, None, None
+        Path("none"), "tiny", model_options(), training_config(), 1, rotation, 1, data, None, None, None, None
     )
     return job.fingerprint("float32")
 
