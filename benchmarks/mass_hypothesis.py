@@ -1,7 +1,7 @@
 """One classifier that is told the mass against one per mass: AUC at every mass, and at one left out of the training.
 
-    python benchmarks/mass_hypothesis.py --data ../shared/data/delphes_v2          # trees: minutes
-    python benchmarks/mass_hypothesis.py --data … --networks --epochs 15           # and small networks
+    python benchmarks/mass_hypothesis.py                                     # trees, the repository's files: a minute
+    python benchmarks/mass_hypothesis.py --data ../shared/data/delphes_v2 --networks   # more events, and small networks
 
 Signals of 800, 1000, 1500 and 2000 GeV against all backgrounds of the demo, with the demo's selection and split. All
 classifiers read jets without constituents and the event vector. For each mass, on test events of this mass and of all
