@@ -235,6 +235,25 @@ def main() -> None:
     for name, part in table.groupby("variant", sort=False):
         print(f"\n{name}")
         print(part.drop(columns="variant").fillna("").to_string(index=False))
+    for column in ("rank correlation", "masked", "replaced"):
+        print(f"\n{column}, signal / background, ± over trainings\n{compact(table, column)}")
+
+
+def compact(table: pd.DataFrame, column: str) -> str:
+    """Return one column of all variants in Markdown: orders by variants, signal / background."""
+    short = table[column].fillna("").str.replace(r" ± [0-9.]+, ±", " ± ", regex=True)
+    wide = (
+        table.assign(short=short)
+        .pivot(index="order", columns=["variant", "class"], values="short")
+        .fillna("")
+    )
+    variants, orders = (list(dict.fromkeys(table[name])) for name in ("variant", "order"))
+    lines = [f"| order | {' | '.join(variants)} |", "|---" * (len(variants) + 1) + "|"]
+    for order in orders:
+        pairs = [[wide.loc[order, (name, kind)] for kind in ("signal", "background")] for name in variants]
+        cells = [" / ".join(pair).replace("-", "−") if all(pair) else "" for pair in pairs]
+        lines.append(f"| {order.replace('|', chr(92) + '|').replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _run(command: list[str]) -> float:

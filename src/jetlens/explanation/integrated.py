@@ -137,7 +137,7 @@ def _integrated(
     streams, number = list(model.streams), len(features)
     slots = sum(features.masks[name].shape[1] for name in streams)
     shares = _Shares(np.zeros((number, slots)), np.zeros(features.event.shape), *np.zeros((2, number)))
-    free = [name for name in streams if features.metadata.streams[name].kind != "kinematics"]
+    free = [name for name in streams if not features.metadata.streams[name].tokens]
     order = np.argsort(sum(features.masks[name].sum(axis=1) for name in streams), kind="stable")
     for first in range(0, number, BATCH):
         part = order[first : first + BATCH]

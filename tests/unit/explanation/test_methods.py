@@ -149,6 +149,29 @@ def test_what_changes_at_the_start_of_a_path_alone_takes_crowded_points():
     assert abs(crowded - 1) < 2e-3
 
 
+def test_slots_of_named_tokens_keep_their_means(events, network_of_kind):
+    # the last named slot is empty in every event
+    stream = events.metadata.streams["jet1"]
+    slots = events.masks["jet1"].shape[1]
+    named = stream.model_copy(update={"tokens": [f"t{i}" for i in range(slots)]})
+    metadata = events.metadata.model_copy(update={"streams": events.metadata.streams | {"jet1": named}})
+    mask = events.masks["jet1"] & (np.arange(slots) < slots - 1)
+    tokens = {"masks": events.masks | {"jet1": mask}, "metadata": metadata}
+    tokens["streams"] = events.streams | {"jet1": events.streams["jet1"] * mask[..., None]}
+    model = network_of_kind("analysis_object")
+    trained = model.manifest["features"]
+    model = type(model)(
+        model.model,
+        model.manifest
+        | {"features": trained | {"streams": trained["streams"] | {"jet1": named.model_dump()}}},
+        model.options,
+    )
+    found = METHODS["integrated_gradients"].explain(model, dataclasses.replace(events, **tokens), SETTINGS)
+    assert not found.value[:, :, slots - 1].any()
+    scale = np.abs(found.per_event["difference"]).mean(axis=1, keepdims=True)
+    assert np.median(np.abs(found.per_event["residual"]) / scale) < 0.01
+
+
 def test_events_whose_integral_misses_are_done_again(events, network_of_kind, monkeypatch):
     from jetlens.explanation import integrated
 
