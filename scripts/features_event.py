@@ -16,5 +16,5 @@ with stage(snakemake):
         sample=snakemake.wildcards.sample,
         part=snakemake.wildcards.part,
         label=settings["label"],
-        mass=settings["mass"],
+        mass=settings.get("mass"),
     )

@@ -14,6 +14,6 @@ with stage(snakemake):
     # the physical sample's name decides the fold: no variation of an event is scored by what its twin trained
     of = {"sample": snakemake.wildcards.sample, "part": snakemake.wildcards.part}
     recipe = EventRecipe.model_validate(settings["recipe"])
-    build_event(skim, event, recipe=recipe, label=settings["label"], mass=settings["mass"], **of)
+    build_event(skim, event, recipe=recipe, label=settings["label"], mass=settings.get("mass"), **of)
     for stream in streams:
         build_stream(skim, stream, recipe=StreamRecipe.model_validate(settings["streams"][stream.stem]), **of)

@@ -12,7 +12,7 @@ with stage(snakemake):
         [Path(model).parent for model in snakemake.input.models],
         Path(snakemake.input.scores),
         unlock=settings["unlock"],
-        masses=settings["masses"],
+        masses=settings.get("masses", ()),
     )
     parts = [
         PartFiles(Path(events).parent, Path(skim))

@@ -112,7 +112,9 @@ def _event_features(context: Context) -> dict[str, Any]:
     config, sample = context.config, context.sample
     masses = [s.mass_gev for s in context.samples.values() if s.role == "signal" and s.mass_gev]
     recipe = config.features.event_recipe(config.define, masses)
-    mass = sample.mass_gev if recipe.hypotheses and sample.role == "signal" else None
+    if not recipe.hypotheses:
+        return {"recipe": _plain(recipe, "hypotheses"), "label": class_of(sample)}
+    mass = sample.mass_gev if sample.role == "signal" else None
     return {"recipe": _plain(recipe), "label": class_of(sample), "mass": mass}
 
 
@@ -196,9 +198,10 @@ def _observables(context: Context) -> dict[str, Any]:
 
 def _score_events(context: Context) -> dict[str, Any]:
     config = context.config
-    known = hypotheses(config, context.samples) if MASS_FEATURE in config.features.event else []
-    masses = [float(mass) for mass in known]
-    return {**_observables(context), "unlock": config.evaluation.unlock, "masses": masses}
+    content = {**_observables(context), "unlock": config.evaluation.unlock}
+    if MASS_FEATURE in config.features.event:
+        content["masses"] = [float(mass) for mass in hypotheses(config, context.samples)]
+    return content
 
 
 def _score_data(context: Context) -> dict[str, Any]:
