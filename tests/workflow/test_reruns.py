@@ -20,7 +20,7 @@ from tests.workflow.conftest import Workspace
 pytestmark = pytest.mark.workflow
 
 Change = Callable[[dict[str, Any], list[dict[str, str]]], object]
-ALWAYS = {"manifest", "html_report"}
+ALWAYS = {"manifest", "html_report", "page"}
 VARIED = {"vary", "vary_once", "varied_features"}
 COSTLY = {"skim", "event_features", "stream_features", "train_network", "train_boosting", "apply", "explain"}
 COSTLY |= VARIED
