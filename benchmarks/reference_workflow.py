@@ -52,6 +52,7 @@ def configuration(folder: Path, seeds: int, epochs: int) -> Path:
         "skim": {"cuts": [{"name": "a jet", "cut": "num(fat_jets) >= 1"}]},
         "models": {VARIANT: content["models"][VARIANT] | {"stream": "jet"}},
         "inference": {},
+        "variations": {},
         "figures": {"kinematics": {"pt": {"quantity": "fat_jets[0].pt", "label": "p", "min": 0, "max": 100}}},
     }
     content["features"] |= {"define": own, "streams": {"jet": stream}, "event": ["n_fat_jets"]}

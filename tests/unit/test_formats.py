@@ -88,7 +88,7 @@ def configuration(folder: Path, schema: str, model: dict[str, Any]) -> Path:
     content["training"] |= {"variants": ["small"], "seeds": [1], "epochs": 3, "patience": 3}
     content["training"] |= {"augmentation": [], "learning_rate": 0.02}
     content["evaluation"] |= {"bootstrap": 20}
-    content["inference"] = {}
+    content |= {"inference": {}, "variations": {}}
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path

@@ -10,7 +10,7 @@ from typing import Any
 
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.derived import FUNCTIONS
-from jetlens.events.schema import DTYPES, LAYOUTS, LINKS, Collection, Constituents, Field, Schema
+from jetlens.events.schema import DTYPES, LAYOUTS, LINKS, TYPES, Collection, Constituents, Field, Schema
 from jetlens.events.standard import COORDINATES, STANDARD
 
 
@@ -113,6 +113,7 @@ def _keys(content: Any, kind: type, where: str) -> dict[str, Any]:
             raise ConfigError(f"{where}: unknown key '{key}'{did_you_mean(str(key), allowed)}")
         expected, words = KINDS.get(key, (object, ""))
         wrong = isinstance(value, bool) and expected is not bool and expected is not object
+        wrong |= key in ("bit", "slots") and isinstance(value, int) and not 0 <= value < 10_000
         if wrong or not isinstance(value, expected) or (key == "factor" and value is None):
             raise ConfigError(f"{where}: {key}: expected {words}, found {value!r}")
     return dict(content)
@@ -146,6 +147,10 @@ def _field(name: str, value: Any, where: str) -> Field:
         given["dtype"] = "bool"
     if (dtype := given.get("dtype", "float32")) not in DTYPES:
         raise ConfigError(f"{where}: unknown dtype '{dtype}'{did_you_mean(str(dtype), DTYPES)}")
+    numbers = ("value", "factor", "low", "high", "least", "marker", "above", "fill")
+    given |= {
+        key: float(given[key]) for key in numbers if type(given.get(key)) is int
+    }  # an int may be any size
     whole = {**STANDARD.get(name, {}), **given}
     if not whole.get("branch") and whole.get("value") is None and whole.get("fill") is None:
         raise ConfigError(f"{where}: needs a branch or a value")
@@ -218,6 +223,11 @@ def _constituents(content: Any, where: str) -> Constituents:
     given["groups"] = tuple(_words(group, where) for group in given.get("groups") or ())
     given["by_jet"] = {key: _words(value, where) for key, value in (given.get("by_jet") or {}).items()}
     given["tables"] = tuple(_table(table, where) for table in given.get("tables") or ())
+    for word, kind in (given.get("type_by_branch") or {}).items():
+        if not isinstance(word, str) or str(kind) not in TYPES:
+            raise ConfigError(
+                f"{where}: type_by_branch.{word}: unknown type {kind!r}{did_you_mean(str(kind), TYPES)}"
+            )
     needed = {"references": ("references", "id"), "indices": ("tables",)}.get(given["link"], ())
     for key in needed:
         if not given.get(key):
