@@ -126,6 +126,15 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
     ),
     "a variation of weights": (key("variations.tags.up", "1.2"), set(), {"weigh"}),
     "a rate": (key("variations.luminosity.size", 0.03), set(), {"templates"}),
+    "tag weights and no variation": (
+        both(
+            key("variations", {}),
+            key("reading.also", ["jets.Flavor"]),
+            key("inference.tag_weights", {"patterns": 3}),
+        ),
+        COSTLY - {"vary", "vary_once"},
+        {"tag_efficiency", "tag_patterns", "tag_closure", "score_events", "figure_tag_closure"},
+    ),
     "a category more": (key("inference.categories", 2), set(), {"templates", "limit", "sculpting"}),
     "label of the fitted observable": (
         key("inference.fit.label", "Another label"),

@@ -59,7 +59,7 @@ wildcard_constraints:
     variant="|".join(analysis.models),
     run=r"seed\d+(_rotation[1-9]\d*)?",
     variation="|".join(analysis.variations) or "none",
-    move="|".join(MOVES),
+    move=f"(?:{'|'.join(MOVES)})",
     # whatever is made into features for scores alone
     varied="|".join(re.escape(f"{move}{DRAWN}") for move in MOVES if move or DRAWN)
     or "@none",
