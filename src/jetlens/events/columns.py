@@ -119,7 +119,8 @@ def _values(resolved: Resolved, raw: Mapping[str, Column], length: int) -> Colum
         return np.full(length, 0 if isinstance(fill, str) else fill, dtype=field.dtype)
     columns = [raw[name] if name is not None else None for name in resolved.columns]
     if field.function is not None:
-        return np.asarray(FUNCTIONS[field.function](*columns))
+        made = np.asarray(FUNCTIONS[field.function](*columns))
+        return made * field.factor if field.factor != 1 else made
     values = columns[0]
     assert values is not None
     if isinstance(field.take, int):

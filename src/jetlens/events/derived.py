@@ -80,11 +80,21 @@ def type_of_flags(photon: Column | None, neutral_hadron: Column | None) -> Colum
     return kinds
 
 
+def transverse(x: Column, y: Column) -> Column:
+    """Size of a transverse momentum given by its components."""
+    return np.hypot(x, y)
+
+
+def azimuth(x: Column, y: Column) -> Column:
+    """Azimuth of a transverse momentum given by its components, in (−π, π]."""
+    return np.arctan2(y, x)
+
+
 FUNCTIONS: dict[str, Callable[..., Column]] = {
     function.__name__: function
     for function in (
         *(type_of_particle, type_of_candidate, charge_of_candidate, type_of_pdg, charge_of_pdg, mass_of_pdg),
-        type_of_flags,
+        *(type_of_flags, transverse, azimuth),
     )
 }
 """By the name that schemas use."""

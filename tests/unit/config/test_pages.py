@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import textwrap
 from pathlib import Path
@@ -19,6 +20,7 @@ from jetlens.config.load import validate
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.samples import read_samples
 from jetlens.config.skim import SkimConfig
+from jetlens.events.schema import Collection, Constituents, Field, Schema
 from jetlens.features import build_features
 from jetlens.features.featurefile import FeatureSet
 from jetlens.skim import read_skim, skim_file
@@ -150,6 +152,12 @@ def test_three_files_per_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [int(found.masks[name][0].sum()) for name in ("jet1", "jet2", "kinematics")] == [3, 4, 3]
     by_pt = np.sort(np.log(arrays[1][:, :, 2]), axis=1)[:, ::-1]
     assert np.allclose(found.streams["jet2"][:, :4, 2], by_pt, rtol=1e-5)
+
+
+def test_every_key_of_a_schema_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "ntuples.md").read_text(encoding="utf-8")
+    keys = {f.name for kind in (Schema, Collection, Constituents, Field) for f in dataclasses.fields(kind)}
+    assert not keys - set(re.findall(r"`(\w+)`", page))
 
 
 def test_two_classes_of_one_file(tmp_path: Path) -> None:

@@ -258,6 +258,30 @@ FLAT: dict[str, Any] = {
 }
 
 
+def test_the_missing_momentum_of_a_flat_ntuple(tmp_path: Path, jets: Any) -> None:
+    """One branch each, no collection's; or components in MeV."""
+    angle = np.linspace(-3, 3, JETS)
+    columns = {"met": np.arange(1.0, JETS + 1), "met_phi": angle}
+    columns |= {"mpx": 1000 * columns["met"] * np.cos(angle), "mpy": 1000 * columns["met"] * np.sin(angle)}
+    columns |= {
+        f"j{k[-1] if k != 'energy' else 'e'}": getattr(jets, k) * 1000 for k in ("px", "py", "pz", "energy")
+    }
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("ntuple", {**columns, "score": jets.pt})
+    components = ["mpx", "mpy"]
+    for met in (
+        {"pt": "met", "phi": "met_phi"},
+        {
+            "pt": {"branch": components, "function": "transverse", "factor": 0.001},
+            "phi": {"branch": components, "function": "azimuth"},
+        },
+    ):
+        with open_events(str(tmp_path / "a.root"), load_schema({**FLAT, "met": {"fields": met}})) as file:
+            (events,) = file
+        assert np.allclose(events.met.pt, columns["met"])
+        assert np.allclose(events.met.phi, angle)
+
+
 @pytest.mark.parametrize("kind", ["counted", "rntuple", "parquet"])
 def test_a_flat_ntuple_of_ones_own_in_mev(kind: str, jets: Any, tmp_path: Path) -> None:
     columns = {
