@@ -242,7 +242,14 @@ rule templates:
         hypotheses=f"{RESULTS}/inference/{{variant}}/hypotheses.json",
         tables=[
             f"{RESULTS}/inference/{{variant}}/{name}.csv"
-            for name in ("bins", "categories", "systematics", "closure", "variations")
+            for name in (
+                "bins",
+                "categories",
+                "systematics",
+                "closure",
+                "variations",
+                "resampled",
+            )
         ],
     log:
         f"{LOGS}/inference/{{variant}}/templates.log",
@@ -321,6 +328,10 @@ rule limits:
     input:
         limit=inferred("limit.json"),
         yields=inferred("yields.csv"),
+        resampled=[
+            f"{RESULTS}/inference/{variant}/resampled.csv"
+            for variant in analysis.inference.variants
+        ],
     output:
         limits=report(
             f"{RESULTS}/inference/limits.csv",

@@ -197,6 +197,12 @@ class InferenceConfig(Section):
         "0: asymptotic formulae everywhere, with a note",
     )
     seed: Seed = Field(1, description="seed of the toys")
+    replicas: int = Field(
+        50,
+        ge=0,
+        le=10_000,
+        description="how often events are drawn with replacement, for the error of limits by the simulation; 0: none",
+    )
     data: list[str] = Field(
         default_factory=list,
         description="application samples that are the data; used with `unblind: true` only",

@@ -33,7 +33,7 @@ STAGE = {
     "evaluation": 3,
     "application": 2,
     "explanation": 7,
-    "inference": 2,
+    "inference": 3,
     "figures": 6,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what

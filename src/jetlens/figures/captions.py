@@ -178,8 +178,10 @@ there is no limit, and the figure says what is missing. Leading order, no pile-u
 
 LIMITS_OF_ALL = """\
 Median expected upper limits on σ·B of all variants at {luminosity_fb:g} fb⁻¹, same events, same systematic errors, and
-below their ratio to the last variant, with its ±1σ band: what one classifier buys over another in reach. Cuts were
-chosen for each variant by itself on the validation folds.
+below their ratio to one variant, whose ±1σ band is grey: what one classifier buys over another in reach. Cuts were
+chosen for each variant by itself on the validation folds. Bars are errors of the simulation: events drawn with
+replacement, cuts and templates made again of them, the same events for all variants, so that a ratio's bar is that of
+the pair. They do not contain what another training would change.
 """
 
 LUMINOSITY = """\

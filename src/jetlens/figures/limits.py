@@ -18,6 +18,8 @@ from jetlens.figures.palette import Look, line
 from jetlens.figures.style import header, headroom, look, pretty, read_table, save, scientific, write_table
 
 LIMITS = ("mass_GeV", "expected_minus2", "expected_minus1", "expected", "expected_plus1", "expected_plus2")
+RATIOS = ("expected_error", "reference", "ratio", "ratio_error")
+"""Error of the simulation [fb]; variant that limits are compared to, ratio to its limit and its error."""
 ONE_SIGMA, TWO_SIGMA = "#607641", "#f5bb54"
 """Colours of the bands, after CMS' colour-blind safe recommendation; also apart in grey."""
 
@@ -95,10 +97,12 @@ def draw_limits_by_variant(
     signal: str,
     demonstration: bool = False,
 ) -> None:
-    """Draw the median expected limits of all variants, and below their ratio to the last one.
+    """Draw the median expected limits of all variants, and below their ratio to one of them.
+
+    Bars are the errors of the simulation: of a limit, and of a ratio, of whose two limits the events are the same.
 
     Args:
-        limits: table as of :func:`draw_limits`.
+        limits: table as of :func:`draw_limits`, with the columns :data:`RATIOS`.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         variants: look of every variant, in the order of the legend.
@@ -110,9 +114,9 @@ def draw_limits_by_variant(
     Raises:
         FileError: if the table cannot be read.
     """
-    everything = read_table(limits, ("variant", *LIMITS), "inference").sort_values("mass_GeV")
+    everything = read_table(limits, ("variant", *LIMITS, *RATIOS), "inference").sort_values("mass_GeV")
     tables = {name: everything[everything["variant"] == name].set_index("mass_GeV") for name in variants}
-    reference = list(tables)[-1]
+    reference = str(everything["reference"].iloc[0])
     base = tables[reference]
     with look(figures):
         figure = Figure(figsize=(4.6, 5.4))
@@ -120,8 +124,11 @@ def draw_limits_by_variant(
         upper.set_yscale("log")
         for name, table in tables.items():
             style = {"marker": "o", "markersize": 3.5, **line(variants[name])}
-            upper.plot(table.index, table["expected"], label=pretty(variants[name]["label"]), **style)
-            lower.plot(table.index, table["expected"] / base["expected"].reindex(table.index), **style)
+            label = pretty(variants[name]["label"])
+            upper.errorbar(table.index, table["expected"], table["expected_error"], label=label, **style)
+            if name != reference:
+                lower.errorbar(table.index, table["ratio"], table["ratio_error"], **style)
+        lower.axhline(1, **line(variants[reference]))
         relative = _around(_relative(base))
         _band(lower, relative, "minus1", "plus1", "0.85", "± 1 std. deviation of the reference")
         _mass_axis(upper, base.reset_index(), f"expected limit on\n$\\sigma\\,B$({pretty(signal)}) [fb]")
@@ -133,7 +140,7 @@ def draw_limits_by_variant(
         lower.set_ylabel(f"ratio to\n{pretty(variants[reference]['label'])}")
         header(upper, figures, luminosity_fb)
         save(figure, outputs)
-    write_table(csv, everything[["variant", *LIMITS]])
+    write_table(csv, everything[["variant", *LIMITS, *RATIOS]])
 
 
 _DEMONSTRATION = ["demonstration: weights scaled"]

@@ -14,7 +14,7 @@ from jetlens.config.inference import SCORE, BackgroundModel, InferenceConfig, Si
 from jetlens.errors import ConfigError
 from jetlens.inference.backgrounds import Estimate, estimate, in_region, process_names
 from jetlens.inference.binning import describe, merged_edges, shortfalls
-from jetlens.inference.categories import Category, choose
+from jetlens.inference.categories import MEDIAN, Category, choose
 from jetlens.inference.sculpting import Decorrelation
 from jetlens.inference.selected import Selected, joined, passing, read_selected
 from jetlens.inference.simulation import SIGNAL, Simulation
@@ -49,6 +49,25 @@ class Hypotheses:
     systematics: list[Systematic] = field(default_factory=list)
     closure: list[dict[str, object]] = field(default_factory=list)
     remark: str = ""
+
+    def estimated_limit(self, mass: float, systematic: float) -> float:
+        """Return the expected limit on the strength of a signal by the estimate that cuts are chosen by.
+
+        Infinite where there is no signal.
+
+        Args:
+            mass: of the signal [GeV].
+            systematic: relative error of the background.
+        """
+        information = 0.0
+        for region in self.regions:
+            total, variance = region.total(self.backgrounds)
+            spread = total + variance + (systematic * total) ** 2
+            signal = region.values(SIGNAL.format(mass))
+            information += float(
+                np.divide(signal**2, spread, out=np.zeros_like(spread), where=spread > 0).sum()
+            )
+        return MEDIAN / float(np.sqrt(information)) if information > 0 else float("inf")
 
 
 def fill_all(

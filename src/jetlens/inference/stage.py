@@ -14,9 +14,9 @@ from jetlens.config.inference import SCORE, InferenceConfig, score_of
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import write_json
 from jetlens.inference.backgrounds import closure_table
-from jetlens.inference.categories import MEDIAN
 from jetlens.inference.filling import CUT, Hypotheses, View, fill_all, observed_counts
 from jetlens.inference.filltables import bins_table, categories_table, variations_table, write_csv
+from jetlens.inference.resampling import resampled_limits
 from jetlens.inference.sculpting import sculpting
 from jetlens.inference.selected import joined, read_selected, share_of_folds
 from jetlens.inference.simulation import SIGNAL, EventsFile, SampleFiles, Simulation
@@ -97,7 +97,8 @@ def make_model(
     Writes ``templates.json``; ``workspace.json`` with the signal of the lightest mass, ``background.json`` without a
     signal and ``patchset.json`` that adds each of them to it; ``hypotheses.json``: per mass the regions, what μ = 1
     stands for in units of the sample's cross section (chosen so that limits on μ are of order one), remarks; and the
-    tables ``bins.csv``, ``categories.csv``, ``systematics.csv``, ``closure.csv``, ``variations.csv``.
+    tables ``bins.csv``, ``categories.csv``, ``systematics.csv``, ``closure.csv``, ``variations.csv``, and
+    ``resampled.csv``.
 
     Args:
         simulation: of the variant.
@@ -142,6 +143,8 @@ def make_model(
     write_json(output / "hypotheses.json", about)
     write_csv(output / "bins.csv", bins_table(filled))
     write_csv(output / "categories.csv", categories_table(filled))
+    again = resampled_limits(simulation, config, sorted(set(masses)), background_uncertainty)
+    write_csv(output / "resampled.csv", again)
     write_csv(output / "closure.csv", closure_table([row for of in filled for row in of.closure]))
     write_csv(output / "systematics.csv", _effects(filled, systematics))
     write_csv(output / "variations.csv", variations_table(filled))
@@ -178,13 +181,8 @@ def _for_signal(systematic: Systematic, mass: float) -> Systematic:
 
 def _unit(of: Hypotheses, mass: float, systematic: float) -> float:
     """The power of ten next to the expected limit on the strength, by the estimate that cuts are chosen by."""
-    information = 0.0
-    for region in of.regions:
-        total, variance = region.total(of.backgrounds)
-        spread = total + variance + (systematic * total) ** 2
-        signal = region.values(SIGNAL.format(mass))
-        information += float(np.divide(signal**2, spread, out=np.zeros_like(spread), where=spread > 0).sum())
-    return float(10.0 ** np.round(np.log10(MEDIAN / np.sqrt(information)))) if information > 0 else 1.0
+    limit = of.estimated_limit(mass, systematic)
+    return float(10.0 ** np.round(np.log10(limit))) if np.isfinite(limit) else 1.0
 
 
 def _effects(filled: Sequence[Hypotheses], systematics: Sequence[Systematic]) -> pd.DataFrame:

@@ -13,9 +13,11 @@ from jetlens.files import read_json, write_text
 from jetlens.inference.filltables import write_csv
 from jetlens.inference.hepdata import limits_table, write_record, yields_table
 from jetlens.inference.limits import BANDS
+from jetlens.inference.resampling import relative_error
 
 LIMITS = (
     *("variant", "mass_GeV", *BANDS, "observed", "statistics_only", "without_empty_terms"),
+    *("expected_error", "reference", "ratio", "ratio_error"),
     *("cross_section_fb", "method", "remark", "notes"),
 )
 LATEX = {"→": r"$\to$ ", "≥": r"$\geq$ ", "t̄": r"$\bar{t}$", "–": "--", "_": r"\_", "%": r"\%", "&": r"\&"}
@@ -32,8 +34,10 @@ def summarise(
 ) -> None:
     """Write ``limits.csv``, ``luminosity.csv``, ``yields.csv``, ``yields.tex`` and the record ``hepdata/``.
 
-    Limits are upper limits on σ·B [fb]; where there is none, ``remark`` says why. Yields are those of the backgrounds'
-    fit to the data, or while blinded to what is expected; signals count at the σ·B of ``cross_section_fb`` before it.
+    Limits are upper limits on σ·B [fb]; where there is none, ``remark`` says why. ``expected_error`` [fb] is the error
+    by the simulation, cuts chosen anew; ``ratio`` is that to the last variant, with the error for the same events.
+    Yields are those of the backgrounds' fit to the data, or while blinded to what is expected; signals count at the σ·B
+    of ``cross_section_fb`` before it.
 
     Args:
         folders: ``inference/<variant>/<mass>`` by variant and mass.
@@ -45,6 +49,11 @@ def summarise(
     """
     read = {key: read_json(folder / "limit.json") for key, folder in folders.items()}
     limits = pd.DataFrame([_limit(variant, of) for (variant, _), of in read.items()], columns=list(LIMITS))
+    resampled = {
+        (variant, mass): _resampled(folder.parent / "resampled.csv", float(mass))
+        for (variant, mass), folder in folders.items()
+    }
+    _add_errors(limits, resampled, list(folders)[-1][0])
     luminosity = [
         {"variant": variant, "mass_GeV": of["mass_GeV"], **row}
         for (variant, _), of in read.items()
@@ -71,6 +80,29 @@ def summarise(
         _tables(limits, yields, reaction, energy_tev, luminosity_fb),
         comment=comment,
     )
+
+
+def _resampled(path: Path, mass: float) -> pd.Series:
+    """Return the limits of drawn events by replica."""
+    table = pd.read_csv(path)
+    return table[table["mass_GeV"] == mass].set_index("replica")["limit"]
+
+
+def _add_errors(limits: pd.DataFrame, resampled: Mapping[tuple[str, str], pd.Series], reference: str) -> None:
+    """Fill in the errors of the simulation, and ratios to the reference, of which what they share has dropped out."""
+    expected = limits.set_index(["variant", "mass_GeV"])["expected"].astype(float)
+    of_mass = {(variant, float(mass)): limit for (variant, mass), limit in resampled.items()}
+    for row in limits.index:
+        variant, mass = limits.loc[row, "variant"], limits.loc[row, "mass_GeV"]
+        own, other = of_mass[variant, mass], of_mass[reference, mass]
+        ratio = expected[variant, mass] / expected[reference, mass]
+        limits.loc[row, "reference"] = reference
+        limits.loc[row, "expected_error"] = expected[variant, mass] * relative_error(own)
+        if variant != reference:
+            limits.loc[row, "ratio"], limits.loc[row, "ratio_error"] = (
+                ratio,
+                ratio * relative_error(own, other),
+            )
 
 
 def _limit(variant: str, of: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,11 +164,12 @@ def _limits(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     columns = {
         "classifier": _text("variant"),
         "mass [GeV]": _text("mass_GeV"),
-        "expected [fb]": _value("expected"),
+        "expected [fb]": _value("expected", "expected_error"),
         "±1σ": lambda row: between(row["expected_minus1"], row["expected_plus1"]),
         "±2σ": lambda row: between(row["expected_minus2"], row["expected_plus2"]),
         "observed [fb]": _value("observed"),
         "statistics only [fb]": _value("statistics_only"),
+        "ratio to the reference": _value("ratio", "ratio_error"),
         "remark": lambda row: " ".join(filter(None, (row["remark"], row["notes"]))),
     }
     return _rows(frame, columns)

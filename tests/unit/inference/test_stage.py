@@ -107,6 +107,7 @@ def config_with(**changes):
         "variants": ["toy"],
         "observables": {"mass_jj": "x", "tags": "x"},
         "fit": {"bins": 20, "max": 1600},
+        "replicas": 0,
     }
     return InferenceConfig.model_validate(content | changes)
 
