@@ -250,8 +250,14 @@ def needs_toys(workspace: Workspace) -> bool:
     return any(counts[name] < FEW_EVENTS for name in workspace.regions)
 
 
+SMALL = 0.02
+"""Standard deviations."""
+
+
 def discovery(workspace: Workspace, strength: float = 1.0) -> float:
     """Return the median significance expected for a signal of some strength, √q₀ on its Asimov data.
+
+    Below :data:`SMALL`, where q₀ is less than what fits resolve, it is the strength over its error, which it tends to.
 
     Raises:
         NotComputableError: if a fit fails.
@@ -262,6 +268,13 @@ def discovery(workspace: Workspace, strength: float = 1.0) -> float:
     data = model.expected_data(parameters)
     bounds = [list(bound) for bound in model.config.suggested_bounds()]
     bounds[model.config.poi_index] = [0.0, max(10 * strength, bounds[model.config.poi_index][1])]
+    held = np.asarray(model.config.suggested_fixed())
+    *_, covariance = fitted(
+        "the fit of the expected significance", lambda: minimise(model, data, parameters, bounds, held)
+    )
+    error = float(np.sqrt(covariance[model.config.poi_index, model.config.poi_index]))
+    if error > 0 and strength / error < SMALL:
+        return strength / error
     q0 = fitted(
         "the fit of the expected significance",
         lambda: pyhf.infer.test_statistics.q0(

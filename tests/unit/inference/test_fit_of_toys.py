@@ -102,6 +102,23 @@ def test_discovery_in_one_bin_is_the_asimov_formula():
     assert tenfold["significance"] == pytest.approx(np.sqrt(10) * discovery(sized), rel=1e-5)
 
 
+@pytest.mark.parametrize("strength", [1.0, 0.05, 2e-4])
+def test_a_significance_that_no_fit_resolves_is_the_strength_over_its_error(strength):
+    """10⁹ events with 10 %: Z = s/(0.1 b), whatever the luminosity, not what rounding leaves of q₀."""
+    region = fill_region(
+        "one",
+        {
+            "s": {"nominal": events(np.full(400, 1.0), 1e7 / 400)},
+            "b": {"nominal": events(np.full(10_000, 1.0), 1e5)},
+        },
+        [0, 2],
+    )
+    rate = [Systematic("rate", ("b",), "normalisation", 0.1)]
+    sized = build_workspace([region], "s", ["b"], rate, statistical_errors=False)
+    found = [row["significance"] for row in discovery_by_luminosity(sized, 3000, [300, 3000], strength)]
+    assert found == pytest.approx([strength * 0.1] * 2, rel=0.1)
+
+
 def test_an_injected_signal_is_found(workspace):
     of = fit(workspace, strength=2.0)
     pulls = of.pulls().set_index("parameter")
