@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.errors import NoEventsError
@@ -115,6 +115,11 @@ def _event(
     half_width = float(content["edges"][-1])
     axes.set(xlim=(-half_width, half_width), ylim=(-half_width, half_width), aspect="equal")
     axes.minorticks_off()
+    for axis in (
+        axes.xaxis,
+        axes.yaxis,
+    ):  # ticks that do not depend on the panel's size, which depends on their width
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.tick_params(labelsize=9.5)
     logit = float(content["single_logit"][event])
     axes.text(

@@ -306,7 +306,7 @@ def test_every_feature_is_that_of_the_turned_and_mirrored_event(tmp_path: Path) 
                 kind="objects", max_objects={"jets": 6}, features=list(shipped()["tokens"])
             ),
         },
-        event=list(shipped()["event"]),
+        event=[name for name in shipped()["event"] if "hypothesis" not in name],  # no number of the event
     )
     sets: list[FeatureSet] = []
     for parquet in (part, moved):
