@@ -215,6 +215,8 @@ def save(figure: Figure, outputs: Sequence[Path]) -> None:
     if engine is not None:
         engine.execute(figure)  # once for all formats: it is the slowest part
         figure.set_layout_engine("none")
+        for axes in figure.axes:  # the solver's last digits depend on the order of sets
+            axes.set_position(np.round(axes.get_position(original=True).bounds, 7), which="original")
     for path in map(Path, outputs):
         metadata: dict[str, None]
         if path.suffix == ".pdf":
