@@ -31,7 +31,7 @@ def test_a_file_that_is_no_yaml(command: str, tmp_path: Path) -> None:
 
 
 def test_a_run_gets_the_configuration_and_the_options() -> None:
-    done = jetlens("run", "config/config.yaml", "--dry-run", "--quiet", "host")
+    done = jetlens("run", "config/config.yaml", "--dry-run", "--forceall", "--quiet", "host")
     assert done.returncode == 0, done.stdout
     assert "train_network" in done.stdout
 

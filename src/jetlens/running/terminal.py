@@ -135,13 +135,16 @@ class Terminal(logging.Handler):
     def _watch(self) -> None:
         """Show progress now and then, until the run is over."""
         started = time.monotonic()
-        while not self.over.wait(0.5):
+        shown: list[progress.Line] = []
+        while not self.over.wait(0.1):  # a short training is seen, too
             lines = progress.read(self.folder)
             now = time.monotonic()
             for line in lines:
                 self.told.setdefault(line.step, max(started, now))
             if self.live:
-                self._draw(lines)
+                if lines != shown or len(lines) != self.drawn:
+                    self._draw(lines)
+                    shown = lines
                 continue
             for line in lines:
                 if now - self.told[line.step] >= self.every:
