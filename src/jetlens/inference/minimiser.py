@@ -141,5 +141,5 @@ class DevianceOptimizer(pyhf.optimize.scipy_optimizer):  # type: ignore[misc]
         fixed = np.zeros(len(start), dtype=bool)
         for index, value in fixed_vals or ():
             fixed[index], start[index] = True, value
-        found, deviance, _ = minimise(pdf, np.asarray(data).tolist(), start, par_bounds, fixed)
+        found, deviance, _covariance = minimise(pdf, np.asarray(data).tolist(), start, par_bounds, fixed)
         return (found, np.float64(deviance)) if return_fitted_val else found
