@@ -96,10 +96,11 @@ def _stack_of_region(upper: Axes, lower: Axes, table: pd.DataFrame, processes: M
     if "data" in groups:
         _data(upper, lower, edges, groups["data"]["events"].to_numpy(), value)
     share = np.divide(error, value, out=np.zeros_like(error), where=value > 0)
-    uncertainty_band(lower, 1 - share, 1 + share, edges, "")
-    lower.axhline(1, color="0.3", linewidth=0.8)
-    reach = 1.3 * float(max(share.max(), 0.1))
-    lower.set(ylim=(1 - reach, 1 + reach) if "data" not in groups else None, xlim=(edges[0], edges[-1]))
+    centre = 1 if "data" in groups else 0
+    uncertainty_band(lower, centre - share, centre + share, edges, "", floor=-np.inf)
+    lower.axhline(centre, color="0.3", linewidth=0.8)
+    reach = 1.3 * float(share.max()) or 0.1
+    lower.set(ylim=None if "data" in groups else (-reach, reach), xlim=(edges[0], edges[-1]))
     lower.set_ylabel("data / fit" if "data" in groups else "rel. unc.")
     upper.set_ylabel("Events / bin")
     top = float((value + error).max())

@@ -260,9 +260,10 @@ def _mass_axis(axes: Axes, table: pd.DataFrame, label: str) -> None:
 
 
 def _between(axes: Axes, y: float) -> str:
-    """Return the label of 2 and 5 between powers of ten, where the axis spans few of them."""
+    """Return the label of 2 and 5 between powers of ten where the axis spans few of them, of all in a part of one."""
     low, high = axes.get_ylim()
-    return scientific(y) if high < 300 * low and f"{y:e}"[0] in "25" else ""
+    shown = "123456789" if high < 4 * low else "25" if high < 300 * low else ""
+    return scientific(y) if f"{y:e}"[0] in shown else ""
 
 
 def _legend_above(axes: Axes, note: str) -> None:

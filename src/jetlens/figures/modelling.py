@@ -15,6 +15,7 @@ from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.fits import DOWN, UP
 from jetlens.figures.palette import Look
 from jetlens.figures.style import (
+    entries_of,
     figure_header,
     legend_below,
     line_style,
@@ -67,20 +68,20 @@ def draw_sculpting(
     table = table[table["variant"] == variant]
     rows = list(dict.fromkeys(table["score"]))
     names = list(dict.fromkeys(table["process"]))
+    # one style per cut in all panels, whichever of them a process has events behind
+    styles = {cut: line_style(n) for n, cut in enumerate(sorted(set(table["signal_efficiency"])), 1)}
     with look(figures):
         figure = Figure(figsize=(2.5 * max(len(names), 2) + 0.6, 2.7 * max(len(rows), 1) + 1.1))
         panels = figure.subplots(max(len(rows), 1), max(len(names), 1), sharex=True, squeeze=False)
         for axes_row, score in zip(panels, rows, strict=False):
             for axes, name in zip(axes_row, names, strict=True):
                 own = table[(table["score"] == score) & (table["process"] == name)]
-                lines = []
-                for number, (efficiency, cut) in enumerate(own.groupby("signal_efficiency")):
+                lines: list[str] = []
+                for efficiency, cut in own.groupby("signal_efficiency"):
                     edges = np.append(cut["low"], cut["high"].iloc[-1])
-                    if not number:
+                    if not lines:
                         axes.stairs(cut["before"], edges, color="black", label="no cut", linewidth=1.8)
-                    axes.stairs(
-                        cut["after"], edges, label=f"ε$_S$ = {efficiency:g}", **line_style(number + 1)
-                    )
+                    axes.stairs(cut["after"], edges, label=f"ε$_S$ = {efficiency:g}", **styles[efficiency])
                     found = cut.iloc[0]
                     lines.append(
                         f"{efficiency:g}: {found['divergence']:.3f} ({found['divergence_chance']:.3f}), "
@@ -98,7 +99,7 @@ def draw_sculpting(
             axes_row[0].set_ylabel(f"Share of events\n{score}")
         for axes in panels[-1]:
             axes.set_xlabel(observable)
-        handles, labels = panels[0, 0].get_legend_handles_labels()
+        handles, labels = entries_of(panels.flat)
         legend_below(figure, handles, labels, pretty(label))
         figure_header(figure, figures)
         save(figure, outputs)
@@ -197,12 +198,9 @@ def draw_variations(
             axes.set_xlabel("bin", fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.xaxis.set_minor_locator(NullLocator())
-        found = [axes.get_legend_handles_labels() for axes in panels.flat]
-        named = {
-            text: handle for handles, texts in found for handle, text in zip(handles, texts, strict=True)
-        }
-        if named:
-            legend_below(figure, list(named.values()), list(named), f"{pretty(label)}, ratio to nominal")
+        handles, labels = entries_of(panels.flat)
+        if labels:
+            legend_below(figure, handles, labels, f"{pretty(label)}, ratio to nominal")
         figure_header(figure, figures)
         save(figure, outputs)
     write_table(csv, table)

@@ -165,13 +165,22 @@ def stack(axes: Axes, heights: Sequence[ArrayLike], edges: ArrayLike, looks: Seq
     )
 
 
-def uncertainty_band(axes: Axes, low: ArrayLike, high: ArrayLike, edges: ArrayLike, label: str) -> None:
-    """Hatch the range of an uncertainty per bin."""
-    baseline = np.maximum(np.asarray(low), 0)
+def uncertainty_band(
+    axes: Axes, low: ArrayLike, high: ArrayLike, edges: ArrayLike, label: str, floor: float = 0.0
+) -> None:
+    """Hatch the range of an uncertainty per bin, as far down as ``floor``: events are never below 0."""
+    baseline = np.maximum(np.asarray(low), floor)
     axes.stairs(
         high, edges, baseline=baseline, fill=True, facecolor="none", edgecolor="0.2",
         hatch="//////", linewidth=0, label=label,
     )  # fmt: skip
+
+
+def entries_of(panels: Iterable[Axes]) -> tuple[list[Any], list[str]]:
+    """Return handles and labels of all that panels name, each label once: not every panel need hold every line."""
+    found = [axes.get_legend_handles_labels() for axes in panels]
+    named = {text: handle for handles, texts in found for handle, text in zip(handles, texts, strict=True)}
+    return list(named.values()), list(named)
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str) -> None:

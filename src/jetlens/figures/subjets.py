@@ -124,7 +124,7 @@ def profile_panel(axes: Axes, found: FrameMap) -> None:
             centre, found.radial[:, c, 0], found.radial[:, c, 1], np.diff(RADII) / 2, fmt="o", markersize=3.5,
             color=colour, label=name,
         )  # fmt: skip
-    axes.set_xlabel(r"distance from the harder subjet / $\Delta R_{12}$")
+    axes.set_xlabel(r"distance from subjet 1 / $\Delta R_{12}$")
     axes.set_ylabel("worth")
     axes.legend()
 
