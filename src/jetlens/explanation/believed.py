@@ -80,8 +80,10 @@ def _thresholds() -> str:
         "<p>Thresholds: an order beats another if the logit it takes away, averaged over the curve, is more by over "
         f"{SIGMAS:g} standard errors of the difference, event by event. Trainings agree from a mean rank correlation "
         f"of {AGREE:g} on. With random weights the rank correlation must fall to {FORGOTTEN:g} or less. A method that "
-        "never beats chance among constituents of equal pT cannot be believed; one that passes everything can, as a "
-        "ranking; in between: with care. An explanation that is true to the network makes no network right.</p>"
+        "never beats chance among constituents of equal pT cannot be believed; one that fails more than half of all "
+        "tests hardly; one that passes everything can, as a ranking; in between: with care. Whether networks trained "
+        "on permuted labels get other explanations is not among these tests, but a benchmark of its own. An "
+        "explanation that is true to the network makes no network right.</p>"
     )
 
 

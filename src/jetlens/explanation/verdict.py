@@ -66,6 +66,8 @@ def verdict(found: Sequence[Criterion]) -> str:
         return f"can be believed as a ranking of what decides: it failed none of {len(found)} tests{but}"
     if all(not c.passed for c in chance):
         return "cannot be believed: it does no better than chance among constituents of equal pT"
+    if 2 * len(failed) > len(asked):
+        return f"is hardly to be believed: it failed {len(failed)} of {len(asked)} tests"
     simple = [c for c in failed if "order" in c.question]
     if any(not c.passed for c in chance) or len(failed) > len(simple):
         return f"believe it with care: it failed {len(failed)} of {len(asked)} tests"

@@ -25,5 +25,9 @@ def test_words_follow_the_numbers():
     assert word(GOOD[0], [-0.5, 0.1], *GOOD[2:]).startswith("marks what decides, but so does a simple order")
     assert word(*GOOD[:2], [0.3, 0.1], GOOD[3]) == "believe it with care: it failed 1 of 6 tests"
     assert word(*GOOD[:3], [0.9, 0.1]) == "believe it with care: it failed 1 of 6 tests"
+    assert (
+        word(GOOD[0], [-0.5, 0.1], [0.3, 0.1], [0.9, 0.1])
+        == "is hardly to be believed: it failed 4 of 6 tests"
+    )
     assert word(*GOOD[:2], None, GOOD[3]).startswith("can be believed")
     assert word([float("nan")] * 2, *GOOD[1:]).startswith("not known")
