@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jinja2
+import pandas as pd
 import yaml
 from docutils.core import publish_parts  # type: ignore[import-untyped]
 from markupsafe import Markup
@@ -148,8 +149,6 @@ def _rivals(best: str, rows: Sequence[Mapping[str, str]], names: Mapping[str, st
 
 
 def _records(path: Path) -> list[dict[str, str]]:
-    import pandas as pd
-
     return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")  # type: ignore[return-value]
 
 

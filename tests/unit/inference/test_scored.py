@@ -34,6 +34,26 @@ from tests.conftest import DEMO, ROOT
 OBSERVABLES = {"mass_jj": "(fat_jets[0] + fat_jets[1]).mass", "n_tags": "num(b_jets)"}
 
 
+@pytest.fixture(scope="module")
+def scores_file(
+    demo_features: dict[str, Path],
+    normalisation: Normalisation,
+    demo_trees: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The evaluation's scores of the demo's trees."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    evaluate(
+        demo_trees,
+        list(demo_features.values()),
+        folder,
+        variant="trees",
+        normalisation=normalisation,
+        evaluation=EvaluationConfig(bootstrap=2),
+    )
+    return folder / "scores.npz"
+
+
 def manifests(rotations: int, seeds: int = 2, locked: tuple[int, ...] = ()) -> list[dict[str, Any]]:
     return [
         {
@@ -77,18 +97,10 @@ def test_a_manifest_that_contradicts_the_rotations_is_refused() -> None:
 
 
 def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
-    demo_features: dict[str, Path], normalisation: Normalisation, demo_trees: list[Path], tmp_path: Path
+    demo_features: dict[str, Path], demo_trees: list[Path], scores_file: Path, tmp_path: Path
 ) -> None:
     folder = demo_features["ttbar_had"]
-    evaluate(
-        demo_trees,
-        list(demo_features.values()),
-        tmp_path,
-        variant="trees",
-        normalisation=normalisation,
-        evaluation=EvaluationConfig(bootstrap=2),
-    )
-    scorer = Scorer(demo_trees, tmp_path / "scores.npz")
+    scorer = Scorer(demo_trees, scores_file)
     output = tmp_path / "ttbar_had.parquet"
     files = PartFiles(folder, folder.with_suffix(".parquet"))
     rows = write_events(
@@ -107,7 +119,7 @@ def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
     assert found.event_number.tolist() == features.event_number[own].tolist()
     assert found.fold.tolist() == features.fold[own].tolist()
     assert np.array_equal(found.weight, features.weight[own])
-    scores = read_scores(tmp_path / "scores.npz")
+    scores = read_scores(scores_file)
     of_sample = scores.sample_names[scores.sample] == "ttbar_had"
     expected = dict(zip(scores.event_number[of_sample], scores.ensemble[of_sample], strict=True))
     tested = found[found.fold < 2]
@@ -121,7 +133,7 @@ def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
 
 
 def test_data_are_scored_whole_as_new_files_are(
-    demo_features: dict[str, Path], normalisation: Normalisation, demo_trees: list[Path], tmp_path: Path
+    demo_features: dict[str, Path], demo_trees: list[Path], scores_file: Path, tmp_path: Path
 ) -> None:
     """The recipe of a training is wanted, which those of the fixtures lack: they are given the demo's."""
     config = load(ROOT / "config" / "config.yaml")
@@ -133,18 +145,10 @@ def test_data_are_scored_whole_as_new_files_are(
             reading=config.reading, skim=config.skim, features=config.features.of(["kinematics"]), define={}
         )
         write_json(models[-1] / "manifest.json", manifest | {"recipe": recipe.model_dump(mode="json")})
-    evaluate(
-        models,
-        list(demo_features.values()),
-        tmp_path,
-        variant="trees",
-        normalisation=normalisation,
-        evaluation=EvaluationConfig(bootstrap=2),
-    )
     source, output = str(DEMO / "ttbar_had.root"), tmp_path / "recorded.parquet"
     rows = write_data(
         models,
-        tmp_path / "scores.npz",
+        scores_file,
         [source],
         output,
         observables=OBSERVABLES,
@@ -154,7 +158,7 @@ def test_data_are_scored_whole_as_new_files_are(
     with np.load(tmp_path / "new.npz", allow_pickle=False) as new:
         found = pq.read_table(output).to_pandas()
         assert found.event_number.tolist() == new["event_number"].tolist()
-        scale = read_scores(tmp_path / "scores.npz").scale
+        scale = read_scores(scores_file).scale
         expected = scale.apply(new["logit"].astype(float), np.zeros(rows, np.uint8))
     assert np.allclose(found.score, expected, atol=1e-5)
     skim = read_skim(demo_features["ttbar_had"].with_suffix(".parquet"))
@@ -186,21 +190,13 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> PartFiles:
 
 def test_no_varied_event_is_scored_by_what_its_nominal_twin_trained(
     demo_features: dict[str, Path],
-    normalisation: Normalisation,
     demo_trees: list[Path],
+    scores_file: Path,
     twins: PartFiles,
     tmp_path: Path,
 ) -> None:
     """On event numbers: of those whose twins were trained on none has a score, nor has any event of their folds."""
-    evaluate(
-        demo_trees,
-        list(demo_features.values()),
-        tmp_path,
-        variant="trees",
-        normalisation=normalisation,
-        evaluation=EvaluationConfig(bootstrap=2),
-    )
-    scorer = Scorer(demo_trees, tmp_path / "scores.npz")
+    scorer = Scorer(demo_trees, scores_file)
     output = tmp_path / "ttbar_had@jet_scale_up.parquet"
     write_events([twins], output, scorer=scorer, observables={"mass_jj": OBSERVABLES["mass_jj"]})
     found = pq.read_table(output).to_pandas()
