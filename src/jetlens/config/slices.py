@@ -32,7 +32,7 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 8,
+    "explanation": 9,
     "inference": 3,
     "figures": 6,
 }

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.explanation.attention import short_name
-from jetlens.explanation.frame import exclusive_subjets
+from jetlens.explanation.frame import soft_drop_subjets
 from jetlens.explanation.relevance import Arrays, read_relevance
 from jetlens.files import write_text
 
@@ -71,9 +71,10 @@ def _event(about: Arrays, n: int) -> dict[str, Any]:
         place = [about[name][n : n + 1, own].astype(np.float64) for name in ("eta", "phi", "log_pt")]
         if own.sum() > 1 and all(np.isfinite(x).all() for x in place):
             eta, phi, log_pt = place
-            found = exclusive_subjets(eta, phi, np.exp(log_pt), np.ones(eta.shape, dtype=bool))
+            found = soft_drop_subjets(eta, phi, np.exp(log_pt), np.ones(eta.shape, dtype=bool))
             columns = (found.eta[0], found.phi[0], found.pt[0])
-            entry["subjets"] = [[round(float(x), 4) for x in row] for row in zip(*columns, strict=True)]
+            if np.isfinite(found.distance[0]):
+                entry["subjets"] = [[round(float(x), 4) for x in row] for row in zip(*columns, strict=True)]
         jets.append(entry)
     return {
         "number": int(about["event_number"][n]),

@@ -1,9 +1,10 @@
 """A jet's own frame: the harder of its two subjets at the origin, the other at (1, 0).
 
-Subjets are the two exclusive kT subjets (Catani et al., Nucl. Phys. B 406 (1993) 187) of the constituents that a
-network reads: feature files do not hold the soft-drop ones of the input. Coordinates are in units of the subjets'
-distance ΔR₁₂, so only what is a structure of the jet stays in place when jets are averaged. For drawing: networks need
-not read aligned constituents.
+Subjets are the two prongs that soft drop (arXiv:1402.2657) finds in the constituents that a network reads: feature
+files do not hold those of the input, and not every input has them. With 50 constituents they are those that Delphes
+writes in 97 % of jets (within 0.05), with 20 in 80 to 85 %. Coordinates are in units of the subjets' distance ΔR₁₂, so
+only what is a structure of the jet stays in place when jets are averaged. For drawing: networks need not read aligned
+constituents.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 JETS = 256
 """Jets that are clustered at a time."""
+Z_CUT = 0.1
+"""Least share of the softer prong in the pT of both, with β = 0: Delphes' own setting for its soft-dropped jets."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Subjets:
     """Two subjets of each of N jets.
 
     Attributes:
-        eta: (N, 2) from the jet's axis, the harder one first; NaN in jets of fewer than two constituents.
+        eta: (N, 2) from the jet's axis, the harder one first; NaN in jets without two prongs.
         phi: (N, 2) [rad].
         pt: (N, 2) [GeV].
     """
@@ -40,9 +43,11 @@ class Subjets:
         return np.asarray(np.hypot(self.eta[:, 1] - self.eta[:, 0], self.phi[:, 1] - self.phi[:, 0]))
 
 
-def exclusive_subjets(eta: Floats, phi: Floats, pt: Floats, mask: Mask) -> Subjets:
-    """Cluster constituents to two subjets: those of least kT² = min(pT², pT'²) ΔR² are joined first.
+def soft_drop_subjets(eta: Floats, phi: Floats, pt: Floats, mask: Mask, z_cut: float = Z_CUT) -> Subjets:
+    """Return the two prongs of the first splitting that soft drop with β = 0 accepts.
 
+    Constituents are clustered with the Cambridge/Aachen algorithm (hep-ph/9707323: those of least ΔR first); then the
+    last clustering is undone, and of two prongs the softer is dropped until it has a share of ``z_cut`` of their pT.
     Joined ones stand at their pT-weighted mean place: jets are small and their constituents light.
 
     Args:
@@ -50,48 +55,69 @@ def exclusive_subjets(eta: Floats, phi: Floats, pt: Floats, mask: Mask) -> Subje
         phi: (N, T) [rad].
         pt: (N, T) [GeV].
         mask: (N, T).
+        z_cut: least min(pT₁, pT₂)/(pT₁ + pT₂).
+
+    Returns:
+        Subjets, NaN where no splitting is accepted.
     """
+    values = np.stack([eta, phi, pt]).astype(np.float64)
     parts = [
-        _cluster(
-            eta[part].astype(np.float64),
-            phi[part].astype(np.float64),
-            pt[part].astype(np.float64),
-            mask[part],
-        )
-        for part in (slice(i, i + JETS) for i in range(0, len(mask), JETS))
+        _first_hard(_cambridge_aachen(values[:, i : i + JETS], mask[i : i + JETS]), z_cut)
+        for i in range(0, len(mask), JETS)
     ]
-    return Subjets(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    return Subjets(*np.concatenate(parts, axis=1))
 
 
-def _cluster(eta: Floats, phi: Floats, pt: Floats, mask: Mask) -> tuple[Floats, Floats, Floats]:
-    left, rows, slots = mask.copy(), np.arange(len(mask)), mask.shape[1]
-    eta, phi, pt = (np.where(mask, x, 0) for x in (eta, phi, pt))
-    upper = np.triu(np.ones((slots, slots), dtype=bool), 1)
-    distance = np.minimum(pt[:, :, None], pt[:, None, :]) ** 2 * (
-        (eta[:, :, None] - eta[:, None, :]) ** 2 + (phi[:, :, None] - phi[:, None, :]) ** 2
-    )
-    distance = np.where(left[:, :, None] & left[:, None, :] & upper, distance, np.inf)
-    for _ in range(slots - 2):
-        active = np.flatnonzero(left.sum(axis=1) > 2)
+def _cambridge_aachen(values: Floats, mask: Mask) -> tuple[NDArray[np.int64], Floats]:
+    """Return which slots (N, S, 2) were joined in each of S steps, the result in the first, and what they held before.
+
+    That is η, φ and pT, as in ``values`` (3, N, T): (3, N, S, 2); NaN in the steps that a jet has no more constituents for.
+    """
+    number, slots = mask.shape
+    values, left = np.where(mask, values, 0), mask.copy()
+    distance = (values[0][:, :, None] - values[0][:, None, :]) ** 2
+    distance += (values[1][:, :, None] - values[1][:, None, :]) ** 2
+    apart = np.triu(np.ones((slots, slots), dtype=bool), 1)
+    distance = np.where(left[:, :, None] & left[:, None, :] & apart, distance, np.inf)
+    joined = np.zeros((number, max(slots - 1, 0), 2), dtype=np.int64)
+    before = np.full((3, number, max(slots - 1, 0), 2), np.nan)
+    for step in range(slots - 1):
+        active = np.flatnonzero(left.sum(axis=1) > 1)
         if not len(active):
             break
         i, j = np.unravel_index(distance[active].reshape(len(active), -1).argmin(axis=1), (slots, slots))
-        total = pt[active, i] + pt[active, j]
-        for x in (eta, phi):
-            x[active, i] = (x[active, i] * pt[active, i] + x[active, j] * pt[active, j]) / total
-        pt[active, i] = total
+        joined[active, step] = np.stack([i, j], axis=1)
+        a, b = values[:, active, i], values[:, active, j]
+        before[:, active, step] = np.stack([a, b], axis=-1)
+        total = a[2] + b[2]
+        values[:, active, i] = np.stack([*((a[:2] * a[2] + b[:2] * b[2]) / total), total])
         left[active, j] = False
         distance[active, j], distance[active, :, j] = np.inf, np.inf
-        new = np.minimum(total[:, None], pt[active]) ** 2 * (
-            (eta[active] - eta[active, i][:, None]) ** 2 + (phi[active] - phi[active, i][:, None]) ** 2
-        )
+        new = ((values[:2, active] - values[:2, active, i][:, :, None]) ** 2).sum(axis=0)
         new = np.where(left[active], new, np.inf)
-        before = np.arange(slots) < i[:, None]
-        distance[active, i] = np.where(np.arange(slots) > i[:, None], new, np.inf)
-        distance[active, :, i] = np.where(before, new, distance[active, :, i])
-    order = np.argsort(-np.where(left, pt, -1), axis=1)[:, :2]
-    enough = left.sum(axis=1) == 2
-    return tuple(np.where(enough[:, None], x[rows[:, None], order], np.nan) for x in (eta, phi, pt))  # type: ignore[return-value]
+        later = np.arange(slots) > i[:, None]
+        distance[active, i] = np.where(later, new, np.inf)
+        earlier = np.arange(slots) < i[:, None]
+        distance[active, :, i] = np.where(earlier, new, distance[active, :, i])
+    return joined, before
+
+
+def _first_hard(history: tuple[NDArray[np.int64], Floats], z_cut: float) -> Floats:
+    """Return η, φ and pT (3, N, 2) of the prongs, the harder one first, of the first splitting that is hard enough."""
+    joined, before = history
+    found = np.full((3, len(joined), 2), np.nan)
+    at = np.full(len(joined), -1)  # the slot of what is undone: not known before a jet's last step is seen
+    done = np.zeros(len(joined), dtype=bool)
+    for step in reversed(range(joined.shape[1])):
+        pt = before[2, :, step]
+        here = ~done & np.isfinite(pt[:, 0]) & ((at < 0) | (joined[:, step, 0] == at))
+        hard = here & (pt.min(axis=1) >= z_cut * pt.sum(axis=1))
+        order = np.argsort(-pt, axis=1, kind="stable")
+        found[:, hard] = np.take_along_axis(before[:, :, step], order[None], axis=2)[:, hard]
+        done |= hard
+        harder = np.take_along_axis(joined[:, step], order[:, :1], axis=1)[:, 0]
+        at = np.where(here & ~hard, harder, at)
+    return found
 
 
 def to_frame(eta: Any, phi: Any, subjets: Subjets) -> tuple[Floats, Floats]:

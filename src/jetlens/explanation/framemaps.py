@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from jetlens.errors import FileError
-from jetlens.explanation.frame import Subjets, exclusive_subjets, to_frame, turned
+from jetlens.explanation.frame import Subjets, soft_drop_subjets, to_frame, turned
 
 Floats = NDArray[np.float64]
 EDGES_X = np.linspace(-1.0, 2.0, 16)
@@ -114,7 +114,7 @@ def jets_of(arrays: dict[str, NDArray[Any]], truth: int) -> Jets:
     ]
     w, eta, phi, own, pt = columns
     jets = Jets(
-        w, eta, phi, own, exclusive_subjets(eta, phi, pt, own),
+        w, eta, phi, own, soft_drop_subjets(eta, phi, pt, own),
         np.tile(np.arange(len(chosen)), len(parts)), pt.sum(axis=1), _mass(eta, phi, pt),
     )  # fmt: skip
     return jets.select(np.isfinite(jets.subjets.distance) & (jets.subjets.distance > 0.02))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlens.explanation.frame import exclusive_subjets
+from jetlens.explanation.frame import soft_drop_subjets
 from jetlens.features.featurefile import FeatureSet
 
 Floats = NDArray[np.float64]
@@ -55,10 +55,7 @@ def displaced(about: Mapping[str, Any]) -> Mask | None:
 
 
 def near_subjets(about: Mapping[str, Any]) -> Mask | None:
-    """Return which constituents (N, T) lie close to either subjet of their jet; None where none has a place.
-
-    Subjets are those of :mod:`jetlens.explanation.frame`: feature files do not hold the input's soft-drop ones.
-    """
+    """Return which constituents (N, T) lie close to a soft-drop subjet of their jet; None where none has a place."""
     near = np.zeros(about["mask"].shape, dtype=bool)
     known = False
     for j in np.flatnonzero(about["kinds"] == "constituents"):
@@ -69,7 +66,7 @@ def near_subjets(about: Mapping[str, Any]) -> Mask | None:
             continue
         known = True
         eta, phi, pt = np.where(own, eta, 0), np.where(own, phi, 0), np.where(own, np.exp(log_pt), 0)
-        found = exclusive_subjets(eta, phi, pt, own)
+        found = soft_drop_subjets(eta, phi, pt, own)
         for s in (0, 1):
             distance = np.hypot(eta - found.eta[:, s, None], phi - found.phi[:, s, None])
             near[:, slots] |= own & (distance < RADIUS)

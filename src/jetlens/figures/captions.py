@@ -128,7 +128,7 @@ constituents of equal pT.
 
 SUBJETS = (
     """\
-What *{method}* says of **{variant}** in the jets' own frame: the harder of a jet's two exclusive kT subjets (of its
+What *{method}* says of **{variant}** in the jets' own frame: the harder of a jet's two soft-drop subjets (of its
 constituents) at the origin, the other at (1, 0), distances in units of ΔR₁₂. Colour: the mean worth of the constituents
 found in a cell, their relevance over the mean |relevance| of their event; for signal, for background reweighted to the
 signal's jet pT and mass, and the difference. Errors are by bootstrap over events. Cells of fewer than 10 effective jets

@@ -1,10 +1,14 @@
 """The jets' own frame, and the null test of maps in it."""
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
-from jetlens.explanation.frame import exclusive_subjets, to_frame, turned
+from jetlens.config.reading import ReadingConfig
+from jetlens.explanation.frame import soft_drop_subjets, to_frame, turned
 from jetlens.explanation.framemaps import frame_map, jets_of, to_signal
+from tests.conftest import DEMO
 
 
 def two_prongs(rng, jets=60, slots=12):
@@ -25,40 +29,74 @@ def two_prongs(rng, jets=60, slots=12):
     return eta, phi, pt, np.arange(slots) < rng.integers(6, slots + 1, jets)[:, None]
 
 
-def kt(a, b):
-    return min(a[0], b[0]) ** 2 * ((a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2)
+def joined(a, b):
+    total = a[0] + b[0]
+    return (total, (a[0] * a[1] + b[0] * b[1]) / total, (a[0] * a[2] + b[0] * b[2]) / total, a, b)
 
 
-def one_by_one(eta, phi, pt):
-    """The same clustering, jet by jet, in loops."""
-    left = [(p, e, f) for p, e, f in zip(pt, eta, phi, strict=True)]
-    while len(left) > 2:
+def one_by_one(eta, phi, pt, z_cut):
+    """The same prongs, jet by jet, from a tree: (pT, η, φ, parents)."""
+    left = [(p, e, f, None, None) for p, e, f in zip(pt, eta, phi, strict=True)]
+    while len(left) > 1:
         pairs = [(i, j) for i in range(len(left)) for j in range(i + 1, len(left))]
+        i, j = min(pairs, key=lambda ij: np.hypot(*(left[ij[0]][k] - left[ij[1]][k] for k in (1, 2))))
+        left = [x for k, x in enumerate(left) if k not in (i, j)] + [joined(left[i], left[j])]
+    node = left[0]
+    while node[3] is not None:
+        harder, softer = sorted(node[3:], key=lambda prong: -prong[0])
+        if softer[0] >= z_cut * (softer[0] + harder[0]):
+            return [harder[:3], softer[:3]]
+        node = harder
+    return [(np.nan,) * 3] * 2
 
-        i, j = min(pairs, key=lambda pair: kt(*(left[k] for k in pair)))
-        a, b = left[i], left[j]
-        total = a[0] + b[0]
-        joined = (total, (a[0] * a[1] + b[0] * b[1]) / total, (a[0] * a[2] + b[0] * b[2]) / total)
-        left = [x for k, x in enumerate(left) if k not in (i, j)] + [joined]
-    return sorted(left, reverse=True)
 
-
-def test_clustering_against_loops():
+@pytest.mark.parametrize("z_cut", [0.0, 0.1, 0.4])
+def test_soft_drop_against_a_tree(z_cut):
     rng = np.random.default_rng(0)
-    mask = np.arange(11) < rng.integers(2, 12, 20)[:, None]
-    eta, phi = rng.normal(0, 0.3, (2, 20, 11))
-    pt = rng.uniform(1, 50, (20, 11))
-    found = exclusive_subjets(eta, phi, pt, mask)
-    for n, real in enumerate(mask):
-        expected = one_by_one(eta[n, real], phi[n, real], pt[n, real])
-        np.testing.assert_allclose(found.pt[n], [x[0] for x in expected])
-        np.testing.assert_allclose(found.eta[n], [x[1] for x in expected], atol=1e-12)
-        np.testing.assert_allclose(found.phi[n], [x[2] for x in expected], atol=1e-12)
+    mask = np.arange(11) < rng.integers(1, 12, 40)[:, None]
+    eta, phi = rng.normal(0, 0.3, (2, 40, 11))
+    pt = rng.uniform(1, 50, (40, 11)) * rng.choice([1, 0.02], (40, 11))
+    found = soft_drop_subjets(eta, phi, pt, mask, z_cut)
+    expected = np.array(
+        [one_by_one(eta[n, real], phi[n, real], pt[n, real], z_cut) for n, real in enumerate(mask)]
+    )
+    for k, values in enumerate((found.pt, found.eta, found.phi)):
+        np.testing.assert_allclose(values, expected[..., k], atol=1e-12)
+    assert np.isnan(found.pt).any()
+    assert np.isfinite(found.pt).any()
+
+
+@pytest.mark.parametrize(("name", "agree"), [("signal_H1000_hh_4b", 0.97), ("qcd_jj", 0.94)])
+def test_the_subjets_are_those_of_the_file(name, agree):
+    """Delphes writes the prongs of its own soft drop (z = 0.1, β = 0) beside its fat jets."""
+    path = DEMO / f"{name}.root"
+    with uproot.open(path) as file:
+        written = file["Delphes"]["FatJet/FatJet.SoftDroppedP4[5]"].array()
+    with ReadingConfig(leading_jets=2).open(str(path)) as file:
+        events = ak.concatenate([batch.resolve(batch.events)[0] for batch in file.batches()])
+    jets = events.fat_jets[:, :2]
+    chosen = (jets.pt > 300) & (abs(jets.eta) < 2)
+    jets, prongs = ak.flatten(jets[chosen]), ak.flatten(written[:, :2][chosen])[:, 1:3]
+    parts = ak.pad_none(jets.constituents, 200, axis=1, clip=True)
+    mask = ~ak.to_numpy(ak.is_none(parts, axis=1))
+    eta, phi, pt = (ak.to_numpy(ak.fill_none(parts[field], 0.0)) for field in ("eta", "phi", "pt"))
+    axis_eta, axis_phi = (ak.to_numpy(jets[field])[:, None] for field in ("eta", "phi"))
+    found = soft_drop_subjets(eta - axis_eta, wrapped(phi - axis_phi), pt, mask)
+    x, y, z = (ak.to_numpy(prongs.fP[field]) for field in ("fX", "fY", "fZ"))
+    order = np.argsort(-np.hypot(x, y), axis=1)
+    expected = (np.arcsinh(z / np.hypot(x, y)) - axis_eta, wrapped(np.arctan2(y, x) - axis_phi))
+    expected = [np.take_along_axis(values, order, axis=1) for values in expected]
+    apart = np.hypot(found.eta - expected[0], found.phi - expected[1])
+    assert (apart < 0.05).all(axis=1).mean() > agree
+
+
+def wrapped(phi):
+    return (phi + np.pi) % (2 * np.pi) - np.pi
 
 
 def test_subjets_stand_where_they_should():
     eta, phi, pt, mask = two_prongs(np.random.default_rng(1))
-    subjets = exclusive_subjets(eta, phi, pt, mask)
+    subjets = soft_drop_subjets(eta, phi, pt, mask)
     x, y = to_frame(subjets.eta, subjets.phi, subjets)
     np.testing.assert_allclose(x, [[0, 1]] * len(x), atol=1e-9)
     np.testing.assert_allclose(y, 0, atol=1e-9)
@@ -66,7 +104,7 @@ def test_subjets_stand_where_they_should():
     # the frame turns with the jet
     angle = np.random.default_rng(2).uniform(-np.pi, np.pi, len(eta))
     a, b = turned(eta, phi, angle)
-    moved = exclusive_subjets(a, b, pt, mask)
+    moved = soft_drop_subjets(a, b, pt, mask)
     for first, second in zip(to_frame(eta, phi, subjets), to_frame(a, b, moved), strict=True):
         np.testing.assert_allclose(first[mask], second[mask], atol=1e-8)
 
