@@ -69,9 +69,9 @@ def soft_drop_subjets(eta: Floats, phi: Floats, pt: Floats, mask: Mask, z_cut: f
 
 
 def _cambridge_aachen(values: Floats, mask: Mask) -> tuple[NDArray[np.int64], Floats]:
-    """Return which slots (N, S, 2) were joined in each of S steps, the result in the first, and what they held before.
+    """Return which slots (N, S, 2) were joined in each of S steps, the result in the first, and what they held.
 
-    That is η, φ and pT, as in ``values`` (3, N, T): (3, N, S, 2); NaN in the steps that a jet has no more constituents for.
+    That is (3, N, S, 2) of η, φ and pT, as in ``values`` (3, N, T); NaN in steps that a jet has no constituents for.
     """
     number, slots = mask.shape
     values, left = np.where(mask, values, 0), mask.copy()
