@@ -19,6 +19,7 @@ from jetlens.inference.limits import (
     needs_toys,
     upper_limit,
 )
+from jetlens.inference.minimiser import minimise
 from jetlens.inference.systematics import Systematic, effect
 from jetlens.inference.templates import Events, fill_region
 from jetlens.inference.workspace import NotComputableError, Workspace, build_workspace, patchset
@@ -131,6 +132,31 @@ def test_an_injected_signal_is_found(workspace):
     table = yields(workspace, of).set_index(["region", "process"])
     assert table.loc[("signal_region", "signal"), "postfit"] == pytest.approx(60, abs=1)  # 3000 · 0.01 · 2
     assert table.loc[("signal_region", "total"), "prefit"] == pytest.approx(1200 + 400 + 40 + 30)
+
+
+def test_a_pull_with_the_error_at_the_truth_has_mean_zero_and_one_with_the_error_at_the_fit_has_not():
+    """One count of a known background: averages over Poisson's distribution, exact; μ̂ below zero is allowed."""
+    b, s, strength = 60.0, 10.0, 0.5
+    region = fill_region(
+        "one",
+        {"s": {"nominal": events(np.full(10, 1.0))}, "b": {"nominal": events(np.full(60, 1.0))}},
+        [0, 2],
+    )
+    mean = b + s * strength
+    counts = np.arange(25, 115)
+    probability = stats.poisson.pmf(counts, mean)
+    assert probability.sum() == pytest.approx(1, abs=1e-6)
+    workspace = build_workspace([region], "s", ["b"], statistical_errors=False, observed={"one": [50.0]})
+    below = fit(workspace).pulls().set_index("parameter").loc["mu"]
+    assert (below["value"], below["error"]) == pytest.approx((-1.0, np.sqrt(50.0) / s), rel=1e-4)
+    model, free = workspace.model(), np.array([False])
+    fits = [minimise(model, [float(n)], np.array([strength]), [[-10.0, 10.0]], free) for n in counts]
+    mu, error = np.array([(found[0], np.sqrt(covariance[0, 0])) for found, _, covariance in fits]).T
+    np.testing.assert_allclose(mu, (counts - b) / s, atol=1e-4)
+    np.testing.assert_allclose(error, np.sqrt(counts) / s, rtol=1e-4)
+    at_truth, at_fit = (mu - strength) / (np.sqrt(mean) / s), (mu - strength) / error
+    assert probability @ at_truth == pytest.approx(0, abs=1e-4)
+    assert probability @ at_fit == pytest.approx(-1 / (2 * np.sqrt(mean)), rel=0.05)
 
 
 def test_a_process_without_events_lowers_the_significance_by_a_term_of_its_own(coarse):
