@@ -138,6 +138,25 @@ class TagWeightsConfig(Section):
         return self
 
 
+class PruningConfig(Section):
+    """What a variation must do to a process in a region to be more than noise; each is said in systematics.csv."""
+
+    rate_sigma: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="a change of the rate is left out if it is less than this many of its own statistical errors, "
+        "those of the difference to the nominal events; 0: all are kept",
+    )
+    rate_size: float = Field(
+        0.005, ge=0, lt=1, description="a relative change of the rate is left out if it is smaller than this"
+    )
+    shape_level: Fraction = Field(
+        0.05,
+        description="a shape is left out if bins that only fluctuate would differ as much with a larger probability",
+    )
+
+
 class InferenceConfig(Section):
     """From scores to limits; without variants nothing is done."""
 
@@ -169,6 +188,7 @@ class InferenceConfig(Section):
         "on the validation folds' background), so that cuts do not shape it",
     )
     background: BackgroundModel = Field(default_factory=SimulationModel)
+    pruning: PruningConfig = Field(default_factory=PruningConfig)
     tag_weights: TagWeightsConfig | None = Field(
         None, description="count events with the probability of their tags; null: by the tags that they have"
     )

@@ -33,7 +33,7 @@ STAGE = {
     "evaluation": 3,
     "application": 2,
     "explanation": 9,
-    "inference": 3,
+    "inference": 4,
     "figures": 6,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
@@ -234,7 +234,7 @@ def _simulation(context: Context) -> dict[str, Any]:
     config = context.config
     fitted = fitted_samples(config, context.samples).values()
     columns = ("name", "process", "role", "mass_gev")
-    content = _plain(config.inference, *_OF_LIMITS, *_OF_DATA)
+    content = _plain(config.inference, *_OF_LIMITS, *_OF_TEMPLATES)
     content["fit"] = _plain(config.inference.fit, "label")
     return {
         "inference": content,
@@ -255,14 +255,14 @@ _OF_LIMITS = (
     "tag_weights",
 )
 """Keys of the section that no template depends on, but for the events that it is filled from."""
-_OF_DATA = ("data", "unblind")
-"""Keys of the section that nothing of the simulation depends on."""
+_OF_TEMPLATES = ("data", "unblind", "replicas", "pruning")
+"""Keys of the section that templates and their models depend on, and nothing that is shown of the events themselves."""
 
 
 def _templates(context: Context) -> dict[str, Any]:
     config, samples = context.config, context.samples
     simulation = _simulation(context)
-    simulation["inference"] |= _plain_of(config.inference, *_OF_DATA)
+    simulation["inference"] |= _plain_of(config.inference, *_OF_TEMPLATES)
     return {
         **simulation,
         "background_uncertainty": config.evaluation.background_uncertainty,

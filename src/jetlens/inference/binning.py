@@ -65,7 +65,7 @@ def merged_edges(
         the edges that stay; only the outer ones if no merging is enough (see :func:`shortfalls`).
     """
     values = np.array([region.values(name) for name in backgrounds])
-    variances = np.array([region.variances(name) for name in backgrounds])
+    variances = np.array([region.covered_variances(name) for name in backgrounds])
     weights = np.array([region.mean_weight(name) for name in backgrounds])
     return region.edges[merged_bins(values, variances, weights, systematic, n_eff=n_eff, inflation=inflation)]
 

@@ -17,6 +17,7 @@ from scipy.spatial.distance import jensenshannon
 from jetlens.inference.selected import Selected
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 LEVELS = np.array([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
 """Quantiles of the background's score that the decorrelated one is made of."""
 EFFICIENCIES = (0.3, 0.5, 0.7)
@@ -68,7 +69,9 @@ def sculpting(
     *,
     seed: int = 1,
 ) -> pd.DataFrame:
-    """Return how cuts change the observable's distribution, process by process, events counting the same.
+    """Return how cuts change the observable's distribution, process by process, rows counting the same.
+
+    An event with several rows, drawn patterns of tags, is one in errors and in what chance makes.
 
     Columns: ``score`` (which one), ``process``, ``signal_efficiency`` of the cut, ``low``, ``high``, ``before``,
     ``after`` (shares of events per bin), ``after_error``, ``divergence`` [bits], ``divergence_chance`` (the mean of as
@@ -89,15 +92,16 @@ def sculpting(
         cuts = np.quantile(np.concatenate([s.columns[column] for s in signals]), 1 - np.array(EFFICIENCIES))
         for process, events in backgrounds.items():
             x, y = events.columns[observable], events.columns[column]
-            correlation, by_chance = _correlations(x, y, rng)
+            _, event = np.unique(events.number, return_inverse=True)
+            correlation, by_chance = _correlations(x, y, event, rng)
             at = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
             before = np.bincount(at, minlength=len(edges) - 1) / max(len(x), 1)
             for efficiency, cut in zip(EFFICIENCIES, cuts, strict=True):
-                passed = np.bincount(at[y >= cut], minlength=len(edges) - 1)
+                passed, variance = _passing(at, y >= cut, event, len(before))
                 count = int(passed.sum())
                 if not count:
                     continue
-                found, chance = _divergence(passed, before), _chance(at, count, before, rng)
+                found, chance = _divergence(passed, before), _chance(at, y >= cut, event, before, rng)
                 rows.append(
                     pd.DataFrame(
                         {
@@ -108,7 +112,7 @@ def sculpting(
                             "high": edges[1:],
                             "before": before,
                             "after": passed / count,
-                            "after_error": np.sqrt(passed) / count,
+                            "after_error": np.sqrt(variance) / count,
                             "divergence": found,
                             "divergence_chance": chance.mean(),
                             "p_value": (1 + (chance >= found).sum()) / (1 + len(chance)),
@@ -131,17 +135,38 @@ def _divergence(first: Floats | NDArray[np.int64], second: Floats) -> float:
     return float(distance**2) if np.isfinite(distance) else 0.0
 
 
-def _chance(at: NDArray[np.int64], count: int, before: Floats, rng: np.random.Generator) -> Floats:
-    picks = (rng.choice(at, count, replace=False) for _ in range(PERMUTATIONS))
-    return np.array([_divergence(np.bincount(pick, minlength=len(before)), before) for pick in picks])
+def _passing(
+    at: Integers, passes: NDArray[np.bool_], event: Integers, bins: int
+) -> tuple[Integers, Integers]:
+    """Rows per bin that pass, and their variance: rows of one event are added up before they are squared."""
+    both, rows = np.unique(event[passes] * bins + at[passes], return_counts=True)
+    sums = (np.bincount(both % bins, weight, bins) for weight in (rows, rows**2))
+    return tuple(each.astype(np.int64) for each in sums)  # type: ignore[return-value]
 
 
-def _correlations(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[float, float]:
+def _chance(
+    at: Integers, passes: NDArray[np.bool_], event: Integers, before: Floats, rng: np.random.Generator
+) -> Floats:
+    """Divergences where events, with all of their rows, pass without regard to the score: shares are permuted."""
+    share = np.bincount(event, passes) / np.maximum(np.bincount(event), 1)
+    if len(share) == len(event):  # an event is a row: the picked ones are enough
+        count = int(passes.sum())
+        picks = (rng.choice(at, count, replace=False) for _ in range(PERMUTATIONS))
+        return np.array([_divergence(np.bincount(pick, minlength=len(before)), before) for pick in picks])
+    drawn = (rng.permutation(share)[event] for _ in range(PERMUTATIONS))
+    return np.array([_divergence(np.bincount(at, weight, len(before)), before) for weight in drawn])
+
+
+def _correlations(x: Floats, y: Floats, event: Integers, rng: np.random.Generator) -> tuple[float, float]:
+    """Distance correlation and that with permuted scores, of one row of each event."""
     import dcor  # here: its compiler takes ten seconds to load
 
     if len(x) < 2:
         return np.nan, np.nan
-    chosen = rng.permutation(len(x))[:MOST]
+    rows = rng.permutation(len(x))
+    if event.max() + 1 < len(event):
+        rows = rng.permutation(rows[np.unique(event[rows], return_index=True)[1]])
+    chosen = rows[:MOST]
     x, y = x[chosen], y[chosen]
     chance = [dcor.distance_correlation(x, rng.permutation(y), method="naive") for _ in range(5)]
     return float(dcor.distance_correlation(x, y, method="naive")), float(np.mean(chance))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jetlens.config.inference import SCORE, InferenceConfig, score_of
+from jetlens.config.inference import SCORE, InferenceConfig, PruningConfig, score_of
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import write_json
 from jetlens.inference.backgrounds import closure_table
@@ -20,7 +20,7 @@ from jetlens.inference.resampling import resampled_limits
 from jetlens.inference.sculpting import sculpting
 from jetlens.inference.selected import joined, read_selected, share_of_folds
 from jetlens.inference.simulation import SIGNAL, EventsFile, SampleFiles, Simulation
-from jetlens.inference.systematics import Systematic, effects_table
+from jetlens.inference.systematics import COLUMNS, Systematic, effects_table
 from jetlens.inference.templates import write_templates
 from jetlens.inference.workspace import Workspace, build_workspace, patchset
 
@@ -124,7 +124,13 @@ def make_model(
             regions = [region.scaled(signal, unit) for region in of.regions]
             known = [_for_signal(each, mass) for each in everything]
             workspaces[mass] = build_workspace(
-                regions, signal, of.backgrounds, known, observed=counts, poi_bounds=(0.0, 20.0)
+                regions,
+                signal,
+                of.backgrounds,
+                known,
+                observed=counts,
+                pruning=config.pruning,
+                poi_bounds=(0.0, 20.0),
             )
             about[f"{mass:g}"] = {
                 "signal": signal,
@@ -146,7 +152,7 @@ def make_model(
     again = resampled_limits(simulation, config, sorted(set(masses)), background_uncertainty)
     write_csv(output / "resampled.csv", again)
     write_csv(output / "closure.csv", closure_table([row for of in filled for row in of.closure]))
-    write_csv(output / "systematics.csv", _effects(filled, systematics))
+    write_csv(output / "systematics.csv", _effects(filled, systematics, config.pruning))
     write_csv(output / "variations.csv", variations_table(filled))
 
 
@@ -185,16 +191,15 @@ def _unit(of: Hypotheses, mass: float, systematic: float) -> float:
     return float(10.0 ** np.round(np.log10(limit))) if np.isfinite(limit) else 1.0
 
 
-def _effects(filled: Sequence[Hypotheses], systematics: Sequence[Systematic]) -> pd.DataFrame:
-    columns = (
-        *("region", "systematic", "process", "norm_up", "norm_down", "shape_p", "shape", "norm", "notes"),
-    )
+def _effects(
+    filled: Sequence[Hypotheses], systematics: Sequence[Systematic], pruning: PruningConfig
+) -> pd.DataFrame:
     rows = [
         row
         for of in filled
         for mass in of.masses
         for row in effects_table(
-            [_for_signal(each, mass) for each in (*systematics, *of.systematics)], of.regions
+            [_for_signal(each, mass) for each in (*systematics, *of.systematics)], of.regions, pruning
         )
     ]
-    return pd.DataFrame(rows, columns=list(columns)).drop_duplicates(ignore_index=True)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from cabinetry.smooth import smooth_353qh_twice
 from numpy.typing import NDArray
 from scipy import stats
 
+from jetlens.config.inference import PruningConfig
 from jetlens.inference.templates import Region
 
 Floats = NDArray[np.float64]
-SHAPE_LEVEL = 0.05
-"""A shape is kept where bins that only fluctuate would differ as much with a smaller probability."""
-NORM_LEVEL = 0.001
-"""A change of the norm that is smaller is left out."""
+PRUNING = PruningConfig()
 FLOOR = 0.01
 """A variation leaves at least this share of a bin: an empty bin has no likelihood."""
+
+
+LARGE = 0.3
+"""A relative change of the rate from which the user is told how it was mirrored."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Effect:
         shape_up: factors per bin at the nominal rate, (bins,); None where the shape was pruned.
         shape_down: the same, down.
         shape_p: probability that bins which only fluctuate differ as much; the smaller of up and down.
+        rate_kept: whether the change of the rate is taken to be one.
+        norm_error: statistical error of the factors of the rate, that of the side with the more significant change.
+        pruned: why rate or shape were left out, for the user; empty if neither was.
         notes: what was changed, for the user.
     """
 
@@ -66,26 +71,34 @@ class Effect:
     shape_up: Floats | None = None
     shape_down: Floats | None = None
     shape_p: float = 1.0
+    rate_kept: bool = True
+    norm_error: float = 0.0
+    pruned: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def kept(self) -> bool:
-        """Whether anything is left of it."""
-        return self.shape_up is not None or max(abs(self.norm_up - 1), abs(self.norm_down - 1)) >= NORM_LEVEL
 
-
-def effect(systematic: Systematic, region: Region, process: str, *, smooth: bool = True) -> Effect:
+def effect(
+    systematic: Systematic,
+    region: Region,
+    process: str,
+    *,
+    smooth: bool = True,
+    pruning: PruningConfig = PRUNING,
+) -> Effect:
     """Work out the effect of a systematic on a process.
 
-    The norm of a varied template is kept as it is. Its shape is compared with the nominal one by χ², with the error
-    of their difference, which shared events make small; where it is compatible with noise it is left out, otherwise
-    its ratio to the nominal one is smoothed (353QH, twice).
+    Rate and shape of a varied template are compared with the nominal one each, with the statistical error of the
+    difference, which shared events make small. A rate whose change is less than ``rate_sigma`` of its errors, or than
+    ``rate_size``, is left out. So is a shape that by χ² is compatible with noise; otherwise its ratio to the nominal
+    one is smoothed (353QH, twice). Where one of the sides is missing, see :func:`mirrored`; shapes are mirrored as
+    2 − ratio. Sizes that the user gives are no noise, and are kept.
 
     Args:
         systematic: the uncertainty.
         region: the templates.
         process: one of ``systematic.processes``.
         smooth: whether to smooth shapes.
+        pruning: what is noise.
     """
     if systematic.kind == "normalisation":
         up = 1 + systematic.size
@@ -93,20 +106,22 @@ def effect(systematic: Systematic, region: Region, process: str, *, smooth: bool
     sides = [f"{systematic.name}_{side}" for side in ("up", "down")]
     there = [side for side in sides if side in region.variations(process)]
     if not there:
-        return Effect(
-            1.0, 1.0, notes=(f"'{systematic.name}' has no templates of {process} in {region.name}",)
-        )
+        missing = f"'{systematic.name}' has no templates of {process} in {region.name}"
+        return Effect(1.0, 1.0, rate_kept=False, notes=(missing,))
     parts = {side: _split(region, process, side) for side in there}
-    significant = min(part[2] for part in parts.values()) < SHAPE_LEVEL
-    norms = [parts[side][0] if side in parts else None for side in sides]
-    shapes = [parts[side][1] if side in parts else None for side in sides]
+    rates = [parts[side].rate if side in parts else None for side in sides]
     up, down = (
-        own if own is not None else 1 / max(other or 1.0, FLOOR)
-        for own, other in zip(norms, reversed(norms), strict=True)
+        own if own is not None else mirrored(other or 1.0)
+        for own, other in zip(rates, reversed(rates), strict=True)
     )
-    notes: list[str] = []
-    if not significant:
-        return Effect(up, down, shape_p=min(part[2] for part in parts.values()))
+    kept, error, pruned = _rate(list(parts.values()), pruning)
+    notes = _doubts(region, process, sides, rates) if kept else []
+    probability = min(part.probability for part in parts.values())
+    of = Effect(up, down, None, None, probability, kept, error, tuple(pruned), tuple(notes))
+    if probability >= pruning.shape_level:
+        noise = f"shape: p = {probability:.2g} of bins that only fluctuate"
+        return replace(of, pruned=(*of.pruned, noise))
+    shapes = [parts[side].shape if side in parts else None for side in sides]
     factors = []
     for side, own, other in zip(sides, shapes, reversed(shapes), strict=True):
         ratio = own if own is not None else 2 - np.asarray(other)
@@ -120,15 +135,68 @@ def effect(systematic: Systematic, region: Region, process: str, *, smooth: bool
                 f"{FLOOR:.0%} is left there"
             )
         factors.append(np.clip(ratio, FLOOR, None))
-    probability = min(part[2] for part in parts.values())
-    return Effect(up, down, factors[0], factors[1], probability, tuple(notes))
+    return replace(of, shape_up=factors[0], shape_down=factors[1], notes=tuple(notes))
 
 
-def _split(region: Region, process: str, variation: str) -> tuple[float, Floats, float]:
-    """Factor of the rate, factors of the shape, and the probability that the shape is noise."""
+def mirrored(factor: float) -> float:
+    """Return the factor of the rate on the side that is missing: 1/factor for more events, 2 − factor for fewer.
+
+    Both are 1 − (factor − 1) for small changes. A large increase mirrored linearly would leave no event or fewer, a
+    large decrease mirrored as 1/factor would be an increase by any factor: so the mirrored one is within 0 and 2.
+    """
+    return 1 / factor if factor > 1 else 2 - factor
+
+
+class _Split(NamedTuple):
+    """Of a varied template: factor of the rate and its statistical error, factors of the shape, its probability."""
+
+    rate: float
+    error: float
+    shape: Floats
+    probability: float
+
+
+def _rate(parts: Sequence[_Split], pruning: PruningConfig) -> tuple[bool, float, list[str]]:
+    """Whether a change of the rate is kept, its error, and why not."""
+    changes = [abs(part.rate - 1) for part in parts]
+    sigmas = [
+        change / part.error if part.error > 0 else np.inf * (change > 1e-9)
+        for change, part in zip(changes, parts, strict=True)
+    ]
+    best = int(np.argmax(np.nan_to_num(sigmas)))
+    error = parts[best].error
+    if max(changes) < pruning.rate_size or max(changes) <= 1e-9:
+        return False, error, [f"rate: {max(changes):.2g} is below {pruning.rate_size:g}"]
+    if np.nan_to_num(sigmas[best]) < pruning.rate_sigma:
+        about = f"{parts[best].rate - 1:+.2g} ± {error:.2g}"
+        return False, error, [f"rate: {about} is within {pruning.rate_sigma:g} statistical errors"]
+    return True, error, []
+
+
+def _doubts(region: Region, process: str, sides: Sequence[str], rates: Sequence[float | None]) -> list[str]:
+    """What is odd about the changes of a rate, for the user."""
+    up, down = rates
+    if up is not None and down is not None:
+        if (up - 1) * (down - 1) > 0:
+            return [
+                f"'{sides[0]}' and '{sides[1]}' both change the rate of {process} in {region.name} the same way "
+                f"({up - 1:+.2g}, {down - 1:+.2g})"
+            ]
+        return []
+    side, rate = (sides[0], up) if up is not None else (sides[1], down)
+    if rate is not None and abs(rate - 1) > LARGE:
+        return [
+            f"'{side}' changes the rate of {process} in {region.name} by {rate - 1:+.0%}, the other side is taken as "
+            f"{mirrored(rate) - 1:+.0%}; give it"
+        ]
+    return []
+
+
+def _split(region: Region, process: str, variation: str) -> _Split:
+    """Compare a variation with the nominal template."""
     nominal, varied = region.values(process), region.values(process, variation)
     if nominal.sum() <= 0 or varied.sum() <= 0:
-        return 1.0, np.ones_like(nominal), 1.0
+        return _Split(1.0, 0.0, np.ones_like(nominal), 1.0)
     norm = float(varied.sum() / nominal.sum())
     filled = nominal > 0
     ratio = np.divide(varied / norm, nominal, out=np.ones_like(nominal), where=filled)
@@ -138,27 +206,29 @@ def _split(region: Region, process: str, variation: str) -> tuple[float, Floats,
     certain = filled & (variance == 0) & (np.abs(ratio - 1) > 1e-9)
     chi2 = float((((varied / norm - nominal) ** 2)[used] / variance[used]).sum())
     freedom = max(int(used.sum()) - 1, 1)
-    return norm, ratio, 0.0 if certain.any() else float(stats.chi2.sf(chi2, freedom))
+    error = float(np.sqrt(region.rate_variance[process, variation])) / float(nominal.sum())
+    return _Split(norm, error, ratio, 0.0 if certain.any() else float(stats.chi2.sf(chi2, freedom)))
 
 
-def effects_table(systematics: Sequence[Systematic], regions: Sequence[Region]) -> list[dict[str, object]]:
-    """Rows of ``systematics.csv``: what each systematic does where, and whether it was kept."""
+def effects_table(
+    systematics: Sequence[Systematic], regions: Sequence[Region], pruning: PruningConfig = PRUNING
+) -> list[dict[str, object]]:
+    """Rows of ``systematics.csv``: what each systematic does where, and whether and why it was left out."""
     rows: list[dict[str, object]] = []
     for region in regions:
         for systematic in systematics:
             for process in (name for name in region.processes if systematic.acts_on(name, region.name)):
-                of = effect(systematic, region, process)
-                rows.append(
-                    {
-                        "region": region.name,
-                        "systematic": systematic.name,
-                        "process": process,
-                        "norm_up": of.norm_up - 1,
-                        "norm_down": of.norm_down - 1,
-                        "shape_p": of.shape_p,
-                        "shape": "kept" if of.shape_up is not None else "pruned",
-                        "norm": "kept" if of.kept else "pruned",
-                        "notes": "; ".join(of.notes),
-                    }
+                of = effect(systematic, region, process, pruning=pruning)
+                content = (
+                    *(region.name, systematic.name, process, of.norm_up - 1, of.norm_down - 1, of.norm_error),
+                    *(of.shape_p, "kept" if of.shape_up is not None else "pruned"),
+                    *("kept" if of.rate_kept else "pruned", "; ".join(of.pruned), "; ".join(of.notes)),
                 )
+                rows.append(dict(zip(COLUMNS, content, strict=True)))
     return rows
+
+
+COLUMNS = (
+    *("region", "systematic", "process", "norm_up", "norm_down", "norm_error", "shape_p", "shape", "norm"),
+    *("pruned", "notes"),
+)

@@ -18,7 +18,7 @@ from jetlens.files import read_json, write_json
 
 Floats = NDArray[np.float64]
 NOMINAL = "nominal"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class Region:
         unit: of the observable.
         shared: Σ w·w_nominal of shared events by bin in the variation and nominal bin, sparse (bins, bins): with it,
             merged bins know of the events that have moved inside of them.
+        own: Σ w·w of one event's rows by their two bins, sparse (bins, bins), by process and variation, the nominal
+            one included: with it, rows of an event that come into one merged bin add up before they are squared.
+        rate_variance: variance of (variation − nominal) in all bins together, by process and variation.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Region:
     shift_variance: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
     unit: str = ""
     shared: Mapping[tuple[str, str], sparse.csr_array] = field(default_factory=dict)
+    own: Mapping[tuple[str, str], sparse.csr_array] = field(default_factory=dict)
+    rate_variance: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def edges(self) -> Floats:
@@ -84,10 +89,15 @@ class Region:
         values, variances = self.values(process), self.variances(process)
         return np.divide(values**2, variances, out=np.zeros_like(values), where=variances > 0)
 
+    def covered_variances(self, process: str) -> Floats:
+        """Σw² per bin, with what rows of the same events in other bins add: sums over bins are never too small."""
+        of = self.own.get((process, NOMINAL))
+        return self.variances(process) if of is None else np.asarray(of.sum(axis=1)).ravel()
+
     def mean_weight(self, process: str) -> float:
         """Σw²/Σw: the weight that one more event of the process would have; 0 if there is no event at all."""
         total = self.values(process).sum()
-        return float(self.variances(process).sum() / total) if total > 0 else 0.0
+        return float(self.covered_variances(process).sum() / total) if total > 0 else 0.0
 
     def total(self, processes: Iterable[str]) -> tuple[Floats, Floats]:
         """Sum of the nominal templates of some processes: values and variances, (bins,) each."""
@@ -104,10 +114,20 @@ class Region:
         for variation in histogram.axes["variation"]:
             values, variances = self.values(process, variation), self.variances(process, variation)
             _store(histogram, process, variation, factor * values, factor**2 * variances)
-        factors = {key: factor**2 if key[0] == process else 1.0 for key in self.shift_variance}
-        shifts = {key: values * factors[key] for key, values in self.shift_variance.items()}
-        shared = {key: matrix * factors[key] for key, matrix in self.shared.items()}
-        return Region(self.name, histogram, shifts, self.unit, shared)
+        square = factor**2
+
+        def times(of: Mapping[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
+            return {key: value * square if key[0] == process else value for key, value in of.items()}
+
+        return Region(
+            self.name,
+            histogram,
+            times(self.shift_variance),
+            self.unit,
+            times(self.shared),
+            times(self.own),
+            times(self.rate_variance),
+        )
 
     def rebinned(self, edges: Sequence[float]) -> Region:
         """Return the region with neighbouring bins merged; ``edges`` are some of its own, the outer ones included."""
@@ -115,8 +135,13 @@ class Region:
         of = np.searchsorted(starts, np.arange(len(self.edges) - 1), side="right") - 1
         merge = sparse.csr_array((np.ones(len(of)), (np.arange(len(of)), of)), (len(of), len(starts)))
         histogram = self.histogram[{"observable": hist.rebin(edges=[float(edge) for edge in edges])}]
-        shared = {key: merge.T @ matrix @ merge for key, matrix in self.shared.items()}
-        merged = Region(self.name, histogram, {}, self.unit, shared)
+        shared, own = (
+            {key: merge.T @ matrix @ merge for key, matrix in of.items()} for of in (self.shared, self.own)
+        )
+        for (process, variation), matrix in own.items():
+            values = np.add.reduceat(self.values(process, variation), starts)
+            _store(histogram, process, variation, values, matrix.diagonal())
+        merged = Region(self.name, histogram, {}, self.unit, shared, own, self.rate_variance)
         shifts = {
             key: merged.shift_of(*key) if key in shared else np.add.reduceat(values, starts)
             for key, values in self.shift_variance.items()
@@ -165,23 +190,31 @@ class Filling:
         processes = list(dict.fromkeys(process for process, _ in self._sums))
         histogram = _empty(processes, names, self._edges)
         shared: dict[tuple[str, str], sparse.csr_array] = {}
+        own: dict[tuple[str, str], sparse.csr_array] = {}
         for process in processes:
             parts = [part for (of, _), part in self._sums.items() if of == process]
             for name in (name for name in names if any(name in part for part in parts)):
                 sums = [part.get(name, part[NOMINAL]) for part in parts]
                 _store(histogram, process, name, sum(s.values for s in sums), sum(s.variances for s in sums))
+                own[process, name] = sum((s.own for s in sums[1:]), sums[0].own)
                 if name != NOMINAL:
                     shared[process, name] = sum((s.shared for s in sums[1:]), sums[0].shared)
-        region = Region(self._name, histogram, {}, self._unit, shared)
+        # of all bins together: rows of an event add up whatever their bins
+        rates = {
+            key: max(float(own[key].sum() + own[key[0], NOMINAL].sum() - 2 * matrix.sum()), 0.0)
+            for key, matrix in shared.items()
+        }
+        region = Region(self._name, histogram, {}, self._unit, shared, own, rates)
         return replace(region, shift_variance={key: region.shift_of(*key) for key in shared})
 
 
 class _Sums(NamedTuple):
-    """Σw and Σw² per bin, (bins,), and Σ w·w_nominal of shared events by their two bins, (bins, bins)."""
+    """Σw and Σw² per bin, (bins,); Σ w·w_nominal of shared events, and Σ w·w of own ones, by two bins, (bins, bins)."""
 
     values: Floats
     variances: Floats
     shared: sparse.csr_array
+    own: sparse.csr_array
 
 
 Summed = tuple[NDArray[np.int64], NDArray[np.int64], Floats]
@@ -230,18 +263,25 @@ def _by_event(of: Events, edges: Floats) -> Summed:
 
 def _sums(of: Summed, nominal: Summed | None, bins: int) -> _Sums:
     """Sums of events, and what they share with the nominal ones; None if they are of another simulation."""
-    number, at, weight = of
+    _, at, weight = of
     values, variances = (np.bincount(at, w, bins).astype(np.float64) for w in (weight, weight**2))
+    own = _common(of, of, bins)
     if nominal is None:
-        return _Sums(values, variances, sparse.csr_array((bins, bins)))
-    if of is nominal and (number[1:] != number[:-1]).all():
-        return _Sums(values, variances, sparse.csr_array(sparse.diags_array(variances)))
+        return _Sums(values, variances, sparse.csr_array((bins, bins)), own)
+    return _Sums(values, variances, own if of is nominal else _common(of, nominal, bins), own)
+
+
+def _common(one: Summed, other: Summed, bins: int) -> sparse.csr_array:
+    """Σ of products of the weights of events with one number, by their bins, (bins, bins)."""
+    number, at, weight = one
+    if one is other and (number[1:] != number[:-1]).all():
+        return sparse.csr_array(sparse.diags_array(np.bincount(at, weight**2, bins).astype(np.float64)))
     both = pd.DataFrame({"number": number, "bin": at, "weight": weight}).merge(
-        pd.DataFrame(dict(zip(("number", "of", "nominal"), nominal, strict=True))), on="number"
+        pd.DataFrame(dict(zip(("number", "of", "other"), other, strict=True))), on="number"
     )
-    product = (both["weight"] * both["nominal"]).to_numpy()
-    common = np.bincount(bins * both["bin"].to_numpy() + both["of"].to_numpy(), product, bins * bins)
-    return _Sums(values, variances, sparse.csr_array(common.reshape(bins, bins)))
+    product = (both["weight"] * both["other"]).to_numpy()
+    sums = np.bincount(bins * both["bin"].to_numpy() + both["of"].to_numpy(), product, bins * bins)
+    return sparse.csr_array(sums.reshape(bins, bins))
 
 
 def _empty(processes: list[str], variations: list[str], edges: Sequence[float] | Floats) -> hist.Hist:
@@ -275,6 +315,7 @@ def write_templates(path: str | os.PathLike[str], regions: Iterable[Region]) -> 
             for variation in region.variations(process):
                 shift = region.shift_variance[process, variation]
                 processes[process][variation]["shift_variances"] = shift.tolist()
+                processes[process][variation]["rate_variance"] = region.rate_variance[process, variation]
         content["regions"][region.name] = {
             "edges": region.edges.tolist(),
             "unit": region.unit,
@@ -304,10 +345,11 @@ def _region(name: str, content: Mapping[str, Any]) -> Region:
     processes = content["processes"]
     variations = list(dict.fromkeys(v for each in processes.values() for v in each))
     histogram = _empty(list(processes), variations, content["edges"])
-    shifts = {}
+    shifts, rates = {}, {}
     for process, of in processes.items():
         for variation, arrays in of.items():
             _store(histogram, process, variation, arrays["values"], arrays["variances"])
             if variation != NOMINAL:
                 shifts[process, variation] = np.asarray(arrays["shift_variances"], dtype=np.float64)
-    return Region(name, histogram, shifts, content["unit"])
+                rates[process, variation] = float(arrays["rate_variance"])
+    return Region(name, histogram, shifts, content["unit"], rate_variance=rates)

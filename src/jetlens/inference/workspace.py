@@ -16,8 +16,9 @@ import numpy as np
 import pyhf
 from numpy.typing import NDArray
 
+from jetlens.config.inference import PruningConfig
 from jetlens.errors import JetlensError
-from jetlens.inference.systematics import Effect, Systematic, effect
+from jetlens.inference.systematics import PRUNING, Effect, Systematic, effect
 from jetlens.inference.templates import Region
 
 Floats = NDArray[np.float64]
@@ -78,6 +79,7 @@ def build_workspace(
     observed: Mapping[str, Sequence[float]] | None = None,
     empty_terms: bool = True,
     statistical_errors: bool = True,
+    pruning: PruningConfig = PRUNING,
     poi_bounds: tuple[float, float] = (0.0, 10.0),
 ) -> Workspace:
     """Build the workspace of a signal in some regions.
@@ -92,6 +94,7 @@ def build_workspace(
             Poisson probability of having simulated none; without, it is taken as zero there. It takes away from
             an excess; an exclusion, where data are few, finds it at γ = 0.
         statistical_errors: whether the simulation's errors enter the fit.
+        pruning: what of systematics is left out as noise.
         poi_bounds: range of ``mu``.
 
     Raises:
@@ -102,7 +105,7 @@ def build_workspace(
     for region in regions:
         _check(region, backgrounds)
         channel, auxiliary = _channel(
-            region, signal, backgrounds, systematics, notes, statistical_errors, empty_terms
+            region, signal, backgrounds, systematics, pruning, notes, statistical_errors, empty_terms
         )
         channels += [channel, *auxiliary]
         total, _ = region.total(backgrounds)
@@ -151,6 +154,7 @@ def _channel(
     signal: str,
     backgrounds: Sequence[str],
     systematics: Sequence[Systematic],
+    pruning: PruningConfig,
     notes: list[str],
     statistical_errors: bool,
     empty_terms: bool,
@@ -168,7 +172,7 @@ def _channel(
             )
         for systematic in systematics:
             if systematic.acts_on(process, region.name):
-                of = effect(systematic, region, process)
+                of = effect(systematic, region, process, pruning=pruning)
                 notes += of.notes
                 modifiers += _modifiers(systematic.name, of, region.values(process))
         samples.append({"name": process, "data": region.values(process).tolist(), "modifiers": modifiers})
@@ -180,14 +184,13 @@ def _channel(
 
 
 def _modifiers(name: str, of: Effect, nominal: Floats) -> list[dict[str, Any]]:
-    if not of.kept:
-        return []
-    modifiers: list[dict[str, Any]] = [
-        {"name": name, "type": "normsys", "data": {"hi": float(of.norm_up), "lo": float(of.norm_down)}}
-    ]
+    modifiers: list[dict[str, Any]] = []
+    if of.rate_kept:
+        data = {"hi": float(of.norm_up), "lo": float(of.norm_down)}
+        modifiers.append({"name": name, "type": "normsys", "data": data})
     if of.shape_up is not None and of.shape_down is not None:
-        data = {"hi_data": (nominal * of.shape_up).tolist(), "lo_data": (nominal * of.shape_down).tolist()}
-        modifiers.append({"name": name, "type": "histosys", "data": data})
+        bins = {"hi_data": (nominal * of.shape_up).tolist(), "lo_data": (nominal * of.shape_down).tolist()}
+        modifiers.append({"name": name, "type": "histosys", "data": bins})
     return modifiers
 
 

@@ -182,11 +182,22 @@ def _of(region, process):
     return np.repeat(middle, 50), np.repeat(weights, 50), np.arange(50 * len(middle))
 
 
-def test_a_patch_set_adds_the_signal(workspace):
-    base, patches = patchset({1000.0: workspace}, {1000.0: "signal"}, analysis="toy")
+def test_a_patch_of_every_mass_gives_its_workspace(coarse, systematics):
+    """Backgrounds differ from mass to mass, as where events are scored at each hypothesis."""
+    workspaces = {}
+    for mass, factor in ((800.0, 1.0), (1000.0, 1.3), (1500.0, 0.7)):
+        region = coarse.scaled("qcd", factor).scaled("signal", 2 * factor)
+        workspaces[mass] = build_workspace([region], "signal", BACKGROUNDS, systematics)
+    base, patches = patchset(workspaces, dict.fromkeys(workspaces, "signal"), analysis="toy")
     content = pyhf.PatchSet(patches)
     content.verify(base)
-    assert content.apply(pyhf.Workspace(base), "mass_1000") == pyhf.Workspace(workspace.spec)
+    assert len(content.patches) == len(workspaces)
+    for mass, workspace in workspaces.items():
+        applied = content.apply(pyhf.Workspace(base), f"mass_{mass:g}")
+        assert applied == content.apply(pyhf.Workspace(base), (mass,)) == pyhf.Workspace(workspace.spec)
+    changed = {**base, "observations": [{**base["observations"][0], "data": [1.0, 1.0, 1.0, 1.0]}]}
+    with pytest.raises(pyhf.exceptions.PatchSetVerificationError):
+        content.verify(changed)
 
 
 def test_negative_templates_are_refused_with_their_bin(coarse):

@@ -217,9 +217,23 @@ def test_the_limit_is_that_of_the_same_model_written_by_hand(model, limit):
 def test_workspace_and_patches_open_with_pyhf(model, limit):
     workspace = pyhf.Workspace(json.loads((model / "workspace.json").read_text()))
     assert workspace.model().config.poi_name == "mu"
+    background = pyhf.Workspace(json.loads((model / "background.json").read_text()))
     patches = pyhf.PatchSet(json.loads((model / "patchset.json").read_text()))
-    patched = patches.apply(pyhf.Workspace(json.loads((model / "background.json").read_text())), "mass_800")
-    assert patched == workspace
+    patches.verify(background)
+    assert [patch.name for patch in patches] == ["mass_800", "mass_1000"]
+    (region,) = json.loads((model / "templates.json").read_text())["regions"].values()
+    about = json.loads((model / "hypotheses.json").read_text())
+    for mass in ("800", "1000"):
+        patched = patches.apply(background, f"mass_{mass}")
+        samples = {s["name"]: s["data"] for s in patched["channels"][0]["samples"]}
+        assert set(samples) == {f"signal_{mass}", "qcd", "ttbar", "single_top"}
+        unit = about[mass]["unit"]
+        for name, data in samples.items():
+            factor = unit if name.startswith("signal") else 1.0
+            values = np.array(region["processes"][name]["nominal"]["values"])
+            np.testing.assert_allclose(data, factor * values, rtol=1e-12)
+        pyhf.schema.validate(patched, "workspace.json")
+    assert patches.apply(background, "mass_800") == workspace
     names = {p["parameter"] for p in pd.read_csv(model / "1000" / "pulls.csv").to_dict("records")}
     assert {"mu", "scale", "pt", "rate_qcd"} <= names
     fitted = pd.read_csv(model / "1000" / "postfit.csv")

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jetlens.inference.systematics import Systematic, effect
+from jetlens.config.inference import PruningConfig
+from jetlens.inference.systematics import Systematic, effect, effects_table
 from jetlens.inference.templates import Events, fill_region
+from jetlens.inference.workspace import build_workspace
 from tests.unit.inference.conftest import events
 
 
@@ -59,3 +61,85 @@ def test_a_variation_that_empties_a_bin_leaves_a_floor_and_says_so():
     of = effect(Systematic("s", ("p",)), region, "p", smooth=False)
     assert of.shape_up.min() == pytest.approx(0.01)
     assert "'s_up' takes all of p out of 1 bins of r" in of.notes[0]
+
+
+def region_of(nominal, varied, edges=(400, 600, 800, 2000)):
+    return fill_region("r", {"p": {"nominal": nominal, "s_up": varied}}, list(edges))
+
+
+def test_a_change_of_the_rate_within_its_error_is_left_out_and_said():
+    """Ten events leave and twelve others come: ± √22 of 500, however well the 500 are known."""
+    x = np.full(512, 500.0)
+    noise = Events(x[:502], np.ones(502), np.r_[np.arange(490), np.arange(500, 512)])
+    region = region_of(events(x[:500]), noise)
+    of = effect(Systematic("s", ("p",)), region, "p")
+    assert of.norm_up - 1 == pytest.approx(2 / 500)
+    assert of.norm_error == pytest.approx(np.sqrt(22) / 500)
+    assert not of.rate_kept
+    assert effect(
+        Systematic("s", ("p",)), region, "p", pruning=PruningConfig(rate_sigma=0, rate_size=0)
+    ).rate_kept
+    (row,) = effects_table([Systematic("s", ("p",))], [region])
+    assert row["norm"] == "pruned"
+    assert row["pruned"].startswith("rate: 0.004 is below 0.005")
+    (row,) = effects_table([Systematic("s", ("p",))], [region], PruningConfig(rate_size=0.001))
+    assert row["pruned"].startswith("rate: +0.004 ± 0.0094 is within 1 statistical errors")
+
+
+def test_a_change_of_the_rate_of_the_same_events_is_kept():
+    """All weights rise by 1 %: of 500 events it is known to 0.04 %, not to 4 %."""
+    x = np.full(500, 500.0)
+    of = effect(Systematic("s", ("p",)), region_of(events(x), events(x, 1.01)), "p")
+    assert of.rate_kept
+    assert of.norm_error == pytest.approx(0.01 / np.sqrt(500))
+
+
+def test_rates_of_noise_are_pruned_at_the_stated_rate():
+    rng = np.random.default_rng(3)
+    kept = 0
+    for _ in range(300):
+        first, second = (events(np.full(rng.poisson(400), 500.0)) for _ in range(2))
+        region = fill_region(
+            "r", {"p": {"nominal": first, "s_up": second}}, [400, 2000], independent=["s_up"]
+        )
+        kept += effect(Systematic("s", ("p",)), region, "p", pruning=PruningConfig(rate_size=0)).rate_kept
+    assert 0.317 * 300 - 3 * 8 < kept < 0.317 * 300 + 3 * 8
+
+
+def test_a_pruned_rate_is_no_parameter_and_a_shape_alone_is_one():
+    """Events move between bins and none is lost."""
+    x = np.r_[np.full(300, 500.0), np.full(300, 700.0)]
+    moved = np.where(np.arange(600) < 60, 700.0, x)
+    signal = {"nominal": events(np.full(50, 500.0))}
+    region = fill_region(
+        "r", {"signal": signal, "p": {"nominal": events(x), "s_up": events(moved)}}, [400, 600, 800]
+    )
+    spec = build_workspace([region], "signal", ["p"], [Systematic("s", ("p",))]).spec
+    (kinds,) = (
+        [m["type"] for m in sample["modifiers"] if m["name"] == "s"]
+        for sample in spec["channels"][0]["samples"]
+        if sample["name"] == "p"
+    )
+    assert kinds == ["histosys"]
+
+
+@pytest.mark.parametrize(("given", "other"), [(1.02, 1 / 1.02), (3.0, 1 / 3), (0.98, 1.02), (0.1, 1.9)])
+def test_the_missing_side_of_a_rate_is_within_zero_and_two(given, other):
+    x = np.full(500, 500.0)
+    of = effect(Systematic("s", ("p",)), region_of(events(x), events(x, given)), "p")
+    assert (of.norm_up, of.norm_down) == pytest.approx((given, other))
+    assert bool(of.notes) == (abs(given - 1) > 0.3)
+
+
+def test_two_sides_of_one_sign_are_told():
+    x = np.full(500, 500.0)
+    of = effect(
+        Systematic("s", ("p",)),
+        fill_region(
+            "r",
+            {"p": {"nominal": events(x), "s_up": events(x, 1.2), "s_down": events(x, 1.1)}},
+            [400, 2000],
+        ),
+        "p",
+    )
+    assert "both change the rate of p in r the same way (+0.2, +0.1)" in of.notes[0]

@@ -70,9 +70,31 @@ def test_files_hold_everything(tmp_path, fine):
     np.testing.assert_array_equal(
         back.shift_variance["qcd", "scale_up"], fine.shift_variance["qcd", "scale_up"]
     )
+    assert back.rate_variance == fine.rate_variance
 
 
 def test_another_file_is_refused_by_name(tmp_path):
     (tmp_path / "t.json").write_text("{}")
     with pytest.raises(FileError, match=r"t\.json: is no file of templates"):
         read_templates(tmp_path / "t.json")
+
+
+def test_rows_of_one_event_add_up_before_they_are_squared():
+    """Four patterns of tags of each event, in bins of their own or in one: as if each event were there once."""
+    rng = np.random.default_rng(6)
+    x, w = rng.uniform(400, 2000, (200, 4)), rng.uniform(0.5, 1.5, 200)
+    rows = Events(x.ravel(), np.repeat(w / 4, 4), np.repeat(np.arange(200), 4))
+    up = Events(x.ravel(), np.repeat(w * 1.1 / 4, 4), rows.number)
+    region = fill_region("r", {"p": {"nominal": rows, "s_up": up}}, EDGES)
+    index = np.searchsorted(EDGES, x, side="right") - 1
+    per_bin = np.stack([(index == k).sum(axis=1) for k in range(16)], axis=1) * w[:, None] / 4
+    np.testing.assert_allclose(region.variances("p"), (per_bin**2).sum(axis=0))
+    merged = region.rebinned([400, 1000, 2000])
+    two = np.stack([per_bin[:, :6].sum(axis=1), per_bin[:, 6:].sum(axis=1)])
+    np.testing.assert_allclose(merged.variances("p"), (two**2).sum(axis=1))
+    assert region.rebinned([400, 2000]).n_eff("p") == pytest.approx(w.sum() ** 2 / (w**2).sum())
+    assert merged.mean_weight("p") == region.mean_weight("p") == pytest.approx((w**2).sum() / w.sum())
+    assert region.covered_variances("p").sum() == pytest.approx((w**2).sum())
+    for of in (region, merged):
+        assert of.rate_variance["p", "s_up"] == pytest.approx(((0.1 * w) ** 2).sum())
+    assert merged.scaled("p", 3.0).rate_variance["p", "s_up"] == pytest.approx(9 * ((0.1 * w) ** 2).sum())
