@@ -13,9 +13,9 @@ In a notebook::
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from jetlens import lazy
 from jetlens.events.schemas import load_schema
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EventFile", "ReadOptions", "load_schema", "open_events", "padded"]
 
-
-_HOME = {"padded": "arrays", **dict.fromkeys(("EventFile", "ReadOptions", "open_events"), "eventfile")}
-
-
-def __getattr__(name: str) -> Any:
-    """Load awkward, vector and uproot only when they are needed: the configuration needs schemas alone."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'jetlens.events' has no '{name}'")
-    return getattr(importlib.import_module(f"jetlens.events.{_HOME[name]}"), name)
+__getattr__ = lazy.attributes(
+    __name__, {"arrays": ("padded",), "eventfile": ("EventFile", "ReadOptions", "open_events")}
+)
