@@ -309,7 +309,8 @@ def report_targets():
     tables = ["skim/cutflow.csv", "evaluation/summary.csv", "evaluation/comparison.csv"]
     tables.append("inference/significance.csv")
     if analysis.inference.variants:
-        tables += ["inference/limits.csv", "inference/yields.csv"]
+        tables += ["inference/limits.csv", "inference/limits_breakdown.csv"]
+        tables.append("inference/yields.csv")
     if analysis.evaluation.unlock:
         tables.append("evaluation/locked.csv")
     if applications:

@@ -345,6 +345,12 @@ rule limits:
             category="Inference",
             labels={"content": "yields", "type": "table"},
         ),
+        breakdown=report(
+            f"{RESULTS}/inference/limits_breakdown.csv",
+            caption="../report/limits_breakdown.rst",
+            category="Inference",
+            labels={"content": "limits by uncertainties", "type": "table"},
+        ),
         latex=f"{RESULTS}/inference/yields.tex",
         luminosity=f"{RESULTS}/inference/luminosity.csv",
         # the record's other files lie beside it

@@ -113,5 +113,16 @@ def systematics(config: Config, samples: Mapping[str, Sample]) -> list[dict[str,
     return found
 
 
+def groups(config: Config, samples: Mapping[str, Sample]) -> dict[str, str]:
+    """Return the group of each systematic, by its name: what limits are broken down by."""
+    defaults = {
+        name: "rates" if isinstance(variation, RateVariation) else "variations"
+        for name, variation in config.variations.items()
+    }
+    given = {name: variation.group for name, variation in config.variations.items() if variation.group}
+    named = defaults | given
+    return {str(each["name"]): named.get(each["name"], "rates") for each in systematics(config, samples)}
+
+
 def _processes(samples: Iterable[Sample]) -> list[str]:
     return list(dict.fromkeys(SIGNAL if s.role == SIGNAL else s.process for s in samples))

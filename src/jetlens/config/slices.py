@@ -14,6 +14,7 @@ from jetlens.config import Config
 from jetlens.config.fitted import (
     fitted_samples,
     fitted_streams,
+    groups,
     hypotheses,
     standing_for,
     systematics,
@@ -281,6 +282,7 @@ def _limit(context: Context) -> dict[str, Any]:
         "cross_section_fb": config.inference.cross_sections_fb.get(mass, 1000.0 * sum(own)),
         "theory_fb": config.inference.theory_fb.get(mass),
         "luminosity_fb": config.luminosity_fb,
+        "groups": groups(config, context.samples),
         **_plain_of(config.inference, "luminosities_fb", "level", "toys", "seed", "unblind"),
     }
 

@@ -29,7 +29,15 @@ class Move(NamedTuple):
     text: str
 
 
-class _Variation(Section):
+class _Grouped(Section):
+    group: str = Field(
+        "",
+        description="what it counts with in inference/limits_breakdown.csv: theory, experimental; empty: rates, for a "
+        "variation of rates, otherwise variations",
+    )
+
+
+class _Variation(_Grouped):
     processes: list[str] = Field(
         default_factory=list,
         description="processes that it acts on, by their name in the sample table; none: all that are fitted",
@@ -118,7 +126,7 @@ class RateVariation(_Variation):
     )
 
 
-class SampleVariation(Section):
+class SampleVariation(_Grouped):
     """Samples that stand for others: what another generator, or another setting of it, makes of the process.
 
     They are samples of the table with a class, so that networks are trained on them or not as on any other; they fill

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyhf
 
 from jetlens.files import read_json, write_json, write_text
+from jetlens.inference.breakdown import breakdown
 from jetlens.inference.filltables import write_csv
 from jetlens.inference.fits import bins, fit, injected, yields
 from jetlens.inference.limits import Limit, discovery_by_luminosity, needs_toys, upper_limit
@@ -33,11 +34,13 @@ def infer(
     toys: int,
     seed: int,
     unblind: bool,
+    groups: Mapping[str, str],
 ) -> None:
     """Set the limit of one mass hypothesis and fit the background.
 
     Writes ``limit.json`` (limits on the strength with systematic errors, without any, and without the terms of
-    processes that have no simulated events in a bin; every point of each scan; significance by luminosity; remarks),
+    processes that have no simulated events in a bin; every point of each scan; breakdown by groups of uncertainties;
+    significance by luminosity; remarks),
     ``pulls.csv`` (with impacts), ``correlations.csv``, ``yields.csv`` and ``postfit.csv``. Where the simulation is not
     enough, ``limit.json`` says what is missing in place of limits; the fit is made all the same, to be looked at.
 
@@ -53,6 +56,7 @@ def infer(
         toys: pseudo-experiments where a region expects few events; 0: none.
         seed: of the toys.
         unblind: whether observed limits are found.
+        groups: group of uncertainties by systematic, of which the breakdown of the limit is made.
 
     Raises:
         NotComputableError: if the fit of the background fails.
@@ -71,10 +75,13 @@ def infer(
         "lacking": about["lacking"],
         "notes": list(workspace.notes),
         "limits": {},
+        "breakdown": [],
         "significance": [],
     }
     if not about["remark"]:
         _limits(workspace, content, level=level, toys=toys, unblind=unblind)
+        if found := content["limits"].get("systematics"):
+            content["breakdown"] = breakdown(workspace, groups, level=level, guess=found["expected"][2])
         strength = (theory_fb or cross_section_fb) / unit_fb
         try:
             content["significance"] = discovery_by_luminosity(
@@ -93,7 +100,7 @@ def _limits(workspace: Workspace, content: dict[str, Any], *, level: float, toys
         content["notes"].append(
             "a region expects fewer than ten events: asymptotic limits are then too low; ask for toys"
         )
-    kinds = {"systematics": workspace, "statistics": reduced(workspace, systematics=False, empty_terms=False)}
+    kinds = {"systematics": workspace, "statistics": _statistics_only(workspace)}
     if has_empty_terms(workspace):
         kinds["without_empty_terms"] = reduced(workspace, empty_terms=False)
     for kind, of in kinds.items():
@@ -115,6 +122,10 @@ def _limits(workspace: Workspace, content: dict[str, Any], *, level: float, toys
             "scan": found.scan,
         }
         LOG.info("%s: expected limit %.4g, %d points", kind, found.expected[2], len(found.scan))
+
+
+def _statistics_only(workspace: Workspace) -> Workspace:
+    return reduced(workspace, systematics=(), statistical_errors=False, empty_terms=False)
 
 
 def _fit(workspace: Workspace, output: Path, folder: Path, signal: str, strength: float) -> None:

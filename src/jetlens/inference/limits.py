@@ -37,7 +37,7 @@ class Limit:
     """Upper limits on the signal strength at a confidence level.
 
     Attributes:
-        expected: −2σ, −1σ, median, +1σ, +2σ of the background-only expectation.
+        expected: −2σ, −1σ, median, +1σ, +2σ of the background-only expectation, or those asked for.
         observed: on the data of the workspace; None while blinded.
         level: confidence level, 0.95.
         scan: every point tried: ``mu``, ``observed`` and ``expected`` CLs.
@@ -86,6 +86,7 @@ def upper_limit(
     toys: int | None = None,
     guess: float = 1.0,
     rtol: float = 3e-3,
+    quantiles: Sequence[int] = (-2, -1, 0, 1, 2),
 ) -> Limit:
     """Find the CLs upper limit on ``mu``.
 
@@ -98,6 +99,7 @@ def upper_limit(
         toys: pseudo-experiments per point and hypothesis; None: asymptotic formulae.
         guess: where to look first.
         rtol: relative precision of the limits.
+        quantiles: of the expectation [σ] that are found, 0 (the median) among them.
 
     Raises:
         NotComputableError: if a fit fails, or no strength is excluded, naming the point and what happened.
@@ -113,15 +115,19 @@ def upper_limit(
         return scan[mu]
 
     # in √q the curves are nearly straight lines, which a root finder likes: CLs = Φ(n − √q) / Φ(n) for n = −2 … 2
-    def excess(mu: float, k: int) -> float:
-        n = k - 2
-        root = stats.norm.isf(max(cls(mu)[1][k], _TINY) * stats.norm.cdf(n))
+    def excess(mu: float, n: int) -> float:
+        root = stats.norm.isf(max(cls(mu)[1][n + 2], _TINY) * stats.norm.cdf(n))
         return float(stats.norm.isf((1 - level) * stats.norm.cdf(n)) - root)
 
-    expected = [_solve(partial(excess, k=k), guess, scan, rtol) for k in range(5)]
+    expected = [_solve(partial(excess, n=n), guess, scan, rtol) for n in quantiles]
     observed = None
     if unblind:
-        observed = _solve(lambda mu: np.log(max(cls(mu)[0], _TINY) / (1 - level)), expected[2], scan, rtol)
+        observed = _solve(
+            lambda mu: np.log(max(cls(mu)[0], _TINY) / (1 - level)),
+            expected[list(quantiles).index(0)],
+            scan,
+            rtol,
+        )
     points = [
         {"mu": mu, "observed": scan[mu][0] if unblind else None, "expected": scan[mu][1]}
         for mu in sorted(scan)

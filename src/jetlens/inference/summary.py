@@ -20,6 +20,7 @@ LIMITS = (
     *("expected_error", "reference", "ratio", "ratio_error"),
     *("cross_section_fb", "method", "remark", "notes"),
 )
+BREAKDOWN = ("variant", "mass_GeV", "uncertainty", "alone", "cumulative", "without")
 LATEX = {"→": r"$\to$ ", "≥": r"$\geq$ ", "t̄": r"$\bar{t}$", "–": "--", "_": r"\_", "%": r"\%", "&": r"\&"}
 
 
@@ -32,7 +33,7 @@ def summarise(
     reaction: str,
     demonstration: bool,
 ) -> None:
-    """Write ``limits.csv``, ``luminosity.csv``, ``yields.csv``, ``yields.tex`` and the record ``hepdata/``.
+    """Write ``limits{,_breakdown}.csv``, ``luminosity.csv``, ``yields.{csv,tex}`` and the record ``hepdata/``.
 
     Limits are upper limits on σ·B [fb]; where there is none, ``remark`` says why. ``expected_error`` [fb] is the error
     by the simulation, cuts chosen anew; ``ratio`` is that to the last variant, with the error for the same events.
@@ -60,6 +61,11 @@ def summarise(
         for row in of["significance"]
     ]
     columns = ["variant", "mass_GeV", "luminosity_fb", "significance"]
+    broken_down = [
+        {"variant": variant, "mass_GeV": of["mass_GeV"], **_in_fb(row, of["cross_section_fb"])}
+        for (variant, _), of in read.items()
+        for row in of["breakdown"]
+    ]
     yields = pd.concat(
         [
             pd.read_csv(folder / "yields.csv").assign(variant=variant, mass_GeV=float(mass))
@@ -69,6 +75,7 @@ def summarise(
     )
     yields = yields[["variant", "mass_GeV", *(c for c in yields if c not in ("variant", "mass_GeV"))]]
     write_csv(output / "limits.csv", limits)
+    write_csv(output / "limits_breakdown.csv", pd.DataFrame(broken_down, columns=list(BREAKDOWN)))
     write_csv(output / "luminosity.csv", pd.DataFrame(luminosity, columns=columns))
     write_csv(output / "yields.csv", yields)
     write_text(output / "yields.tex", latex(yields, luminosity_fb))
@@ -80,6 +87,13 @@ def summarise(
         _tables(limits, yields, reaction, energy_tev, luminosity_fb),
         comment=comment,
     )
+
+
+def _in_fb(row: Mapping[str, Any], cross_section_fb: float) -> dict[str, Any]:
+    return {
+        key: value if value is None or key == "uncertainty" else cross_section_fb * value
+        for key, value in row.items()
+    }
 
 
 def _resampled(path: Path, mass: float) -> pd.Series:

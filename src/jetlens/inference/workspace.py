@@ -6,7 +6,7 @@ K. Cranmer et al., CERN-OPEN-2012-016; errors of the simulation as one parameter
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -213,21 +213,34 @@ def process_of(sample: str) -> str:
     return sample.split(":")[1] if sample.startswith(f"{_EMPTY}:") else sample
 
 
-def reduced(workspace: Workspace, *, systematics: bool = True, empty_terms: bool = True) -> Workspace:
+def reduced(
+    workspace: Workspace,
+    *,
+    systematics: Collection[str] | None = None,
+    statistical_errors: bool = True,
+    empty_terms: bool = True,
+) -> Workspace:
     """Return the workspace without some of its uncertainties, to see what they cost.
 
     Args:
         workspace: any.
-        systematics: whether all systematic errors, those of the simulation included, stay.
+        systematics: names of those that stay; None: all.
+        statistical_errors: whether the simulation's errors per bin stay.
         empty_terms: whether the terms of processes without simulated events in a bin stay.
     """
+
+    def stays(modifier: Mapping[str, Any]) -> bool:
+        if modifier["type"] == "staterror":
+            return statistical_errors
+        return modifier["type"] == "normfactor" or systematics is None or modifier["name"] in systematics
+
     spec = workspace.spec
     channels = []
     for channel in spec["channels"]:
         if not empty_terms and channel["name"].startswith(_EMPTY):
             continue
         samples = [
-            sample if systematics else {**sample, "modifiers": _factors(sample["modifiers"])}
+            {**sample, "modifiers": [each for each in sample["modifiers"] if stays(each)]}
             for sample in channel["samples"]
             if empty_terms or not sample["name"].startswith(_EMPTY)
         ]
@@ -246,10 +259,6 @@ def reduced(workspace: Workspace, *, systematics: bool = True, empty_terms: bool
         workspace.notes,
         workspace.regions,
     )
-
-
-def _factors(modifiers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each for each in modifiers if each["type"] == "normfactor"]
 
 
 def has_empty_terms(workspace: Workspace) -> bool:

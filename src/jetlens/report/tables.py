@@ -175,6 +175,18 @@ def _limits(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     return _rows(frame, columns)
 
 
+def _breakdown(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
+    columns = {
+        "classifier": _text("variant"),
+        "mass [GeV]": _text("mass_GeV"),
+        "uncertainty": _text("uncertainty"),
+        "statistics and it alone [fb]": _value("alone"),
+        "with all above [fb]": _value("cumulative"),
+        "all but it [fb]": _value("without"),
+    }
+    return _rows(frame, columns)
+
+
 def _yields(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     columns = {
         "classifier": _text("variant"),
@@ -209,6 +221,7 @@ TABLES = (
     TableEntry("evaluation/locked.csv", "Classifiers", "Locked folds", "locked", _locked),
     TableEntry("application/summary.csv", "Classifiers", "Samples only scored", "application", _application, True),
     TableEntry("inference/limits.csv", "Inference", "Upper limits on σ·B", "limits", _limits),
+    TableEntry("inference/limits_breakdown.csv", "Inference", "Limits by errors", "limits_breakdown", _breakdown),
     TableEntry("inference/yields.csv", "Inference", "Yields before and after the fit", "yields", _yields, True),
     TableEntry("inference/significance.csv", "Inference", "Counting after a cut", "significance", _significance, True),
 )  # fmt: skip

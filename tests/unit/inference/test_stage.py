@@ -139,6 +139,7 @@ def limit(model):
         toys=0,
         seed=1,
         unblind=False,
+        groups={"rate_qcd": "theory", "scale": "experimental", "pt": "experimental"},
     )
     return json.loads((model / "1000" / "limit.json").read_text())
 
@@ -246,7 +247,7 @@ def test_a_cut_on_the_score_is_better_than_none(toy, limit, tmp_path):
     make_model(simulation(toy, config), tmp_path, config=config, systematics=[], background_uncertainty=0.1)
     infer(
         tmp_path, tmp_path / "1000", mass="1000", cross_section_fb=0.4, theory_fb=None, luminosity_fb=LUMINOSITY,
-        luminosities_fb=[], level=0.95, toys=0, seed=1, unblind=False,
+        luminosities_fb=[], level=0.95, toys=0, seed=1, unblind=False, groups={},
     )  # fmt: skip
     without = json.loads((tmp_path / "1000" / "limit.json").read_text())
     worse, better = (
@@ -284,7 +285,7 @@ def test_data_with_a_signal_are_counted_and_fitted_once_unblinded(toy, tmp_path)
     assert observation["data"] == np.histogram(mass, edges)[0].tolist()
     infer(
         tmp_path / "toy", tmp_path / "toy" / "1000", mass="1000", cross_section_fb=0.4, theory_fb=None,
-        luminosity_fb=LUMINOSITY, luminosities_fb=[], level=0.95, toys=0, seed=1, unblind=True,
+        luminosity_fb=LUMINOSITY, luminosities_fb=[], level=0.95, toys=0, seed=1, unblind=True, groups={},
     )  # fmt: skip
     limits = json.loads((tmp_path / "toy" / "1000" / "limit.json").read_text())["limits"]["systematics"]
     assert limits["observed"] > limits["expected"][2]
