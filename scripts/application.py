@@ -12,4 +12,5 @@ with stage(snakemake):
         [snakemake.params.settings["source"]],
         snakemake.output[0],
         threads=snakemake.threads,
+        mass=snakemake.params.settings.get("mass"),
     )

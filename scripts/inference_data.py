@@ -15,4 +15,5 @@ with stage(snakemake):
         Path(snakemake.output[0]),
         observables=settings["observables"],
         definitions=settings["define"],
+        masses=settings.get("masses", ()),
     )

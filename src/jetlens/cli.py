@@ -197,13 +197,16 @@ def score(
     files: Annotated[list[str], typer.Argument(help="event files, or their URLs")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the .npz to write")] = Path("scores.npz"),
     threads: Annotated[int, typer.Option(min=1, help="threads of the back end")] = 1,
+    mass: Annotated[
+        float | None, typer.Option(min=1.0, help="mass hypothesis [GeV], for models that read it")
+    ] = None,
 ) -> None:
     """Apply trained models to new files, with the selection and features they were trained with."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from jetlens.trained.scoring import score as score_files
 
     with _for_users():
-        events = score_files(model, files, output, threads=threads)
+        events = score_files(model, files, output, threads=threads, mass=mass)
         OUT.print(f"{events} selected events of {len(files)} files scored: {output}", highlight=False)
 
 

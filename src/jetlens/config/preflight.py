@@ -117,10 +117,10 @@ def _no_mass(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
     for sample in samples.values() if MASS_FEATURE in config.features.event else ():
         if sample.role == "signal" and sample.mass_gev is None:
             yield f"{config.samples}: sample '{sample.name}' has no mass_GeV, which {MASS_FEATURE} is made of; give it"
-        if sample.role == "application":
+        if sample.role == "application" and sample.mass_gev is None:
             yield (
-                f"{config.samples}: sample '{sample.name}' is an application, which has no mass hypothesis; leave it "
-                f"out, or {MASS_FEATURE}"
+                f"{config.samples}: sample '{sample.name}' has no mass_GeV, the hypothesis at which networks that "
+                f"read {MASS_FEATURE} are applied to it; give it"
             )
 
 

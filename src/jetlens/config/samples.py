@@ -39,7 +39,7 @@ class Sample:
         cross_section_pb: cross section of what the files hold, before any selection [pb]; None: not known (recorded
             data), which is for applications only.
         events: generated events, if not simply those in the files (files skimmed beforehand).
-        mass_gev: mass hypothesis of a signal [GeV].
+        mass_gev: mass hypothesis of a signal, or at which an application is scored by networks that read it [GeV].
         where: which of the files' events belong to the sample, an expression on their own columns such as
             ``label_Hbb``; empty for all. So one file may hold several samples, and classes.
     """

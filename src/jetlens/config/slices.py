@@ -200,13 +200,26 @@ def _observables(context: Context) -> dict[str, Any]:
 def _score_events(context: Context) -> dict[str, Any]:
     config = context.config
     content = {**_observables(context), "unlock": config.evaluation.unlock}
-    if MASS_FEATURE in config.features.event:
-        content["masses"] = [float(mass) for mass in hypotheses(config, context.samples)]
-    return content
+    return {**content, **_of_hypothesis(context, "masses", _masses(context))}
 
 
 def _score_data(context: Context) -> dict[str, Any]:
-    return {**_observables(context), "sources": list(context.sample.files.values())}
+    content = {**_observables(context), "sources": list(context.sample.files.values())}
+    return {**content, **_of_hypothesis(context, "masses", _masses(context))}
+
+
+def _apply(context: Context) -> dict[str, Any]:
+    source = context.sample.files[context.wildcards["part"]]
+    return {"source": source, **_of_hypothesis(context, "mass", context.sample.mass_gev)}
+
+
+def _of_hypothesis(context: Context, key: str, value: object) -> dict[str, Any]:
+    """What only networks that read the mass hypothesis take."""
+    return {key: value} if MASS_FEATURE in context.config.features.event else {}
+
+
+def _masses(context: Context) -> list[float]:
+    return [float(mass) for mass in hypotheses(context.config, context.samples)]
 
 
 def _weigh(context: Context) -> dict[str, Any]:
@@ -336,10 +349,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "limit": ("inference", _limit),
     "limits": ("inference", _limits),
     "sculpting": ("inference", _simulation),
-    "apply": (
-        "application",
-        lambda context: {"source": context.sample.files[context.wildcards["part"]]},
-    ),
+    "apply": ("application", _apply),
     "application_summary": ("application", _application_summary),
     "explain": (
         "explanation",

@@ -40,6 +40,7 @@ def build_features(
     part: str,
     label: int,
     definitions: Mapping[str, str] | None = None,
+    mass: float | None = None,
 ) -> None:
     """Compute the event file and all streams of one part; see :func:`build_event`, :func:`build_stream`.
 
@@ -51,13 +52,14 @@ def build_features(
         part: name of the part.
         label: number of the sample's class.
         definitions: names for expressions, from the configuration.
+        mass: hypothesis [GeV], where a feature reads it.
 
     Raises:
         FileError: if the skim file is missing or damaged.
     """
     common: dict[str, Any] = {"sample": sample, "part": part}
-    recipe = features.event_recipe(definitions)
-    build_event(parquet, folder / EVENT_FILE, recipe=recipe, label=label, **common)
+    recipe = features.event_recipe(definitions, [mass] if mass else [])
+    build_event(parquet, folder / EVENT_FILE, recipe=recipe, label=label, mass=mass, **common)
     for name in features.streams:
         recipe_of_stream = features.stream_recipe(name, definitions)
         build_stream(parquet, folder / f"{name}.npz", recipe=recipe_of_stream, **common)

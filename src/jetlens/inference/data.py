@@ -17,6 +17,7 @@ def write_data(
     *,
     observables: Mapping[str, str],
     definitions: Mapping[str, str] | None = None,
+    masses: Sequence[float] = (),
 ) -> int:
     """Write the scored events of a sample of data, in the layout of :mod:`jetlens.inference.scored`.
 
@@ -29,6 +30,7 @@ def write_data(
         output: the parquet file to write.
         observables: expression by name.
         definitions: names that expressions may use.
+        masses: hypotheses [GeV], for classifiers that read them: a column of scores each.
 
     Returns:
         the number of events.
@@ -36,12 +38,12 @@ def write_data(
     Raises:
         FileError: if a file cannot be used, or is not like those that the networks were trained on.
     """
-    scorer = Scorer(models, scores, data=True)
+    scorer = Scorer(models, scores, data=True, masses=masses)
     recipe = recipe_of(scorer.models, models)
 
     def parts() -> Iterator[PartFiles]:
         for source in sources:
-            with prepared(scorer.models, source, recipe) as file:
+            with prepared(scorer.models, source, recipe, next(iter(masses), None)) as file:
                 yield PartFiles(file.features, file.skim)
 
     return write_events(parts(), output, scorer=scorer, observables=observables, definitions=definitions)

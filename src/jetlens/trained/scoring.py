@@ -16,6 +16,7 @@ Written is one ``.npz`` of plain arrays, for N selected events of F files and M 
 ``generated_weight``          float64 (F,)   sum of their generator weights: an event stands for
                                              σ·L·weight / Σ generated_weight expected events
 ``generated_weight_squared``  float64 (F,)   sum of the squares of these weights
+``mass_hypothesis``           float64 (0|1,) at which models that read it have scored [GeV]
 ============================  =============  ===========================================================
 """
 
@@ -63,7 +64,12 @@ class _Scored:
 
 
 def score(
-    models: Folder | Sequence[Folder], files: Sequence[str], output: Folder, *, threads: int = 1
+    models: Folder | Sequence[Folder],
+    files: Sequence[str],
+    output: Folder,
+    *,
+    threads: int = 1,
+    mass: float | None = None,
 ) -> int:
     """Score the events of new files that pass the selection the models were trained on.
 
@@ -75,18 +81,26 @@ def score(
         files: event files, paths or URLs.
         output: the ``.npz`` to write.
         threads: threads for one operation.
+        mass: hypothesis [GeV] for models that read it; not used by others.
 
     Returns:
         The number of events scored.
 
     Raises:
         FileError: if a folder holds no model or does not say how its features were made, the models were trained
-            differently or do not make up a whole k-fold training, or a file does not fit.
+            differently or do not make up a whole k-fold training, or a file does not fit; or models read the mass
+            hypothesis, and none is given.
     """
     folders = _folders(models)
     loaded = [load_model(folder, threads) for folder in folders]
     recipe = recipe_of(loaded, folders)
-    scored = [_score_file(loaded, source, recipe) for source in files]
+    reads = reads_hypothesis(loaded)
+    if reads and mass is None:
+        raise FileError(
+            f"{folders[0]}: the model reads {MASS_FEATURE}, and new files come without a hypothesis; give one [GeV]: "
+            "--mass 1000, or for an application sample mass_GeV in the sample table"
+        )
+    scored = [_score_file(loaded, source, recipe, mass) for source in files]
     logits = np.concatenate(
         [np.zeros((len(loaded), 0), np.float32), *(file.logits for file in scored)], axis=1
     )
@@ -104,6 +118,7 @@ def score(
         "files": np.array(list(files), dtype=np.str_),
         "generated_events": np.array([file.generated["events"] for file in scored], dtype=np.int64),
         "generated_weight": np.array([file.generated["sum_weights"] for file in scored]),
+        "mass_hypothesis": np.array([mass] if reads else [], dtype=np.float64),
         "generated_weight_squared": np.array([file.generated["sum_weights_squared"] for file in scored]),
     }
     with atomic_path(output) as temporary, temporary.open("wb") as stream:
@@ -136,13 +151,13 @@ def recipe_of(models: Models, folders: Sequence[Path]) -> Recipe:
         raise FileError(
             f"{folders[0]}: its manifest does not say how the features were made; train it with the workflow"
         )
-    recipe = Recipe.model_validate(content)
-    if MASS_FEATURE in recipe.features.event:
-        raise FileError(
-            f"{folders[0]}: the model reads {MASS_FEATURE}, and new files come without a hypothesis; the inference "
-            "stage scores the samples of its analysis at each"
-        )
-    return recipe
+    return Recipe.model_validate(content)
+
+
+def reads_hypothesis(models: Models) -> bool:
+    """Tell whether the models, which are of one variant, read the mass hypothesis."""
+    features = models[0].manifest["features"]["event"]["features"]
+    return MASS_FEATURE in features and bool(models[0].options.use_event)
 
 
 class Prepared(NamedTuple):
@@ -154,8 +169,8 @@ class Prepared(NamedTuple):
 
 
 @contextlib.contextmanager
-def prepared(models: Models, source: str, recipe: Recipe) -> Iterator[Prepared]:
-    """Select one new file's events and make their features; both are gone after the block.
+def prepared(models: Models, source: str, recipe: Recipe, mass: float | None = None) -> Iterator[Prepared]:
+    """Select one new file's events and make their features, at a mass [GeV]; both are gone after the block.
 
     Raises:
         FileError: if the file does not fit what the models were trained on.
@@ -173,16 +188,16 @@ def prepared(models: Models, source: str, recipe: Recipe) -> Iterator[Prepared]:
         wanted = recipe.features.model_copy(
             update={"streams": {name: recipe.features.streams[name] for name in streams}}
         )
-        # no class is known of these events, and none is asked for
-        build_features(parquet, folder, features=wanted, label=0, **about)  # type: ignore[arg-type]
+        # no class is known of these events, and none is asked for; a hypothesis that no model reads may be any
+        build_features(parquet, folder, features=wanted, label=0, mass=mass or 1.0, **about)  # type: ignore[arg-type]
         metadata = Part(folder, streams).metadata
         for model in models:
             check_presence(model.manifest, model.streams, metadata, source)
         yield Prepared(folder, parquet, flow)
 
 
-def _score_file(models: Models, source: str, recipe: Recipe) -> _Scored:
-    with prepared(models, source, recipe) as file:
+def _score_file(models: Models, source: str, recipe: Recipe, mass: float | None) -> _Scored:
+    with prepared(models, source, recipe, mass) as file:
         part = Part(file.features, sorted({name for model in models for name in model.streams}))
         numbers, weights = part.per_event("event_number"), part.per_event("weight")
         return _Scored(_logits(models, part), numbers, weights, file.cutflow["cuts"][0])

@@ -21,9 +21,11 @@ from jetlens.expressions.feature import MASS_FEATURE
 from jetlens.features import build_event
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
+from jetlens.inference.data import write_data
 from jetlens.inference.scored import PartFiles, Scorer, write_events
-from jetlens.trained import score
+from jetlens.trained import load_model, score
 from jetlens.trained.recipe import Recipe
+from jetlens.trained.scoring import prepared, recipe_of
 from jetlens.training import train
 from jetlens.training.boosting import whole
 from jetlens.training.data import Dataset
@@ -137,3 +139,17 @@ def test_events_are_scored_at_every_hypothesis(
     assert np.corrcoef(found.score_m1000, found.score_m2000)[0, 1] > 0.9
     with pytest.raises(FileError, match="new files come without a hypothesis"):
         score(tmp_path / "seed1", [str(DEMO / "qcd_4b.root")], tmp_path / "s.npz")
+    source = str(DEMO / "ttbar_had.root")
+    models, trees = [tmp_path / "seed1"], tmp_path / "scores.npz"
+    write_data(models, trees, [source], tmp_path / "d.parquet", observables={}, masses=[1000.0, 2000.0])
+    data = pq.read_table(tmp_path / "d.parquet").to_pandas()
+    for mass in (1000.0, 2000.0):
+        score(models, [source], tmp_path / "s.npz", mass=mass)
+        with np.load(tmp_path / "s.npz", allow_pickle=False) as new:
+            assert new["mass_hypothesis"].tolist() == [mass]
+            own = new["logit"]
+        # alike but for the common scale of rotations
+        assert np.corrcoef(own, data[f"score_m{mass:g}"])[0, 1] > 1 - 1e-9
+    model = load_model(models[0])
+    with prepared([model], source, recipe_of([model], models), 1500.0) as file:
+        assert np.allclose(masses_of(file.features), 1500)
