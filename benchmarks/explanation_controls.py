@@ -2,14 +2,15 @@
 
     python benchmarks/explanation_controls.py --results <results of benchmarks/explanations.py>
 
-1. *Label randomisation* (Adebayo et al., arXiv:1810.03292): a network trained on permuted labels must get other
-   explanations than one trained on true ones: rank correlation on the same test events, beside that of two trainings
-   on true labels.
+1. *Label randomisation* (Adebayo et al., arXiv:1810.03292): networks trained on permuted labels must get other
+   explanations than those trained on true ones: rank correlation on the same test events, beside that of two trainings
+   on true labels, with its spread over trainings: one that has learnt nothing is like the true one, or its opposite,
+   by chance.
 2. *ROAR* (Hooker et al., arXiv:1806.10758): of every event, training events too, the constituents with the largest
    |value| are removed and the network is trained anew. The better the explanation, the lower its AUC on test events.
    Differences from random removal are paired over test events, with errors by bootstrap.
 
-One variant of constituents alone, so that no kinematic token makes up for what is removed; one seed.
+One variant of constituents alone, so that no kinematic token makes up for what is removed; ROAR with one seed.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from sklearn.metrics import roc_auc_score
 
 from jetlens.config.explanation import ExplanationConfig, methods_of
 from jetlens.config.training import TrainingConfig
-from jetlens.explanation.agreement import rank_correlation
 from jetlens.explanation.curves import order_of
+from jetlens.explanation.randomised import random_labels
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.relevance import layout
 from jetlens.explanation.yardsticks import known_log_pt, removable_slots, size_of_d0
@@ -42,30 +43,31 @@ Floats = NDArray[np.float64]
 REPLICAS = 400
 
 
-def again(results: Path, variant: str, sets: Sequence[FeatureSet], folder: Path) -> TrainedModel:
-    """Train a variant anew, as its first seed, on changed features."""
+def again(
+    results: Path,
+    variant: str,
+    sets: Sequence[FeatureSet],
+    folder: Path,
+    seed: int = 1,
+    permuted: bool = False,
+) -> TrainedModel:
+    """Train a variant anew, on changed features or on permuted labels."""
     first = load_model(results / "training" / variant / "seed1")
     parts = []
     for number, features in enumerate(sets):
         parts.append(folder / "features" / features.metadata.sample / f"part{number}")
         features.write(parts[-1])
-    settings = {"variants": [variant], "seeds": [1], **first.manifest["training"]}
+    settings = {"variants": [variant], "seeds": [seed], **first.manifest["training"]}
     train(
         parts,
         folder / "model",
         variant=variant,
         options=first.options,
         training=TrainingConfig(**settings),
-        seed=1,
+        seed=seed,
+        permuted=permuted,
     )
     return load_model(folder / "model")
-
-
-def permuted(sets: Sequence[FeatureSet]) -> list[FeatureSet]:
-    """Return the same events with the labels of others."""
-    label = np.random.default_rng(1).permutation(np.concatenate([s.label for s in sets]))
-    edges = np.cumsum([len(s) for s in sets])[:-1]
-    return [dataclasses.replace(s, label=own) for s, own in zip(sets, np.split(label, edges), strict=True)]
 
 
 def strength(model: TrainedModel, features: FeatureSet, method: str, settings: ExplanationConfig) -> Floats:
@@ -97,29 +99,33 @@ def test_scores(model: TrainedModel, sets: Sequence[FeatureSet]) -> tuple[Floats
     return logits, np.concatenate([s.label for s in chosen])
 
 
-def labels(results: Path, variant: str, sets: list[FeatureSet], settings: ExplanationConfig) -> None:
-    """Print rank correlations of explanations: true and permuted labels, and two seeds."""
-    true = [load_model(results / "training" / variant / f"seed{seed}") for seed in (1, 2)]
-    with tempfile.TemporaryDirectory() as name:
-        wrong = again(results, variant, permuted(sets), Path(name))
+def labels(
+    results: Path, variant: str, sets: list[FeatureSet], settings: ExplanationConfig, trainings: int
+) -> None:
+    """Print rank correlations of explanations: of trainings on true labels, and on permuted ones."""
+    folders = sorted((results / "training" / variant).glob("seed?"))[:trainings]
+    true, wrong = [load_model(folder) for folder in folders], []
+    for seed in range(1, trainings + 1):
+        with tempfile.TemporaryDirectory() as name:
+            wrong.append(again(results, variant, sets, Path(name), seed, permuted=True))
     events = FeatureSet.join([s.select(np.isin(s.fold, s.metadata.test_folds)) for s in sets])
     rng = np.random.default_rng(2)
     first = [rng.permutation(np.flatnonzero(events.label == t))[: settings.events] for t in (1, 0)]
     events = events.select(np.concatenate(first))
-    about = layout(events, list(true[0].streams))
-    removable = about["mask"] & removable_slots(about)[None]
-    area = roc_auc_score(events.label, wrong.predict_logits(events))
-    print(f"\nlabel randomisation, {variant}; AUC of the network trained on permuted labels {area:.3f}")
+    for name, models in (("true", true), ("permuted", wrong)):
+        logits = [model.predict_logits(events) for model in models]
+        facts = ", ".join(f"{roc_auc_score(events.label, z):.3f} ({z.std():.2f})" for z in logits)
+        print(f"{name} labels: AUC on true ones (standard deviation of the logit): {facts}")
     rows = []
     for method in methods_of(true[0].options, settings.methods):
-        values = [METHODS[method].explain(model, events, settings).value[0] for model in (*true, wrong)]
-        row = {"method": method}
-        for title, other in (("other seed", 1), ("permuted labels", 2)):
-            found = rank_correlation(values[0], values[other], removable)
-            row[f"rank correlation with {title}"] = (
-                "none" if found is None else f"{found[0]:.2f} ± {found[1]:.2f}"
-            )
+        values = np.stack([METHODS[method].explain(model, events, settings).value[0] for model in true])
+        answers = {method: {"signal": values}}
+        found = random_labels(answers, wrong, events, settings, len(events))[method]
+        (mean, error), (less, of_less) = found["permuted"], found["less"]
+        row = {"method": method, "two seeds": f"{mean + less:.2f}", "permuted": f"{mean:.2f} ± {error:.2f}"}
+        row |= {"each": found["trainings"], "less": f"{less:.2f} ± {of_less:.2f}"}
         rows.append(row)
+    print(f"\nlabel randomisation, {variant}, {len(events)} events; errors over trainings")
     print(pd.DataFrame(rows).to_string(index=False), flush=True)
 
 
@@ -167,6 +173,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--variant", default="self_attention")
     parser.add_argument("--events", type=int, default=200, help="per class, for label randomisation")
+    parser.add_argument("--trainings", type=int, default=3, help="on permuted labels")
+    parser.add_argument("--roar", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--share", type=float, default=0.5, help="of the constituents that ROAR removes")
     options = parser.parse_args()
     methods = [name for name in METHODS if name != "tree_shapley"]
@@ -174,8 +182,9 @@ def main() -> None:
     streams = load_model(options.results / "training" / options.variant / "seed1").streams
     folders = sorted({path.parent for path in options.results.glob("features/*/*/event.npz")})
     sets = [FeatureSet.read(folder, streams) for folder in folders]
-    labels(options.results, options.variant, sets, settings)
-    roar(options.results, options.variant, sets, settings, options.share)
+    labels(options.results, options.variant, sets, settings, options.trainings)
+    if options.roar:
+        roar(options.results, options.variant, sets, settings, options.share)
 
 
 if __name__ == "__main__":

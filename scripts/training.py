@@ -34,4 +34,5 @@ with stage(snakemake):
         if (scales := snakemake.input.get("normalisation"))
         else None,
         start=Path(begin).parent if (begin := snakemake.input.get("start")) else None,
+        permuted=snakemake.wildcards.get("companion") == "permuted",
     )

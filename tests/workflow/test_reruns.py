@@ -112,6 +112,11 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         {"explain"},
         {"train_companion", "figure_methods", "event_display"},
     ),
+    "permuted labels": (
+        key("explanation.permuted_labels", 1),
+        {"explain"},
+        {"train_companion", "figure_methods", "event_display"},
+    ),
     "bins of maps": (key("explanation.bins", 12), set(), {"figure_attention", "figure_relevance"}),
     "uncertainty of the background": (key("evaluation.background_uncertainty", 0.2), set(), {"significance"}),
     "theory of the signal": (

@@ -140,12 +140,32 @@ def models_of(variant, rotations=analysis.training.k_fold):
     return trained(variant, f"model.{suffix}", rotations)
 
 
-def companions_of(variant):
-    """Networks that judge explanations where constituents are masked: one per seed, none of trees."""
-    if variant in BOOSTED or not analysis.explanation.companion_epochs:
+def companions_of(variant, kind):
+    """Networks that tests of explanations ask, none of trees.
+
+    ``dropout``: judges where constituents are masked, one per seed; ``permuted``: what permuted labels teach, of the
+    first seeds.
+    """
+    asked = {
+        "dropout": analysis.explanation.companion_epochs and len(runs(1)),
+        "permuted": analysis.explanation.permuted_labels,
+    }
+    if variant in BOOSTED:
         return []
-    name = f"{variant}@dropout"
-    return trained(name, "model.keras", 1) + trained(name, "manifest.json", 1)
+    return [
+        f"{RESULTS}/training/{variant}@{kind}/{run}/{file}"
+        for file in ("model.keras", "manifest.json")
+        for run in runs(1)[: asked[kind]]
+    ]
+
+
+def companion_inputs(wildcards):
+    """A judge starts from its network, and is made again with it."""
+    if wildcards.companion == "permuted":
+        return training_inputs(wildcards)
+    start = f"{RESULTS}/training/{wildcards.variant}/{wildcards.run}"
+    own = {"start": f"{start}/model.keras", "manifest": f"{start}/manifest.json"}
+    return {**training_inputs(wildcards), **own}
 
 
 def training_inputs(wildcards):

@@ -12,7 +12,8 @@ for variant in analysis.explanation.variants:
             manifests=lambda wildcards: trained(
                 wildcards.variant, "manifest.json", rotations=1
             ),
-            companions=companions_of(variant),
+            companions=companions_of(variant, "dropout"),
+            permuted=companions_of(variant, "permuted"),
             events=all_features("event"),
             streams=streams_of,
             normalisation=NORMALISATION,

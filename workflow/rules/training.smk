@@ -26,22 +26,22 @@ rule train_network:
         "../../scripts/training.py"
 
 
-# judges explanations by taking constituents away: used to jets of which some are gone
+# what tests of explanations ask. dropout: judges by taking constituents away, used to jets of which some are gone;
+# permuted: trained on labels that tell nothing
 rule train_companion:
     input:
-        unpack(training_inputs),
-        start=f"{RESULTS}/training/{{variant}}/{{run}}/model.keras",
-        manifest=f"{RESULTS}/training/{{variant}}/{{run}}/manifest.json",
+        unpack(companion_inputs),
     output:
-        model=f"{RESULTS}/training/{{variant}}@dropout/{{run}}/model.keras",
-        history=f"{RESULTS}/training/{{variant}}@dropout/{{run}}/history.csv",
-        manifest=f"{RESULTS}/training/{{variant}}@dropout/{{run}}/manifest.json",
+        model=f"{RESULTS}/training/{{variant}}@{{companion}}/{{run}}/model.keras",
+        history=f"{RESULTS}/training/{{variant}}@{{companion}}/{{run}}/history.csv",
+        manifest=f"{RESULTS}/training/{{variant}}@{{companion}}/{{run}}/manifest.json",
     log:
-        f"{LOGS}/training/{{variant}}@dropout/{{run}}.log",
+        f"{LOGS}/training/{{variant}}@{{companion}}/{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/training/{{variant}}@dropout/{{run}}.tsv"
+        f"{BENCHMARKS}/training/{{variant}}@{{companion}}/{{run}}.tsv"
     wildcard_constraints:
         variant="|".join(NETWORKS) or "none",
+        companion="dropout|permuted",
     conda:
         "../../envs/jetlens.yaml"
     threads: 1
@@ -52,7 +52,7 @@ rule train_companion:
         settings=settings_of("train_companion"),
         overhead_mb=2000,
     message:
-        "Training the companion of {wildcards.variant}, {wildcards.run}"
+        "Training {wildcards.variant}@{wildcards.companion}, {wildcards.run}"
     script:
         "../../scripts/training.py"
 

@@ -58,6 +58,12 @@ class ExplanationConfig(Section):
         description="epochs in which a companion of each network is trained on, with 0 to 100 % of the tokens "
         "dropped, to judge what masking takes away; 0: none, the network judges jets it has never seen the like of",
     )
+    permuted_labels: int = Field(
+        0,
+        ge=0,
+        description="seeds for which a network of each variant is trained on permuted labels, whose explanations must "
+        "be others; 0: not asked",
+    )
     seed: Seed = Field(1, description="seed of random orders and of the randomised weights")
 
     @field_validator("methods")

@@ -162,8 +162,10 @@ def _train_network(context: Context) -> dict[str, Any]:
 
 
 def _train_companion(context: Context) -> dict[str, Any]:
-    """As the network itself, but for what its companion has of its own: epochs, all of which it runs."""
+    """As the network itself; what judges masked constituents has epochs of its own, all of which it runs."""
     content, epochs = _train_network(context), context.config.explanation.companion_epochs
+    if context.wildcards["companion"] == "permuted":
+        return content
     own = {"epochs": epochs, "patience": max(epochs, 1)}
     return {
         **content,
@@ -314,7 +316,7 @@ def _limits(context: Context) -> dict[str, Any]:
     }
 
 
-_NOT_EXPLAINED = ("variants", "bins", "half_width", "companion_epochs")
+_NOT_EXPLAINED = ("variants", "bins", "half_width", "companion_epochs", "permuted_labels")
 """Keys of the section that no explanation depends on; of companions it reads the files."""
 
 SLICES: dict[str, tuple[str, Slice]] = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,30 +51,3 @@ def between_methods(answers: Mapping[str, Floats], mask: Mask) -> dict[str, dict
     for a, b in itertools.combinations(answers, 2):
         table[a][b] = table[b][a] = rank_correlation(answers[a], answers[b], mask)
     return table
-
-
-def randomise_from_the_top(network: Any, seed: int, shares: Sequence[float]) -> Iterator[float]:
-    """Randomise a network's weights in place, from the logit down (cascading, Adebayo et al., arXiv:1810.03292).
-
-    Entries of an array are shuffled: its distribution, and so the size of activations, stays while all that was learnt
-    of their arrangement is gone. What is standardised stays standardised.
-
-    Args:
-        network: a Keras network.
-        seed: of the shuffling.
-        shares: growing shares of the arrays, counted from the logit.
-
-    Yields:
-        Each share in turn, when so many are randomised.
-    """
-    import keras
-
-    rng = np.random.default_rng(seed)
-    variables = list(reversed(network.trainable_variables))
-    done = 0
-    for share in shares:
-        for variable in variables[done : round(share * len(variables))]:
-            values = keras.ops.convert_to_numpy(variable)
-            variable.assign(rng.permutation(values.ravel()).reshape(values.shape))
-        done = round(share * len(variables))
-        yield share

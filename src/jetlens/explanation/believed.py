@@ -51,7 +51,7 @@ def page(variant: str, tests: Mapping[str, Any]) -> str:
         "<h2>Where the relevance lies</h2>",
         *_places(tests.get("lies_on", {})),
         "<h2>Who agrees with whom</h2>",
-        _agreement(tests["agreement"]),
+        _agreement(tests["agreement"], tests["random_labels"]),
         "<h2>The questions, one by one</h2>",
         *_questions(tests["verdicts"]),
     ]
@@ -81,9 +81,10 @@ def _thresholds() -> str:
         f"{SIGMAS:g} standard errors of the difference, event by event. Trainings agree from a mean rank correlation "
         f"of {AGREE:g} on. With random weights the rank correlation must fall to {FORGOTTEN:g} or less. A method that "
         "never beats chance among constituents of equal pT cannot be believed; one that fails more than half of all "
-        "tests hardly; one that passes everything can, as a ranking; in between: with care. Whether networks trained "
-        "on permuted labels get other explanations is not among these tests, but a benchmark of its own. An "
-        "explanation that is true to the network makes no network right.</p>"
+        "tests hardly; one that passes everything can, as a ranking; in between: with care. Networks trained on "
+        "permuted labels must get explanations that agree with those of true labels less than two seeds do, by over "
+        f"{SIGMAS:g} standard errors over trainings; not asked without explanation.permuted_labels. An explanation "
+        "that is true to the network makes no network right.</p>"
     )
 
 
@@ -130,16 +131,17 @@ def _places(places: Mapping[str, Any]) -> Iterable[str]:
         yield _table(("share of", *header), rows, f"{kind}: of what speaks for the class")
 
 
-def _agreement(agreement: Mapping[str, Any]) -> str:
+def _agreement(agreement: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
     methods = list(agreement["between_seeds"])
     between = agreement.get("between_methods", {})
     rows = []
     for method in methods:
         cells = [_cell(_name(method)), _cell(_pair(agreement["between_seeds"][method]), "n")]
+        cells.append(_cell(_pair(labels[method]["permuted"]) if labels else "not asked", "n"))
         cells.append(_cell(_pair(agreement.get("with_pt", {}).get(method)), "n"))
         cells += [_cell(_pair(between.get(method, {}).get(other)), "n") for other in methods]
         rows.append((cells, ""))
-    header = ("method", "between trainings", "with pT", *map(_name, methods))
+    header = ("method", "between trainings", "with permuted labels", "with pT", *map(_name, methods))
     return _table(header, rows, "mean rank correlation over events")
 
 

@@ -20,7 +20,6 @@ from jetlens.config.explanation import ExplanationConfig, MethodName
 from jetlens.explanation.agreement import (
     between_methods,
     between_seeds,
-    randomise_from_the_top,
     rank_correlation,
 )
 from jetlens.explanation.curves import (
@@ -32,7 +31,7 @@ from jetlens.explanation.curves import (
     removal_curves,
     replaced,
 )
-from jetlens.explanation.registry import METHODS
+from jetlens.explanation.randomised import random_weights
 from jetlens.explanation.relevance import layout
 from jetlens.explanation.yardsticks import (
     known_log_pt,
@@ -48,8 +47,6 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares of the constituents that are taken away or kept; comprehensiveness and sufficiency are at the first three."""
-CASCADE = (0.1, 0.5, 1.0)
-"""Shares of the weights that are randomised, from the logit down."""
 CLASSES = (("signal", 1, 1), ("background", 0, -1))
 
 
@@ -105,7 +102,7 @@ def faithfulness(
             "with_pt": {m: _plain(rank_correlation(v[0], log_pt, removable)) for m, v in signed.items()},
         },
         "lies_on": shares(layout(features, list(trained[0].streams)), answers, {n: t for n, t, _ in CLASSES}),
-        "random_weights": _random_weights(models, events, signed, removable, explanation),
+        "random_weights": random_weights(models, events, signed, removable, explanation),
     }
 
 
@@ -199,35 +196,6 @@ def _scaled(areas: dict[str, dict[str, Floats]], name: str, kind: str) -> Floats
     everything = np.stack([own[kind] for own in areas.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
     return np.where(high > low, (areas[name][kind] - low) / np.where(high > low, high - low, 1), np.nan)
-
-
-def _random_weights(
-    models: Sequence[Path],
-    events: FeatureSet,
-    answers: Mapping[MethodName, Floats],
-    removable: Mask,
-    explanation: ExplanationConfig,
-) -> dict[str, Any]:
-    """Return by method the rank correlation with the answer of networks whose weights are more and more random."""
-    from jetlens.trained import load_model
-
-    model = load_model(models[0])
-    network = getattr(model, "model", None)
-    if network is None:
-        return {}
-    few = slice(0, None, max(1, len(events) // RANDOMISED_EVENTS))
-    index = np.arange(len(events))[few]
-    table: dict[str, list[Any]] = {name: [] for name in answers}
-    for share in randomise_from_the_top(network, explanation.seed, CASCADE):
-        for name, values in answers.items():
-            again = METHODS[name].explain(model, events.select(index), explanation).value[0]
-            pair = rank_correlation(values[0, index], again, removable[index])
-            table[name].append({"randomised": share, "rank_correlation": _plain(pair)})
-    return table
-
-
-RANDOMISED_EVENTS = 20
-"""Events, of both classes, that networks with random weights explain."""
 
 
 def _plain(pair: tuple[float, float] | None) -> list[float] | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.explanation import ExplanationConfig
-from jetlens.explanation.network import BATCH, copy_of, embedded_tokens, network_of
+from jetlens.explanation.network import BATCH, copy_of, embedded_tokens, network_of, pair_biases
 from jetlens.explanation.players import reads_event
 from jetlens.explanation.relevance import Relevance
 from jetlens.features.featurefile import FeatureSet
@@ -66,10 +66,11 @@ def integrated_gradients(model: TrainedModel, features: FeatureSet, settings: Ex
     """Return integrated gradients of the logit from two baselines, and what each integral misses.
 
     ``empty token``: tokens are there, but their embeddings are zero, without content; the path lies in the embedding.
-    A mask itself is a yes or no, along which nothing can be integrated. ``mean token``: every token is the mean token
-    of its stream; the path lies in the features. Event features start at their mean in both. A token's relevance is
-    the sum over its channels or features. Events whose integral misses too much of z − z(baseline) are done again with
-    more points.
+    Where attention is biased by pairs of constituents the bias starts at zero, too, and what it is worth is shared
+    evenly by the two. A mask itself is a yes or no, along which nothing can be integrated. ``mean token``: every token
+    is the mean token of its stream; the path lies in the features. Event features start at their mean in both. A
+    token's relevance is the sum over its channels or features. Events whose integral misses too much of
+    z − z(baseline) are done again with more points.
 
     Args:
         model: a network.
@@ -123,8 +124,9 @@ def _paths(model: TrainedModel, features: FeatureSet) -> list[tuple[Any, int, di
     streams = list(model.streams)
     event = ["event"] if reads_event(model) else []
     means = _means(features, streams)
+    pairs = {_pairs(name): bias for name, bias in pair_biases(network, streams).items()}
     cuts = (
-        probe.Cut(network, embedded_tokens(network, streams), event),
+        probe.Cut(network, embedded_tokens(network, streams) | pairs, event),
         probe.Cut(network, {}, [*streams, *event]),
     )
     return list(zip(cuts, CROWDED, ({"event": means["event"]}, means), strict=True))
@@ -149,7 +151,10 @@ def _integrated(
         begin = 0
         for name in streams:
             if name in found:
-                shares.value[part, begin : begin + inputs[name].shape[1]] = found[name].sum(axis=-1)
+                own = found[name].sum(axis=-1)
+                if _pairs(name) in found:
+                    own += found[_pairs(name)].sum(axis=(1, 2)) / 2 + found[_pairs(name)].sum(axis=(1, 3)) / 2
+                shares.value[part, begin : begin + own.shape[1]] = own
             begin += features.masks[name].shape[1]
         shares.event_value[part] = found.get("event", 0.0)
         shares.difference[part] = cut.logits(end, inputs) - cut.logits(start, inputs)
@@ -175,10 +180,15 @@ def _slopes(cut: Any, inputs: Point, points: Point) -> Point:
     return slopes
 
 
+def _pairs(stream: str) -> str:
+    """Return what the bias by pairs of a stream is called at a point of the path."""
+    return f"{stream} pairs"
+
+
 def _start(name: str, end: NDArray[Any], inputs: Point, mean: Floats | None) -> NDArray[Any]:
     """Return where the path to ``end`` starts: at the mean, or at zero; padded slots stay as they are."""
     start = np.zeros_like(end) if mean is None else np.broadcast_to(mean, end.shape).astype(end.dtype)
-    return start if name == "event" else np.where(inputs[f"{name}_mask"][..., None], start, end)
+    return start if f"{name}_mask" not in inputs else np.where(inputs[f"{name}_mask"][..., None], start, end)
 
 
 def _means(features: FeatureSet, streams: list[str]) -> dict[str, Floats]:

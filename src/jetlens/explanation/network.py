@@ -87,6 +87,13 @@ def embedded_tokens(network: Any, streams: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def pair_biases(network: Any, streams: Sequence[str]) -> dict[str, Any]:
+    """Return the symbolic bias (B, H, T, T) that attention in a stream gets from its pairs, by stream; often none."""
+    names = {layer.name for layer in network.layers}
+    biased = {stream: f"{stream}_attention_bias" for stream in streams}
+    return {stream: network.get_layer(name).output for stream, name in biased.items() if name in names}
+
+
 class JointTokens:
     """The tokens of all streams and, last, the class token: X in all, between which attention carries things.
 

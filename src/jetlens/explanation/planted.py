@@ -23,6 +23,11 @@ Mask = NDArray[np.bool_]
 FEATURES = ["delta_eta", "delta_phi", "log_pt", "d0_significance"]
 STREAM = "jet1"
 SLOTS = 10
+HARD = 3
+"""Most hard constituents of a jet."""
+SPREAD = 0.25
+"""Standard deviation of constituents about the jet's axis in Δη and Δφ."""
+BATCH = 256
 MASS = 40.0
 """Mass of the planted pair [GeV]."""
 
@@ -40,56 +45,107 @@ class Toy:
     planted: Mask
 
 
-def _jets(number: int, rng: np.random.Generator) -> tuple[Floats, Mask, NDArray[np.int8]]:
-    label = (np.arange(number) % 2).astype(np.int8)
-    real = np.arange(SLOTS) < rng.integers(6, SLOTS + 1, number)[:, None]
-    values = rng.normal(size=(number, SLOTS, 4))
-    values[..., :2] *= 0.25
-    values[..., 2] = rng.uniform(0, 2, values.shape[:2])
-    return values, real, label
-
-
 def displaced_track(number: int, rng: np.random.Generator) -> Toy:
-    """Return jets of which signal has one displaced track, 6 to 12 standard deviations, in a random slot."""
-    values, real, label = _jets(number, rng)
-    slot = rng.integers(0, 6, number)
-    size = rng.uniform(6, 12, number) * rng.choice([-1, 1], number)
-    signal = np.flatnonzero(label == 1)
-    values[signal, slot[signal], 3] = size[signal]
-    return _toy(values, real, label, _at(label, slot))
+    """Return jets of which signal has one displaced track, 6 to 12 standard deviations."""
+    label = _labels(number)
+    values, real, order = _jets(label, rng)
+    planted = _first(order, label)
+    values[..., 3] = np.where(planted, _displaced(real.shape, rng), values[..., 3])
+    return _toy(values, real, label, planted)
 
 
 def mass_pair(number: int, rng: np.random.Generator) -> Toy:
-    """Return jets with two hard constituents, whose mass is 40 GeV in signal and outside of 30 to 50 in background."""
-    values, real, label = _jets(number, rng)
-    first = rng.integers(0, 6, number)
-    second = (first + rng.integers(1, 6, number)) % 6
-    other = np.where(rng.random(number) < 0.5, rng.uniform(15, 28, number), rng.uniform(52, 75, number))
-    mass = np.where(label == 1, MASS + rng.normal(0, 1, number), other)
-    pt = rng.uniform(60, 90, (2, number))
-    # 2 pT pT' (cosh Δη − 1) of a pair along η, which is then turned
-    apart = np.arccosh(1 + mass**2 / (2 * pt[0] * pt[1]))
+    """Return jets of which signal has two hard constituents with a mass of 40 GeV, and in half of them a third one.
+
+    Background has none to three hard constituents, and no two of a mass within 8 GeV of that. So a signal jet without
+    one of its pair is background, and one without its third is signal: neither is new to a network. Nor does a
+    constituent of the pair tell by itself, by its pT or its place, that it belongs to one.
+    """
+    label = _labels(number)
+    hard = np.where(label == 1, rng.integers(2, 4, number), rng.integers(0, 4, number))
+    values, real, order = _jets(hard, rng)
+    place = np.empty((number, HARD, 3))
+    todo = np.arange(number)
+    while len(todo):
+        place[todo] = _hard(label[todo], rng)
+        todo = todo[_ambiguous(place[todo], hard[todo], label[todo])]
     rows = np.arange(number)
-    for slot, p, side in ((first, pt[0], 0.5), (second, pt[1], -0.5)):
-        values[rows, slot, 2] = np.log(p)
-        values[rows, slot, 0] = side * apart
-        values[rows, slot, 1] = rng.normal(0, 0.005, number)
-    return _toy(values, real, label, _at(label, first, second))
+    for k in range(HARD):
+        n = rows[hard > k]
+        values[n, order[n, k], :3] = place[n, k]
+    return _toy(values, real, label, _first(order, 2 * label))
 
 
 def two_prong(number: int, rng: np.random.Generator) -> Toy:
     """Return jets of two prongs; signal has a displaced track in one or in both: one is enough."""
-    values, real, label = _jets(number, rng)
-    values[..., 0] = np.where(np.arange(SLOTS) % 2, 0.3, -0.3) + rng.normal(0, 0.05, values.shape[:2])
-    slots = 2 * rng.integers(0, 3, (2, number)) + np.array([[0], [1]])
-    both, which = rng.random(number) < 0.5, rng.integers(0, 2, number)
-    planted = np.zeros(real.shape, dtype=bool)
-    for prong in (0, 1):
-        here = np.flatnonzero((label == 1) & (both | (which == prong)))
-        planted[here, slots[prong][here]] = True
-    size = rng.uniform(6, 12, real.shape) * rng.choice([-1, 1], real.shape)
-    values[..., 3] = np.where(planted, size, values[..., 3])
+    label = _labels(number)
+    displaced = label * rng.integers(1, 3, number)
+    values, real, order = _jets(displaced, rng)
+    planted = _first(order, displaced)
+    side = rng.choice([-1, 1], real.shape)
+    side[np.arange(number), order[:, 1]] = -side[np.arange(number), order[:, 0]]
+    values[..., 0] = 0.3 * side + rng.normal(0, 0.05, real.shape)
+    values[..., 3] = np.where(planted, _displaced(real.shape, rng), values[..., 3])
     return _toy(values, real, label, planted)
+
+
+def pair_mass(a: Floats, b: Floats) -> Floats:
+    """Return the mass [GeV] of two massless constituents (..., 3), Δη, Δφ and ln(pT / GeV)."""
+    apart = np.cosh(a[..., 0] - b[..., 0]) - np.cos(a[..., 1] - b[..., 1])
+    return np.asarray(np.sqrt(2 * np.exp(a[..., 2] + b[..., 2]) * apart))
+
+
+def _labels(number: int) -> NDArray[np.int64]:
+    return np.arange(number) % 2
+
+
+def _jets(special: NDArray[np.int64], rng: np.random.Generator) -> tuple[Floats, Mask, NDArray[np.int64]]:
+    """Return values and real slots of jets with 0 to 7 soft constituents and so many special ones (N,).
+
+    Third: the slots of each jet in random order, real ones first; special constituents take the first of them. Soft
+    ones are as many in either class, so that what is left when some are taken away has been seen in training.
+    """
+    number = len(special)
+    real = np.arange(SLOTS) < (special + rng.integers(0, SLOTS - HARD + 1, number))[:, None]
+    values = rng.normal(size=(number, SLOTS, 4))
+    values[..., :2] *= SPREAD
+    values[..., 2] = rng.uniform(0, 2, values.shape[:2])
+    return values, real, np.argsort(np.where(real, rng.random(real.shape), 2), axis=1)
+
+
+def _first(order: NDArray[np.int64], number: NDArray[np.int64]) -> Mask:
+    """Return the mask of the first so many slots of an order."""
+    chosen = np.zeros(order.shape, dtype=bool)
+    np.put_along_axis(chosen, order, np.arange(order.shape[1]) < number[:, None], axis=1)
+    return chosen
+
+
+def _hard(label: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    """Return Δη, Δφ, ln pT (N, 3, 3) of three hard constituents, of signal the first two with the planted mass."""
+    number = len(label)
+    pt = rng.uniform(60, 90, (number, HARD))
+    mass, turn = rng.normal(MASS, 1, number), rng.uniform(0, 2 * np.pi, number)
+    place = np.stack([*rng.normal(0, SPREAD, (2, number, HARD)), np.log(pt)], axis=-1)
+    apart = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    for _ in range(3):  # m grows nearly as the distance
+        placed = place.copy()
+        middle = place[:, :2, :2].mean(axis=1)
+        placed[:, 0, :2], placed[:, 1, :2] = middle + apart / 2, middle - apart / 2
+        apart *= (mass / pair_mass(placed[:, 0], placed[:, 1]))[:, None]
+    return np.where((label == 1)[:, None, None], placed, place)
+
+
+def _ambiguous(place: Floats, hard: NDArray[np.int64], label: NDArray[np.int64]) -> Mask:
+    """Return which jets have a hard pair, but for the planted one, with about the planted mass."""
+    found = np.zeros(len(place), dtype=bool)
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        near = np.abs(pair_mass(place[:, i], place[:, j]) - MASS) < 8
+        found |= near & (hard > j) & ~((label == 1) & (j == 1))
+    return found
+
+
+def _displaced(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    return rng.uniform(6, 12, shape) * rng.choice([-1, 1], shape)
 
 
 TOYS: dict[str, Callable[[int, np.random.Generator], Toy]] = {
@@ -132,9 +188,11 @@ def train(toy: Toy, epochs: int, seed: int = 1, options: dict[str, Any] = OPTION
     for layer in network.layers:
         if isinstance(layer, Standardisation):
             layer.set_weights([values.mean(axis=0), values.std(axis=0)])
-    network.compile(keras.optimizers.Adam(0.004), keras.losses.BinaryCrossentropy(from_logits=True))
+    steps = epochs * -(-len(features) // BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(0.004, steps)
+    network.compile(keras.optimizers.Adam(rate), keras.losses.BinaryCrossentropy(from_logits=True))
     inputs = {STREAM: features.streams[STREAM], f"{STREAM}_mask": features.masks[STREAM]}
-    network.fit(inputs, features.label.astype(np.float32), batch_size=128, epochs=epochs, verbose=0)
+    network.fit(inputs, features.label.astype(np.float32), batch_size=BATCH, epochs=epochs, verbose=0)
     manifest = {
         "variant": "toy",
         "parameters": network.count_params(),
@@ -169,14 +227,7 @@ def score(value: Floats, planted: Mask, mask: Mask) -> dict[str, list[float]]:
     }
 
 
-def _at(label: NDArray[np.int8], *slots: NDArray[np.int64]) -> Mask:
-    planted = np.zeros((len(label), SLOTS), dtype=bool)
-    for slot in slots:
-        planted[np.arange(len(label)), slot] = label == 1
-    return planted
-
-
-def _toy(values: NDArray[Any], real: Mask, label: NDArray[np.int8], planted: Mask) -> Toy:
+def _toy(values: NDArray[Any], real: Mask, label: NDArray[np.int64], planted: Mask) -> Toy:
     number = len(label)
     metadata = FeatureMetadata(
         sample="toy",
@@ -191,7 +242,7 @@ def _toy(values: NDArray[Any], real: Mask, label: NDArray[np.int8], planted: Mas
         streams={STREAM: (values * real[..., None]).astype(np.float32)},
         masks={STREAM: real},
         event=np.zeros((number, 1), np.float32),
-        label=label,
+        label=label.astype(np.int8),
         weight=np.ones(number),
         event_number=np.arange(number, dtype=np.int64),
         fold=np.zeros(number, np.uint8),

@@ -13,6 +13,7 @@ from jetlens.config.explanation import ExplanationConfig, methods_of
 from jetlens.evaluation.testset import read_test_set
 from jetlens.explanation.believed import page
 from jetlens.explanation.faithfulness import faithfulness
+from jetlens.explanation.randomised import random_labels
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.relevance import Arrays, assemble, layout, write_relevance
 from jetlens.explanation.verdict import verdicts
@@ -29,6 +30,7 @@ def explain(
     normalisation: Normalisation,
     explanation: ExplanationConfig,
     companions: Sequence[Path] = (),
+    permuted: Sequence[Path] = (),
 ) -> None:
     """Explain a variant on test events: write ``<method>.npz`` per method, ``faithfulness.json`` and ``believed.html``.
 
@@ -41,6 +43,8 @@ def explain(
         explanation: methods, number of events, their settings.
         companions: folders ``training/<variant>@dropout/seed<k>``, one per seed, that judge where constituents are
             masked; none: the models themselves.
+        permuted: folders ``training/<variant>@permuted/seed<k>`` of networks trained on permuted labels; none: what
+            they say is not asked.
 
     Raises:
         ConfigError: if a method does not fit the model.
@@ -63,6 +67,7 @@ def explain(
         answers[name] = in_favour(arrays)
     judges = [load_model(folder) for folder in companions]
     tests = faithfulness(models, trained, events, answers, explanation, judges)
+    tests |= {"random_labels": random_labels(answers, [load_model(f) for f in permuted], events, explanation)}
     tests = {"variant": variant, "seeds": seeds, **tests, "verdicts": verdicts(tests)}
     write_json(output / "faithfulness.json", told(tests))
     write_text(output / "believed.html", page(variant, tests))

@@ -50,6 +50,9 @@ def criteria(method: str, tests: Mapping[str, Any]) -> list[Criterion]:
         result.append(
             _correlation(question, rows[-1]["rank_correlation"], lambda value: abs(value) <= FORGOTTEN)
         )
+        labels = tests["random_labels"].get(method)
+        question = f"permuted labels give another answer than another seed does (> {SIGMAS:g} σ)"
+        result.append(_beats(question, labels["less"]) if labels else Criterion(question, "not asked", None))
     return result
 
 
@@ -89,9 +92,8 @@ def verdicts(tests: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _beats(question: str, pair: Sequence[float]) -> Criterion:
     mean, error = pair
     known = mean == mean and error == error
-    return Criterion(
-        question, f"{mean:+.3f} ± {error:.3f}".replace("-", "−"), mean > SIGMAS * error if known else None
-    )
+    found = f"{mean:+.3f} ± {error:.3f}".replace("-", "−") if known else "not known"
+    return Criterion(question, found, mean > SIGMAS * error if known else None)
 
 
 def _correlation(question: str, pair: Sequence[float] | None, enough: Any) -> Criterion:

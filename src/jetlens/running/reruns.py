@@ -58,6 +58,7 @@ NO_RULE = {
     "evaluation.unlock": "the locked folds are scored, or not; with them, templates and limits",
     "inference.variants": "a new one gets templates and limits; tables and figures of limits are renewed",
     "explanation.variants": "a new one is explained and drawn",
+    "explanation.permuted_labels": "networks of so many seeds are trained on permuted labels; `explain`",
     "features.define.<feature>.label": "nothing: for readers",
     "features.define.<feature>.meaning": "nothing: for readers",
     "figures.formats": "figures",
@@ -143,7 +144,8 @@ def _wildcards(rule: str, config: Config, samples: Mapping[str, Sample]) -> Iter
     elif rule.startswith("train_"):
         for name, options in config.models.items():
             if options.kind.startswith("gradient") is (rule == "train_boosting"):
-                yield {"variant": name}
+                kinds = ("dropout", "permuted") if rule == "train_companion" else ("",)
+                yield from ({"variant": name, "companion": kind} for kind in kinds)
     else:
         yield {}
 

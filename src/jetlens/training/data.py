@@ -48,6 +48,7 @@ class Dataset:
         folds: (validation, test) folds to use in place of the metadata's (cross-validation).
         rotation: of these, for k-fold training; see :func:`jetlens.features.split.roles`.
         normalisation: what a generator weight stands for; with ``physics`` weights only.
+        permute: seed of a permutation of the labels, after which they tell nothing; None: none.
 
     Raises:
         FileError: if files disagree in streams, features or folds.
@@ -64,6 +65,7 @@ class Dataset:
         folds: tuple[list[int], list[int]] | None = None,
         rotation: int = 0,
         normalisation: Normalisation | None = None,
+        permute: int | None = None,
     ) -> None:
         """Look up which rows of which file are wanted; inputs are read later."""
         # in an order of their own: that of files and of the sample table changes no batch
@@ -79,6 +81,8 @@ class Dataset:
             np.flatnonzero(np.isin(part.per_event("fold"), self.folds[role])) for part in self.parts
         ]
         labels = [part.per_event("label")[rows] for part, rows in zip(self.parts, self._rows, strict=True)]
+        if permute is not None:
+            labels = _permuted(labels, permute)
         raw = [
             _weights(part, weights, normalisation)[rows]
             for part, rows in zip(self.parts, self._rows, strict=True)
@@ -196,6 +200,12 @@ def _same(parts: list[Part]) -> None:
                 raise FileError(
                     f"{other.path}: its {key} differ from those of {first.path}; make both with one config"
                 )
+
+
+def _permuted(labels: list[NDArray[Any]], seed: int) -> list[NDArray[Any]]:
+    """Return the labels of all parts in random order: as many of each, of other events."""
+    shuffled = np.random.default_rng(seed).permutation(np.concatenate(labels))
+    return np.split(shuffled, np.cumsum([len(label) for label in labels])[:-1])
 
 
 def _weights(part: Part, weights: str, normalisation: Normalisation | None) -> NDArray[np.float64]:

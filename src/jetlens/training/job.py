@@ -57,6 +57,7 @@ def train(
     classes: Classes | None = None,
     normalisation: Normalisation | None = None,
     start: Path | None = None,
+    permuted: bool = False,
 ) -> None:
     """Train one variant with one seed and write ``model.keras`` (or ``model.txt``), ``history.csv``, ``manifest.json``.
 
@@ -77,6 +78,8 @@ def train(
         normalisation: expected events per generator weight, for ``weights: physics``.
         start: folder of a trained network whose companion this is: training starts from its weights, and each event
             loses a random share of its tokens, see :mod:`jetlens.training.dropping`.
+        permuted: labels are permuted among the events of a role, by the seed: what explanations must tell from the true
+            (Adebayo et al., arXiv:1810.03292).
 
     Raises:
         ConfigError: if the back end is not installed, or streams do not exist.
@@ -97,6 +100,7 @@ def train(
             training.memory_gb,
             rotation=rotation,
             normalisation=normalisation,
+            permute=seed if permuted else None,
         )
         for role in ("training", "validation")
     }
@@ -119,6 +123,7 @@ def train(
         classes,
         scales,
         start,
+        permuted,
     )
     result = _train_boosting(job) if options.kind == "gradient_boosting" else _train_network(job)
     write_text(output / "history.csv", _csv(result.pop("history")))
@@ -144,11 +149,12 @@ class _Job:
     classes: Classes | None
     normalisation: Normalisation | None
     start: Path | None
+    permuted: bool = False
 
     @property
     def title(self) -> str:
         turn = f", rotation {self.rotation}" if self.rotation else ""
-        companion = " (companion)" if self.start else ""
+        companion = " (companion)" if self.start else " (permuted labels)" if self.permuted else ""
         return f"{self.variant}{companion}, seed {self.seed}{turn}"
 
     def fingerprint(self, policy: str) -> str:
@@ -166,6 +172,8 @@ class _Job:
         }
         if self.start:
             content["start"] = _digest(self.start / model_file(self.options))
+        if self.permuted:
+            content["permuted"] = True
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -302,6 +310,7 @@ def _manifest(job: _Job) -> dict[str, Any]:
         "events": {role: data.counts() for role, data in job.data.items()},
         "recipe": job.recipe.model_dump(mode="json") if job.recipe else None,
         **({"companion": True} if job.start else {}),
+        **({"permuted_labels": True} if job.permuted else {}),
     }
 
 

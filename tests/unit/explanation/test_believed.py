@@ -32,6 +32,7 @@ def tests():
             "with_pt": {"m": None},
         },
         "random_weights": {"m": [{"randomised": 1.0, "rank_correlation": [0.05, 0.05]}]},
+        "random_labels": {"m": {"permuted": [0.12, 0.11], "less": [0.68, 0.11]}},
     }
     return content | {"verdicts": verdicts(content)}
 
@@ -42,11 +43,19 @@ def test_the_page_shows_every_criterion_number_and_threshold(tests):
     for criterion in tests["verdicts"]["m"]["criteria"]:
         assert html.escape(criterion["question"]) in text
         assert criterion["found"] in text
-    for number in ("1.25 ± 0.10", "−0.75", "2.00 ± 0.20", "0.60 ± 0.02", "0.30 ± 0.03", "0.80 ± 0.02"):
+    for number in (
+        "1.25 ± 0.10",
+        "−0.75",
+        "2.00 ± 0.20",
+        "0.60 ± 0.02",
+        "0.30 ± 0.03",
+        "0.80 ± 0.02",
+        "0.12 ± 0.11",
+    ):
         assert f">{number}<" in text or f" {number} " in text
     assert "nan" not in text.lower()
     assert "2 standard errors" in text
-    assert "4 of 6" in text  # pT order is not beaten
+    assert "5 of 7" in text  # pT order is not beaten
     assert "companions of the networks" in text
 
 
@@ -58,6 +67,11 @@ def test_what_is_not_known_leaves_its_cell_empty(tests):
     tests["lies_on"] = {}
     tests["agreement"]["between_seeds"]["m"] = [None, None]
     assert "None" not in page("net", tests)
+
+
+def test_what_was_not_asked_is_said(tests):
+    tests["random_labels"] = {}
+    assert page("net", tests | {"verdicts": verdicts(tests)}).count(">not asked<") == 2
 
 
 def test_who_judges_is_said(tests):

@@ -9,8 +9,8 @@ import pytest
 
 from jetlens.config.explanation import ExplanationConfig, methods_of
 from jetlens.explanation.attention import attention, choose_view, short_name
-from jetlens.explanation.integrated import integrate
-from jetlens.explanation.network import attention_layout
+from jetlens.explanation.integrated import _integrated, _paths, integrate
+from jetlens.explanation.network import attention_layout, copy_of
 from jetlens.explanation.players import Players
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.removal import leave_one_out, shapley
@@ -187,6 +187,26 @@ def test_events_whose_integral_misses_are_done_again(events, network_of_kind, mo
     assert (np.abs(again["residual"][1, few]) < np.abs(once["residual"][1, few])).all()
 
 
+def test_what_pairs_are_worth_goes_to_both_of_them(events, network_of_kind):
+    """Tokens whose embedding is zero, as it is at the start of the path, count by their pairs alone."""
+    model = network_of_kind("particle_transformer")
+    network = copy_of(model.model)
+    track = events.metadata.streams["jet1"].features.index("is_track")
+    first, last = (network.get_layer(f"constituents_embedding_{i}") for i in range(2))
+    for layer in (first, last):
+        layer.bias.assign(np.zeros(layer.bias.shape))
+    kernel = np.asarray(first.kernel)
+    first.kernel.assign(np.where(np.arange(len(kernel))[:, None] == track, kernel, 0))
+    tracks = events.streams["jet1"][..., track] > 0.5
+    others = events.masks["jet1"] & ~tracks
+
+    changed = type(model)(network, model.manifest, model.options)
+    few = np.flatnonzero(tracks.any(axis=1) & others.any(axis=1))[:2]
+    cut, power, means = _paths(changed, events.select(few))[0]
+    found = _integrated(cut, power, changed, events.select(few), means, 8).value
+    assert (np.abs(found[:, : tracks.shape[1]][others[few]]) > 1e-3).mean() > 0.7
+
+
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_integrated_gradients_add_up(kind, events, network_of_kind):
     model = network_of_kind(kind)
@@ -215,6 +235,37 @@ def test_relevance_of_a_hand_made_chain():
     np.testing.assert_allclose(
         shares(np.full((1, 2, 1, 1), 0.5), np.array([2.0, -4.0]).reshape(1, 2, 1, 1), signed=True), -0.5
     )
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_relevance_of_a_class_token_against_loops(signed, events, network_of_kind):
+    """Eqs. 5 to 7 of arXiv:2103.15679, one entry of R after another: self-attention, then the class token's two."""
+    from jetlens.models import probe
+
+    model = network_of_kind("analysis_object")
+    found = METHODS["relevance_signed" if signed else "relevance"].explain(model, events, SETTINGS).value[0]
+    layers = probe.attention_gradients(model.model, input_arrays(events, model.streams))
+    real = events.masks["jet1"]
+    for n in range(len(events)):
+        tokens = [int(t) for t in np.flatnonzero(real[n])] + [-1]  # last: the class token
+        carried = {(q, x): float(q == x) for q in tokens for x in tokens}
+        for name, (query, keys) in attention_layout(model.model).items():
+            scores, slopes = (x[n].astype(float) for x in layers[name])
+            own = [[-1] if s == "class" else tokens[:-1] for s in (query[0], *keys)]
+            asks, asked = own[0], [k for part in own[1:] for k in part]
+            shift = int("class" in keys)  # the class token's column comes first
+            before = dict(carried)
+            for q in asks:
+                for x in tokens:
+                    for k in asked:
+                        column = 0 if k == -1 else k + shift
+                        products = [
+                            a[max(q, 0), column] * g[max(q, 0), column]
+                            for a, g in zip(scores, slopes, strict=True)
+                        ]
+                        bar = np.mean([p if signed else max(p, 0.0) for p in products])
+                        carried[q, x] += bar * before[k, x]
+        np.testing.assert_allclose(found[n, tokens[:-1]], [carried[-1, x] for x in tokens[:-1]], rtol=1e-5)
 
 
 def test_attention_says_what_heads_look_at(events, network_of_kind):

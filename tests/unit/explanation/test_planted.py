@@ -1,5 +1,7 @@
 """Explanations against a known answer; the whole table is benchmarks/planted.py."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -11,6 +13,7 @@ from jetlens.explanation.planted import (
     TOYS,
     displaced_track,
     mass_pair,
+    pair_mass,
     score,
     train,
     two_prong,
@@ -20,23 +23,43 @@ from jetlens.explanation.registry import METHODS
 SETTINGS = ExplanationConfig(variants=[], permutations=6)
 
 
-def test_the_planted_pair_has_its_mass():
-    toy = mass_pair(400, np.random.default_rng(0))
-    eta, phi, log_pt = (toy.features.streams[STREAM][..., i].astype(float) for i in range(3))
-    for n in np.flatnonzero(toy.features.label == 1)[:50]:
-        i, j = np.flatnonzero(toy.planted[n])
-        m2 = (
-            2
-            * np.exp(log_pt[n, i] + log_pt[n, j])
-            * (np.cosh(eta[n, i] - eta[n, j]) - np.cos(phi[n, i] - phi[n, j]))
-        )
-        assert np.sqrt(m2) == pytest.approx(MASS, abs=5)
+@pytest.fixture(scope="module")
+def pairs():
+    """Toy jets of the mass pair, with all they hold (N, T, 4), and which constituents are hard (N, T)."""
+    toy = mass_pair(2000, np.random.default_rng(0))
+    values = toy.features.streams[STREAM].astype(float)
+    return toy, values, values[..., 2] > 3
+
+
+def test_the_planted_pair_alone_has_its_mass(pairs):
+    toy, values, hard = pairs
+    assert not (toy.planted & ~hard).any()
+    for n in range(400):
+        for i, j in itertools.combinations(np.flatnonzero(hard[n]), 2):
+            away = abs(pair_mass(values[n, i], values[n, j]) - MASS)
+            assert away < 5 if toy.planted[n, [i, j]].all() else away > 7.9
+
+
+def test_half_of_a_pair_is_background(pairs):
+    """It takes both: neither what one is by itself nor how many there are tells."""
+    toy, values, hard = pairs
+    signal = toy.features.label == 1
+    assert set(hard[~signal].sum(axis=1)) == {0, 1, 2, 3}
+    assert set((hard & ~toy.planted)[signal].sum(axis=1)) == {0, 1}
+    # were pairs centred on the jet's axis, each would know its partner's place: |m − 40 GeV| from one of the two
+    radius = np.hypot(values[..., 0], values[..., 1])
+    guess = -np.abs(2 * radius * np.exp(values[..., 2]) - MASS)
+    one = np.concatenate([guess[toy.planted], guess[hard & ~signal[:, None]]])
+    of_signal = np.arange(len(one)) < toy.planted.sum()
+    assert abs(roc_auc_score(of_signal, one) - 0.5) < 0.07
 
 
 @pytest.mark.parametrize("name", TOYS)
 def test_planted_constituents_are_real_and_of_signal_alone(name):
     toy = TOYS[name](300, np.random.default_rng(1))
     assert not (toy.planted & ~toy.features.masks[STREAM]).any()
+    others = (toy.features.masks[STREAM] & ~toy.planted).sum(axis=1)
+    assert others.min() <= 1
     assert ((toy.planted.sum(axis=1) > 0) == (toy.features.label == 1)).all()
 
 

@@ -12,7 +12,7 @@ VARIANT = "cross_attention"
 SETTINGS = ExplanationConfig(variants=[VARIANT], events=20, display_events=2, test_events=3)
 
 
-def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS, companions=()):
+def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS, companions=(), permuted=()):
     explain(
         models,
         parts,
@@ -21,6 +21,7 @@ def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS
         normalisation=normalisation,
         explanation=settings,
         companions=companions,
+        permuted=permuted,
     )
     return output
 
@@ -28,7 +29,8 @@ def run(models, parts, normalisation, output, variant=VARIANT, settings=SETTINGS
 @pytest.fixture(scope="module")
 def explained(toy_parts, toy_normalisation, toy_models, tmp_path_factory):
     output = tmp_path_factory.mktemp("explanation") / VARIANT
-    return run(toy_models, toy_parts, toy_normalisation, output, companions=toy_models[::-1])
+    others = toy_models[::-1]
+    return run(toy_models, toy_parts, toy_normalisation, output, companions=others, permuted=others)
 
 
 def test_all_methods_have_one_layout(explained):
@@ -79,6 +81,14 @@ def test_faithfulness_reports_its_tests_with_errors(explained):
     for rows in content["random_weights"].values():
         assert [row["randomised"] for row in rows] == [0.1, 0.5, 1.0]
     assert set(content["agreement"]["between_seeds"]) == set(SETTINGS.methods)
+    for method, row in content["random_labels"].items():
+        # here they are the trainings themselves: each agrees with itself and the other
+        seeds = row["less"][0] + row["permuted"][0]
+        np.testing.assert_allclose(row["trainings"], [(1 + seeds) / 2] * 2, atol=1e-4, err_msg=method)
+        assert (
+            "permuted labels"
+            in [c for c in content["verdicts"][method]["criteria"] if c["passed"] is False][-1]["question"]
+        )
 
 
 def test_explaining_again_gives_the_same_bytes(explained, toy_parts, toy_normalisation, toy_models, tmp_path):

@@ -1,7 +1,7 @@
 from jetlens.explanation.verdict import criteria, verdict
 
 
-def content_of(matched, pt, seeds, random):
+def content_of(matched, pt, seeds, random, labels=None):
     order = {"deletion": {"minus_matched": matched, "minus_pt": pt}}
     ways = {way: {"orders": {"m": order}} for way in ("masked", "replaced")}
     return {
@@ -10,6 +10,7 @@ def content_of(matched, pt, seeds, random):
         "masked_judged_by": "itself",
         "agreement": {"between_seeds": {"m": seeds}},
         "random_weights": {"m": [{"randomised": 1.0, "rank_correlation": random}]},
+        "random_labels": {"m": {"less": labels}} if labels else {},
     }
 
 
@@ -21,6 +22,10 @@ def test_words_follow_the_numbers():
         return verdict(criteria("m", content_of(*changed)))
 
     assert word(*GOOD).startswith("can be believed")
+    assert word(*GOOD).endswith("none of 7 tests, 1 of which could not be asked")
+    assert word(*GOOD, [0.5, 0.1]).endswith("none of 7 tests")
+    assert word(*GOOD, [0.1, 0.1]) == "believe it with care: it failed 1 of 7 tests"
+    assert word(*GOOD, [0.5, float("nan")]).endswith("1 of which could not be asked")  # one training
     assert word([0.1, 0.1], *GOOD[1:]).startswith("cannot be believed")
     assert word(GOOD[0], [-0.5, 0.1], *GOOD[2:]).startswith("marks what decides, but so does a simple order")
     assert word(*GOOD[:2], [0.3, 0.1], GOOD[3]) == "believe it with care: it failed 1 of 6 tests"

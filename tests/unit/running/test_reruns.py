@@ -50,7 +50,7 @@ def keys() -> dict[str, set[str]]:
         ("training.memory_gb", set()),
         ("training.seeds", set()),
         ("training.backend", NETWORKS),
-        ("training.epochs", {"train_network"}),
+        ("training.epochs", NETWORKS),
         ("training.weights", TRAININGS),
         ("skim.cuts[].name", {"cutflow"}),
         ("skim.cuts[].min", SELECTION),
@@ -65,6 +65,7 @@ def keys() -> dict[str, set[str]]:
         ("explanation.bins", {"figure_attention", "figure_relevance"}),
         ("explanation.permutations", {"explain"}),
         ("explanation.companion_epochs", {"train_companion"}),
+        ("explanation.permuted_labels", set()),
         ("figures.kinematics.<quantity>.label", {"figure_kinematics"}),
         (
             "figures.processes.<process>.color",

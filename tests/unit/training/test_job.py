@@ -76,6 +76,23 @@ def test_a_companion_starts_from_its_network(files: list[Path], trained: Path, t
     assert manifests[1]["validation_loss"] > manifests[0]["validation_loss"]
 
 
+def test_permuted_labels_teach_nothing_and_are_told(
+    files: list[Path], everything: FeatureSet, tmp_path: Path
+) -> None:
+    train(
+        files,
+        tmp_path,
+        variant="tiny",
+        options=model_options(),
+        training=training_config(),
+        seed=5,
+        permuted=True,
+    )
+    assert json.loads((tmp_path / "manifest.json").read_text())["permuted_labels"] is True
+    logits = load_model(tmp_path).predict_logits(everything)
+    assert abs(logits[everything.label == 1].mean() - logits[everything.label == 0].mean()) < 0.3
+
+
 def test_same_seed_same_bits_other_seed_other_bits(files: list[Path], trained: Path, tmp_path: Path) -> None:
     for name, seed in (("again", 5), ("other", 6)):
         train(
