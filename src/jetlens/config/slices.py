@@ -33,7 +33,7 @@ STAGE = {
     "training": 3,
     "evaluation": 3,
     "application": 2,
-    "explanation": 9,
+    "explanation": 10,
     "inference": 4,
     "figures": 6,
 }

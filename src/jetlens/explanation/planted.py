@@ -145,7 +145,7 @@ def _ambiguous(place: Floats, hard: NDArray[np.int64], label: NDArray[np.int64])
 
 
 def _displaced(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    return rng.uniform(6, 12, shape) * rng.choice([-1, 1], shape)
+    return np.asarray(rng.uniform(6, 12, shape) * rng.choice([-1, 1], shape))
 
 
 TOYS: dict[str, Callable[[int, np.random.Generator], Toy]] = {
