@@ -140,6 +140,18 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
         COSTLY - {"vary", "vary_once"},
         {"tag_efficiency", "tag_patterns", "tag_closure", "score_events", "figure_tag_closure"},
     ),
+    "one more variation of objects": (
+        key("variations.mass_scale", {"kind": "objects", "scale": {"fat_jets.mass": 1.03}}),
+        {"vary", "varied_features"},
+        {"score_varied", "templates"},
+    ),
+    "replicas": (key("inference.replicas", 3), set(), {"templates"}),
+    "pruning": (key("inference.pruning", {"rate_sigma": 2.0}), set(), {"templates"}),
+    "colour of a process": (
+        key("figures.processes", {"tt̄ (all-hadronic)": {"color": "#000000"}}),
+        set(),
+        {"figure_kinematics", "figure_postfit"},
+    ),
     "a category more": (key("inference.categories", 2), set(), {"templates", "limit", "sculpting"}),
     "label of the fitted observable": (
         key("inference.fit.label", "Another label"),
@@ -164,7 +176,10 @@ ALONE = {
     "uncertainty of the background": {"significance", "figure_significance"} | FITS,
     "a variation of objects": {"vary", "varied_features", "score_varied"} | FITS,
     "a variation of weights": {"weigh"} | FITS,
+    "one more variation of objects": {"vary", "varied_features", "score_varied"} | FITS,
     "a rate": FITS,
+    "replicas": FITS,
+    "pruning": FITS,
 }
 """Edits after which nothing else runs, besides what always does."""
 
@@ -237,8 +252,8 @@ def test_how_many_jobs(plans: dict[str, Any]) -> None:
     assert plans["rotations"]["train_network"] == plans["rotations"]["train_boosting"] == 4
     assert plans["one more variant"]["train_boosting"] == plans["one more variant"]["evaluate"] == 1
     assert not {"explain", "figure_training"} & set(plans["rotations"])  # of the first rotation alone
-    others = {name for name in plans["look of figures"] if not name.startswith("figure_")}
-    assert others == ALWAYS
+    for look in ("look of figures", "colour of a process"):
+        assert {name for name in plans[look] if not name.startswith("figure_")} == ALWAYS
 
 
 @pytest.mark.parametrize("profile", ["default", "slurm"])

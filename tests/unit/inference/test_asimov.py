@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +53,20 @@ def test_error_matches_repeated_simulations():
         rng.normal(s, ds, 4000), b + (shifts := rng.normal(0, db, 4000)), 0.1 * (b + shifts)
     )
     assert significance_error(s, ds, b, db, 0.1) == pytest.approx(z.std(), rel=0.1)
+
+
+@pytest.mark.parametrize(("s", "b", "relative"), [(10.0, 50.0, 0.2), (5.0, 100.0, 0.1), (30.0, 20.0, 0.4)])
+def test_formula_is_the_discovery_in_one_bin_of_pyhf(s, b, relative):
+    """A background measured to σ is one count of (b/σ)² elsewhere, in the formula and in pyhf's shapesys."""
+    model = pyhf.simplemodels.uncorrelated_background([s], [b], [relative * b])
+    data = model.expected_data(model.config.suggested_init())
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
+    q0 = pyhf.infer.test_statistics.q0(
+        0.0,
+        data,
+        model,
+        model.config.suggested_init(),
+        model.config.suggested_bounds(),
+        model.config.suggested_fixed(),
+    )
+    assert asimov_significance(s, b, relative * b) == pytest.approx(np.sqrt(float(q0)), rel=1e-4)

@@ -69,6 +69,31 @@ def test_simulation_changes_nothing_and_an_empty_control_region_is_told():
         estimate(ABCD, untagged, OF)
 
 
+@pytest.mark.parametrize(
+    ("model", "columns", "expected"),
+    [
+        (
+            ABCD,
+            {"m": [100.0, 50.0], "tags": [2, 2]},
+            "abcd: no event of qcd fails the tag outside of the window",
+        ),
+        (
+            ABCD,
+            {"m": [160.0, 170.0, 100.0, 100.0], "tags": [0, 2, 0, 2]},
+            "closure in 'sideband': the simulation has no event there; widen it",
+        ),
+        (
+            JETS,
+            {"t1": [0, 0], "t2": [1, 0], "pt1": [300.0, 300.0], "pt2": [300.0, 300.0]},
+            "factorised: no event of qcd passes one of the conditions",
+        ),
+    ],
+)
+def test_what_a_model_lacks_is_told(model, columns, expected):
+    with pytest.raises(NotComputableError, match=expected):
+        estimate(model, {"qcd": selected(**columns)}, OF)
+
+
 def scored(rng, size, mean, weight, mass):
     return selected(weight, score=rng.normal(mean, 1, size), mass=mass)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyhf
@@ -11,11 +13,13 @@ from scipy import stats
 
 from jetlens.inference.fits import fit, yields
 from jetlens.inference.hepdata import limits_table, write_record, yields_table
+from jetlens.inference.hypothesis import _limits
 from jetlens.inference.limits import (
     BANDS,
     _hypotest,
     discovery,
     discovery_by_luminosity,
+    fitted,
     needs_toys,
     upper_limit,
 )
@@ -231,6 +235,48 @@ def test_a_variation_of_everything_still_fits():
     region = fill_region("r", {"signal": {"nominal": events(np.full(10, 450.0))}, "b": gone}, [400, 700])
     workspace = build_workspace([region], "signal", ["b"], [Systematic("all", ("b",))])
     assert np.isfinite(_hypotest(3.0, workspace.data(), workspace.model(), None)[1]).all()
+
+
+def test_a_strength_that_is_always_excluded_is_told():
+    """A signal of 10³⁰ events; the search is for strengths of order one."""
+    huge = {
+        "signal": {"nominal": events(np.array([500.0]), 1e30)},
+        "b": {"nominal": events(np.full(99, 500.0))},
+    }
+    workspace = build_workspace([fill_region("r", huge, [400, 700])], "signal", ["b"])
+    with pytest.raises(NotComputableError, match=r"every signal strength down to .* is excluded; scale the"):
+        upper_limit(workspace)
+
+
+def test_fits_that_fail_and_results_that_are_no_numbers_are_told(monkeypatch, workspace):
+    def fails(*_, **__):
+        raise pyhf.exceptions.FailedMinimization(SimpleNamespace(message="no minimum\nand more"))
+
+    with pytest.raises(NotComputableError, match=r"^the fit at mu = 1 failed: no minimum$"):
+        fitted("the fit at mu = 1", fails)
+    with monkeypatch.context() as patch:
+        patch.setattr("jetlens.inference.limits.minimise", fails)
+        with pytest.raises(NotComputableError, match=r"^the fit at mu = 1 failed: no minimum$"):
+            upper_limit(workspace)
+        patch.setattr("jetlens.inference.fits.minimise", fails)
+        with pytest.raises(NotComputableError, match=r"^the fit of the workspace failed: no minimum$"):
+            fit(workspace)
+        patch.setattr("jetlens.inference.limits._asymptotic", lambda *_: [np.nan] * 6)
+        with pytest.raises(
+            NotComputableError, match=r"CLs at mu = 2 is no number .* a template may be empty"
+        ):
+            _hypotest(2.0, workspace.data(), workspace.model(), None)
+
+
+def test_asymptotic_limits_of_few_events_come_with_a_note():
+    few = {"s": {"nominal": events(np.full(50, 1.0), 0.1)}, "b": {"nominal": events(np.full(100, 1.0), 0.03)}}
+    content = {"notes": [], "limits": {}}
+    workspace = build_workspace([fill_region("r", few, [0, 2])], "s", ["b"])
+    _limits(workspace, content, level=0.95, toys=0, unblind=False)
+    assert content["notes"] == [
+        "a region expects fewer than ten events: asymptotic limits are then too low; ask for toys"
+    ]
+    assert content["limits"]["systematics"]["method"] == "asymptotic"
 
 
 def test_few_events_call_for_toys():
