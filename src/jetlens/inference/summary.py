@@ -99,7 +99,9 @@ def _in_fb(row: Mapping[str, Any], cross_section_fb: float) -> dict[str, Any]:
 def _resampled(path: Path, mass: float) -> pd.Series:
     """Return the limits of drawn events by replica."""
     table = pd.read_csv(path)
-    return table[table["mass_GeV"] == mass].set_index("replica")["limit"]
+    return (
+        table[table["mass_GeV"] == mass].set_index("replica")["limit"].astype(float)
+    )  # without replicas a column has no type
 
 
 def _add_errors(limits: pd.DataFrame, resampled: Mapping[tuple[str, str], pd.Series], reference: str) -> None:

@@ -1,0 +1,67 @@
+"""Tables of all limits, from the files of each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from jetlens.inference.breakdown import SIMULATION, STATISTICS
+from jetlens.inference.summary import summarise
+from jetlens.report.tables import TABLES, read_table
+
+
+def results(folder: Path, **changes: object) -> None:
+    """The files of one limit."""
+    own = folder / "inference" / "net" / "1000"
+    own.mkdir(parents=True)
+    content = {
+        "mass_GeV": 1000.0,
+        "cross_section_fb": 20.0,
+        "remark": "",
+        "notes": [],
+        "significance": [{"luminosity_fb": 300.0, "significance": 1.0}],
+        "limits": {"systematics": {"expected": [1, 2, 3, 4, 5], "observed": None, "method": "asymptotic"}},
+        "breakdown": [
+            {"uncertainty": STATISTICS, "alone": 0.5, "cumulative": 0.5, "without": None},
+            {"uncertainty": SIMULATION, "alone": 3.0, "cumulative": 3.0, "without": 0.5},
+        ],
+    }
+    (own / "limit.json").write_text(json.dumps(content | changes))
+    row = {
+        "region": "all",
+        "process": "qcd",
+        "prefit": 9,
+        "prefit_error": 1,
+        "postfit": 9,
+        "postfit_error": 1,
+    }
+    pd.DataFrame([row]).to_csv(own / "yields.csv", index=False)
+    pd.DataFrame({"mass_GeV": [], "replica": [], "limit": []}).to_csv(
+        own.parent / "resampled.csv", index=False
+    )
+    summarise(
+        {("net", "1000"): own}, folder / "inference", energy_tev=14, luminosity_fb=100,
+        reaction="P P --> X", demonstration=False,
+    )  # fmt: skip
+
+
+def shown(folder: Path) -> pd.DataFrame:
+    (entry,) = (each for each in TABLES if each.file == "inference/limits_breakdown.csv")
+    return read_table(entry, folder, {"net": "Network"})
+
+
+def test_the_breakdown_is_in_fb(tmp_path: Path) -> None:
+    results(tmp_path)
+    table = pd.read_csv(tmp_path / "inference" / "limits_breakdown.csv")
+    assert table["cumulative"].tolist() == [10.0, 60.0]
+    assert table["without"].isna().tolist() == [True, False]
+    assert shown(tmp_path)["uncertainty"].tolist() == [STATISTICS, SIMULATION]
+    assert shown(tmp_path)["all but it [fb]"].tolist() == ["", "10.00"]
+
+
+def test_without_a_limit_there_is_no_line(tmp_path: Path) -> None:
+    results(tmp_path, limits={}, breakdown=[], significance=[], remark="not computable")
+    assert pd.read_csv(tmp_path / "inference" / "limits_breakdown.csv").empty
+    assert shown(tmp_path).empty
