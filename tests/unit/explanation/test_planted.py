@@ -74,12 +74,13 @@ def test_the_truth_scores_one_and_chance_what_chance_is():
 
 def test_the_displaced_track_is_found_by_methods_that_ask_the_network():
     rng = np.random.default_rng(1)
-    model = train(displaced_track(2000, rng), epochs=6)
+    model = train(displaced_track(4000, rng), epochs=8)
     test = displaced_track(400, rng)
     assert roc_auc_score(test.features.label, model.predict_logits(test.features)) > 0.95
     chosen = np.flatnonzero(test.features.label == 1)[:30]
     events = test.features.select(chosen)
-    for method in ("leave_one_out", "relevance", "integrated_gradients", "shapley"):
+    # not relevance, whose gradients vanish where attention lies on the track already: benchmarks/README.md
+    for method in ("leave_one_out", "integrated_gradients", "shapley"):
         value = METHODS[method].explain(model, events, SETTINGS).value[0]
         found = score(value, test.planted[chosen], events.masks[STREAM])
         assert found["rank_accuracy"][0] >= 0.9, method
