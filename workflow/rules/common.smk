@@ -21,7 +21,7 @@ if workflow.is_main_process:
 event_schema = analysis.reading.event_schema()
 
 # what is trained on and evaluated, and what is only scored by what was trained
-samples = {name: row for name, row in table.items() if row.role != "application"}
+samples = fitted.trained_samples(analysis, table)
 applications = {name: row for name, row in table.items() if row.role == "application"}
 
 RESULTS = f"results/{analysis.analysis}"
@@ -53,7 +53,7 @@ MOVES = ["", *(f"@{name}_{side}" for name in SIDES for side in SIDES[name])]
 
 
 wildcard_constraints:
-    sample="|".join(map(re.escape, samples)),
+    sample="|".join(map(re.escape, {**samples, **SCORED})),
     part=r"[A-Za-z0-9_-]+",
     stream="|".join(analysis.features.streams),
     variant="|".join(analysis.models),
@@ -83,12 +83,11 @@ def local_source(wildcards):
 
 
 def per_part(pattern, only=None):
-    """``pattern`` for every part of every sample, or of one."""
+    """``pattern`` for every part of every sample that is trained on, or of one of the table."""
     return [
         pattern.format(sample=name, part=part)
-        for name, sample in samples.items()
-        for part in sample.files
-        if only is None or name == only
+        for name in (samples if only is None else [only])
+        for part in table[name].files
     ]
 
 
@@ -96,9 +95,9 @@ def all_skims(wildcards=None):
     return per_part(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet")
 
 
-def sample_cutflows():
+def sample_cutflows(names):
     """One file per sample, whatever its number of parts."""
-    return [f"{RESULTS}/skim/{name}.cutflow.json" for name in samples]
+    return [f"{RESULTS}/skim/{name}.cutflow.json" for name in names]
 
 
 def cutflows_of_sample(wildcards):
@@ -301,8 +300,6 @@ def scored_parts(pattern, drawn=""):
 
 def scored_streams(wildcards):
     """Feature files of the streams that a variant reads, of the events that are scored."""
-    if not DRAWN:
-        return streams_of(wildcards)
     return [
         file
         for name in stream_names(analysis.models[wildcards.variant])

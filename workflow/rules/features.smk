@@ -95,7 +95,7 @@ rule classes:
 
 rule normalisation:
     input:
-        sample_cutflows(),
+        sample_cutflows(fitted.normalised_samples(analysis, table)),
     output:
         NORMALISATION,
     log:

@@ -90,7 +90,7 @@ rule sample_cutflow:
 
 rule cutflow:
     input:
-        sample_cutflows(),
+        sample_cutflows(samples),
     output:
         csv=report(
             f"{RESULTS}/skim/cutflow.csv",

@@ -15,14 +15,22 @@ SIGNAL = "signal"
 """Among the processes of a systematic: the signal of every mass."""
 
 
-def fitted_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:
-    """Return the samples that templates are made from: those named, or all that are trained on.
-
-    Samples that only stand for others in a variation are none of them.
-    """
-    names = config.inference.samples or [name for name, s in samples.items() if s.role != "application"]
+def trained_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:
+    """Return the samples that are trained on and evaluated: all with a class that stand for no other in a variation."""
     others = alternatives(config)
-    return {name: samples[name] for name in names if name in samples and name not in others}
+    return {name: s for name, s in samples.items() if s.role != "application" and name not in others}
+
+
+def normalised_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:
+    """Return the samples whose events count in yields: the trained ones, and those that a fit puts in their place."""
+    others = alternatives(config) if config.inference.variants else []
+    return trained_samples(config, samples) | {name: samples[name] for name in others if name in samples}
+
+
+def fitted_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:
+    """Return the samples that templates are made from: of those that are trained on the named ones, or all."""
+    trained = trained_samples(config, samples)
+    return {name: trained[name] for name in config.inference.samples or trained if name in trained}
 
 
 def scored_samples(config: Config, samples: Mapping[str, Sample]) -> dict[str, Sample]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jetlens.config import Config
 from jetlens.config.consistency import names_of
-from jetlens.config.fitted import fitted_samples
-from jetlens.config.samples import Sample, is_url
+from jetlens.config.fitted import alternatives, fitted_samples, trained_samples
+from jetlens.config.samples import TRAINED, Sample, is_url
 from jetlens.config.variations import SampleVariation
 from jetlens.errors import ConfigError, FileError, did_you_mean
 from jetlens.expressions import check
@@ -34,6 +34,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     problems += _alone(config, samples)
     problems += _not_fitted(config, samples)
     problems += _not_varied(config, samples)
+    problems += _none_left(config, samples)
     problems += _no_corrections(config)
     problems += _no_mass(config, samples)
     if backend and (problem := _not_installed(config)):
@@ -153,6 +154,15 @@ def _not_varied(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
                 yield f"{key}.instead.{sample}: '{other}' is no sample of role signal or background{hint}"
             elif samples[other].role != samples[sample].role:
                 yield f"{key}.instead.{sample}: '{other}' is {samples[other].role}, '{sample}' {samples[sample].role}"
+
+
+def _none_left(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
+    """A class all of whose samples only stand for others in variations."""
+    others = ", ".join(alternatives(config))
+    left = {sample.role for sample in trained_samples(config, samples).values()}
+    for role in TRAINED if others else ():
+        if role not in left:
+            yield f"variations: nothing of role {role} is left to train on; {others} only stand for other samples"
 
 
 def _meaningless(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:

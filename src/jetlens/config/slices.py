@@ -16,8 +16,10 @@ from jetlens.config.fitted import (
     fitted_streams,
     groups,
     hypotheses,
+    normalised_samples,
     standing_for,
     systematics,
+    trained_samples,
     varied_samples,
     weight_variations,
 )
@@ -59,16 +61,18 @@ class Context:
         """The options of the variant that the job is about."""
         return self.config.models[self.wildcards["variant"]]
 
-    def rows(self, application: bool, *columns: str) -> list[dict[str, Any]]:
-        """Return columns of the sample table: of the application samples, or of all others."""
-        return [
-            {name: getattr(sample, name) for name in ("name", *columns)}
-            for sample in self.samples.values()
-            if (sample.role == "application") is application
-        ]
+    @property
+    def trained(self) -> dict[str, Sample]:
+        """The samples that are trained on and evaluated."""
+        return trained_samples(self.config, self.samples)
 
 
 Slice = Callable[[Context], dict[str, Any]]
+
+
+def _rows(samples: Mapping[str, Sample], *columns: str) -> list[dict[str, Any]]:
+    """Return columns of the sample table."""
+    return [{name: getattr(sample, name) for name in ("name", *columns)} for sample in samples.values()]
 
 
 def _plain(section: Any, *without: str) -> dict[str, Any]:
@@ -104,14 +108,14 @@ def _vary(context: Context) -> dict[str, Any]:
 def _cutflow(context: Context) -> dict[str, Any]:
     return {
         "cuts": [cut.name for cut in context.config.skim.cuts],
-        "samples": context.rows(False, "process", "cross_section_pb", "events"),
+        "samples": _rows(context.trained, "process", "cross_section_pb", "events"),
         "luminosity_fb": context.config.luminosity_fb,
     }
 
 
 def _event_features(context: Context) -> dict[str, Any]:
     config, sample = context.config, context.sample
-    masses = [s.mass_gev for s in context.samples.values() if s.role == "signal" and s.mass_gev]
+    masses = [s.mass_gev for s in context.trained.values() if s.role == "signal" and s.mass_gev]
     recipe = config.features.event_recipe(config.define, masses)
     if not recipe.hypotheses:
         return {"recipe": _plain(recipe, "hypotheses"), "label": class_of(sample)}
@@ -133,12 +137,14 @@ def _varied_features(context: Context) -> dict[str, Any]:
 
 def _classes(context: Context) -> dict[str, Any]:
     """Masses are in here as soon as a training reads them."""
-    return {"samples": context.rows(False, "role")}
+    return {"samples": _rows(context.trained, "role")}
 
 
 def _normalisation(context: Context) -> dict[str, Any]:
     return {
-        "samples": context.rows(False, "process", "cross_section_pb", "events"),
+        "samples": _rows(
+            normalised_samples(context.config, context.samples), "process", "cross_section_pb", "events"
+        ),
         "luminosity_fb": context.config.luminosity_fb,
     }
 
@@ -188,8 +194,9 @@ def _evaluation(context: Context) -> dict[str, Any]:
 
 
 def _application_summary(context: Context) -> dict[str, Any]:
+    applied = {name: s for name, s in context.samples.items() if s.role == "application"}
     return {
-        "samples": context.rows(True, "process", "cross_section_pb", "events"),
+        "samples": _rows(applied, "process", "cross_section_pb", "events"),
         "luminosity_fb": context.config.luminosity_fb,
     }
 

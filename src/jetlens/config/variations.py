@@ -129,8 +129,8 @@ class RateVariation(_Variation):
 class SampleVariation(_Grouped):
     """Samples that stand for others: what another generator, or another setting of it, makes of the process.
 
-    They are samples of the table with a class, so that networks are trained on them or not as on any other; they fill
-    no template of their own.
+    They are samples of the table with the class of what they stand for. No network is trained, validated or tested on
+    them, they are in no nominal table and fill no template of their own: the networks of the others score them.
     """
 
     kind: Literal["sample"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jetlens.config import Config
+from jetlens.config.fitted import alternatives
 from jetlens.config.samples import Sample
 from jetlens.config.slices import Context
 from jetlens.figures.palette import variant_looks
@@ -14,6 +15,7 @@ from jetlens.figures.table import FIGURES
 
 def contents(config: Config, samples: Mapping[str, Sample]) -> dict[str, Any]:
     """Return the argument ``shown`` of :func:`jetlens.report.write_page`."""
+    others = alternatives(config)
     looks = variant_looks(config.figures, list(config.models))
     labels = {name: look["label"].replace("$", "") for name, look in looks.items()}
     figures = [
@@ -28,7 +30,7 @@ def contents(config: Config, samples: Mapping[str, Sample]) -> dict[str, Any]:
     ]
     return {
         "figures": figures,
-        "samples": [_sample(sample) for sample in samples.values()],
+        "samples": [_sample(sample, sample.name in others) for sample in samples.values()],
         "variants": labels,
     }
 
@@ -37,11 +39,11 @@ def _readable(wildcards: Mapping[str, str], labels: Mapping[str, str]) -> dict[s
     return {key: labels.get(text, text.replace("_", " ")) for key, text in wildcards.items()}
 
 
-def _sample(sample: Sample) -> dict[str, Any]:
+def _sample(sample: Sample, varied: bool) -> dict[str, Any]:
     return {
         "sample": sample.name,
         "process": sample.process,
-        "role": sample.role,
+        "role": f"{sample.role}, in variations alone" if varied else sample.role,
         "files": len(sample.files),
         "cross section [pb]": sample.cross_section_pb,
         "mass [GeV]": sample.mass_gev,

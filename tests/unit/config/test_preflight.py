@@ -166,6 +166,10 @@ def test_what_a_mass_hypothesis_needs() -> None:
             "variations.v.instead.b: 'd' is no sample of role signal or",
         ),
         ({"kind": "sample", "instead": {"b": "s"}}, "variations.v.instead.b: 's' is signal, 'b' background"),
+        (
+            {"kind": "sample", "instead": {"c": "b"}},
+            "variations: nothing of role background is left to train on; b only stand for other samples",
+        ),
     ],
 )
 def test_what_variations_name(variation: dict[str, Any], expected: str) -> None:
