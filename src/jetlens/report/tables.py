@@ -221,7 +221,7 @@ TABLES = (
     TableEntry("evaluation/locked.csv", "Classifiers", "Locked folds", "locked", _locked),
     TableEntry("application/summary.csv", "Classifiers", "Samples only scored", "application", _application, True),
     TableEntry("inference/limits.csv", "Inference", "Upper limits on σ·B", "limits", _limits),
-    TableEntry("inference/limits_breakdown.csv", "Inference", "Limits by errors", "limits_breakdown", _breakdown),
+    TableEntry("inference/limits_breakdown.csv", "Inference", "Limits by uncertainty", "limits_breakdown", _breakdown),
     TableEntry("inference/yields.csv", "Inference", "Yields before and after the fit", "yields", _yields, True),
     TableEntry("inference/significance.csv", "Inference", "Counting after a cut", "significance", _significance, True),
 )  # fmt: skip
