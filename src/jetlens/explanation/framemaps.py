@@ -79,7 +79,9 @@ class FrameMap:
 
     @property
     def p_value(self) -> float:
-        """The rank of the real map's χ² among those of turned ones."""
+        """The rank of the real map's χ² among those of turned ones; NaN where events are too few for any cell."""
+        if not np.isfinite(self.chi2):
+            return float("nan")
         return float((1 + (self.turned_chi2 >= self.chi2).sum()) / (1 + len(self.turned_chi2)))
 
 

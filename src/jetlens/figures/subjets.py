@@ -78,7 +78,12 @@ def draw_subjet_map(maps: Path, outputs: Sequence[Path], csv: Path, *, figures: 
 
 
 def verdict_of(found: FrameMap) -> str:
-    """Say whether a map shows more than a radial profile."""
+    """Say whether a map shows more than a radial profile, or that too few events are explained to tell."""
+    if not np.isfinite(found.p_value):
+        return (
+            "not tested: of so few events no cell is filled in turned maps, too; "
+            "nothing here is shown to be more than a radial profile"
+        )
     turned = found.turned_chi2
     error = turned.std(ddof=1) / np.sqrt(len(turned))
     word = (

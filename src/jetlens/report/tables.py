@@ -160,10 +160,12 @@ def _application(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     return _rows(frame, columns)
 
 
+OF_LIMIT: dict[str, Callable[[Row], str]] = {"classifier": _text("variant"), "mass [GeV]": _text("mass_GeV")}
+"""What tells one limit from another."""
+
+
 def _limits(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
-    columns = {
-        "classifier": _text("variant"),
-        "mass [GeV]": _text("mass_GeV"),
+    columns = OF_LIMIT | {
         "expected [fb]": _value("expected", "expected_error"),
         "±1σ": lambda row: between(row["expected_minus1"], row["expected_plus1"]),
         "±2σ": lambda row: between(row["expected_minus2"], row["expected_plus2"]),
@@ -176,9 +178,7 @@ def _limits(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
 
 
 def _breakdown(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
-    columns = {
-        "classifier": _text("variant"),
-        "mass [GeV]": _text("mass_GeV"),
+    columns = OF_LIMIT | {
         "uncertainty": _text("uncertainty"),
         "statistics and it alone [fb]": _value("alone"),
         "with all above [fb]": _value("cumulative"),
@@ -188,9 +188,7 @@ def _breakdown(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
 
 
 def _yields(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
-    columns = {
-        "classifier": _text("variant"),
-        "mass [GeV]": _text("mass_GeV"),
+    columns = OF_LIMIT | {
         "region": _text("region"),
         "process": _text("process"),
         "before the fit": _value("prefit", "prefit_error"),

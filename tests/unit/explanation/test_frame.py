@@ -8,6 +8,7 @@ import uproot
 from jetlens.config.reading import ReadingConfig
 from jetlens.explanation.frame import soft_drop_subjets, to_frame, turned
 from jetlens.explanation.framemaps import frame_map, jets_of, to_signal
+from jetlens.figures.subjets import verdict_of
 from tests.conftest import DEMO
 
 
@@ -146,6 +147,16 @@ def test_a_planted_structure_is_seen():
     centre = found.difference[9:11, 5:7]  # about (1, 0)
     assert np.nanmean(centre) > 0.2
     assert np.isnan(found.difference).any()
+
+
+def test_of_few_events_nothing_is_called_significant():
+    def random(rng, eta, *rest):
+        return rng.normal(1, 0.5, eta.shape)
+
+    found = frame_map(arrays_of(np.random.default_rng(0), 16, random))
+    assert np.isnan(found.chi2)
+    assert np.isnan(found.p_value)
+    assert verdict_of(found).startswith("not tested")
 
 
 def test_background_gets_the_signals_kinematics():
