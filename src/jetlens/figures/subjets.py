@@ -81,7 +81,7 @@ def verdict_of(found: FrameMap) -> str:
     """Say whether a map shows more than a radial profile, or that too few events are explained to tell."""
     if not np.isfinite(found.p_value):
         return (
-            "not tested: of so few events no cell is filled in turned maps, too; "
+            "not tested: with so few events no cell of turned maps is filled; "
             "nothing here is shown to be more than a radial profile"
         )
     turned = found.turned_chi2
