@@ -64,7 +64,7 @@ def _checked(config: Path, opened: bool = False) -> str:
 
     analysis = load(config)
     samples = read_samples(analysis.samples)
-    preflight(analysis, samples)
+    preflight(analysis, samples, sources=[config])
     files = sum(len(sample.files) for sample in samples.values())
     remarks = []
     if opened:

@@ -33,5 +33,8 @@ class JetlensWarning(UserWarning):
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ``'; did you mean 'x'?'`` for the closest allowed word, or the list of allowed words."""
     choices = sorted(allowed)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else f"; allowed: {', '.join(choices)}"
+    by_lower = {choice.lower(): choice for choice in choices}  # case is what is mistaken most often
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return (
+        f"; did you mean '{by_lower[close[0]]}'?" if close else f"; allowed: {', '.join(choices) or 'none'}"
+    )

@@ -72,7 +72,11 @@ CASES: dict[str, tuple[Change, set[str], set[str]]] = {
     "luminosity": (key("luminosity_fb", 300), {"explain"}, WEIGHED | {"cutflow", "application_summary"}),
     "cross section": (column("ttbar_had", "cross_section_pb", "12.5"), {"explain"}, WEIGHED | {"cutflow"}),
     "process": (column("ttbar_had", "process", "top"), {"explain"}, WEIGHED | {"cutflow"}),
-    "mass": (column("signal_H1000", "mass_GeV", "900"), set(), {"templates", "limit", "limits", "sculpting"}),
+    "mass": (
+        both(column("signal_H1000", "mass_GeV", "900"), key("inference.cross_sections_fb", {"900": 2.705})),
+        set(),
+        {"templates", "limit", "limits", "sculpting"},
+    ),
     "role": (
         both(column("qcd_4b", "role", "signal"), column("qcd_4b", "mass_GeV", "1000")),
         {"event_features", "varied_features", "apply", "explain"} | TRAININGS,

@@ -15,7 +15,11 @@ table = checked(read_samples, analysis.samples)
 if workflow.is_main_process:
     # steps in conda environments or containers have back ends of their own
     checked(
-        preflight, analysis, table, not workflow.deployment_settings.deployment_method
+        preflight,
+        analysis,
+        table,
+        not workflow.deployment_settings.deployment_method,
+        workflow.configfiles,
     )
 
 event_schema = analysis.reading.event_schema()

@@ -40,7 +40,7 @@ class Config(Section):
     models: dict[Name, ModelOptions] = Field(min_length=1, description="model variants by name")
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
-    explanation: ExplanationConfig
+    explanation: ExplanationConfig = Field(default_factory=ExplanationConfig)
     variations: dict[Name, Variation] = Field(
         default_factory=dict, description="systematic variations by name, which limits are set with"
     )
@@ -74,6 +74,21 @@ class Config(Section):
                     raise ValueError(
                         f"{section}.variants: '{name}' is not trained; add it to training.variants"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _the_warm_up_ends(self) -> Config:
+        for variant in self.training.variants:
+            options = self.models[variant]
+            if isinstance(options, GradientBoostingOptions):
+                continue
+            loop = self.training.with_overrides(options.training)
+            if loop.warmup_epochs > loop.epochs:
+                own = options.training.warmup_epochs is not None
+                raise ValueError(
+                    f"{f'models.{variant}.' if own else ''}training.warmup_epochs: {loop.warmup_epochs:g} is more than "
+                    f"the {loop.epochs} epochs of '{variant}': the learning rate would never reach its peak"
+                )
         return self
 
     @model_validator(mode="after")

@@ -31,4 +31,14 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Units = Annotated[int, Field(gt=0, le=65_536)]
 """Of a layer."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+MASS = r"^[0-9]+(\.[0-9]+)?$"
+COLOUR = r"^#[0-9a-fA-F]{6}$"
+PATTERNS = {
+    NAME: "a name of letters, digits and '_' that begins with a letter",
+    MASS: 'a mass in GeV, in quotes and without a unit: "1000"',
+    COLOUR: "a colour as '#1f77b4'",
+}
+"""What each pattern of a text means, in words."""
+Name = Annotated[str, Field(pattern=NAME)]
+MassText = Annotated[str, Field(pattern=MASS)]

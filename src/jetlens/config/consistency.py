@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jetlens.config.features import ConstituentStream, FeaturesConfig, SplitConfig, Stream
@@ -13,9 +13,10 @@ from jetlens.config.models import (
     ParticleTransformerOptions,
     stream_names,
 )
+from jetlens.config.skim import SkimConfig
 from jetlens.config.variations import check_variations
 from jetlens.errors import ConfigError, did_you_mean
-from jetlens.events.schema import kind_of_dtype
+from jetlens.events.schema import Field, kind_of_dtype
 from jetlens.events.selection import select_columns, selected_columns
 from jetlens.expressions import Namespace, check, define
 from jetlens.expressions.symmetry import why_not
@@ -175,8 +176,9 @@ def check_reading(config: Config) -> None:
 
 def _told(plan: Callable[[Namespace], Any], config: Config) -> str | None:
     """Say which columns of the simulation alone features are made of; None if these are not what is wrong."""
+    told = {name for name, column in _columns(config).items() if column.truth}
     try:
-        used = plan(columns_of(config)).columns & config.reading.event_schema().truth
+        used = plan(columns_of(config)).columns & told
     except ConfigError:
         return None
     return (
@@ -207,24 +209,47 @@ def _check_tag_weights(config: Config, names: Namespace) -> None:
         )
     for number, text in enumerate(tags.inputs):
         _checked(text, names.about(tags.collection), "number", f"{key}.inputs[{number}]")
+    for place, columns in selection_columns(config.skim, names):
+        if f"{tags.collection}.{tags.tag}" in columns:
+            raise ValueError(
+                f"{place}: asks for {tags.collection}.{tags.tag}, which {key} draws after the selection; ask for it in "
+                "inference.select"
+            )
+
+
+def selection_columns(skim: SkimConfig, names: Namespace) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the key of every expression of the selection, and the columns that it reads."""
+    for name, text in skim.objects.items():
+        yield f"skim.objects.{name}", check(text, names.about(name)).columns
+    for number, cut in enumerate(skim.cuts):
+        key = "quantity" if cut.cut is None else "cut"
+        yield f"skim.cuts[{number}].{key}", check(cut.text, names).columns
 
 
 def columns_of(config: Config, truth: bool = True) -> Namespace:
     """Return what is read and stored, without definitions; with what only simulation knows, or without."""
-    schema = config.reading.event_schema()
-    columns = selected_columns(schema, select_columns(schema, None, config.reading.also))
+    columns = _columns(config)
     told = {name: kind_of_dtype(f.dtype) for name, f in columns.items() if truth or not f.truth}
     return Namespace.from_columns(told)
+
+
+def _columns(config: Config) -> dict[str, Field]:
+    schema = config.reading.event_schema()
+    try:
+        return selected_columns(schema, select_columns(schema, None, config.reading.also))
+    except ConfigError as error:
+        raise ValueError(f"reading.also: {error}") from error
 
 
 def names_of(config: Config) -> Namespace:
     """Return what names mean in the configuration's expressions.
 
     Raises:
-        ValueError: if a definition means nothing.
+        ValueError: if a definition means nothing, or what is to be read does not exist.
     """
+    columns = columns_of(config)
     try:
-        return define(columns_of(config), config.define)
+        return define(columns, config.define)
     except ConfigError as error:
         raise ValueError(f"define: {error}") from error
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from jetlens.config.base import Name, Positive, PositiveInt, Section, Seed
+from jetlens.config.base import COLOUR, Name, Positive, PositiveInt, Section, Seed
 from jetlens.errors import ConfigError
 from jetlens.expressions import parse
 
@@ -28,6 +28,7 @@ class EvaluationConfig(Section):
     background_uncertainty: float = Field(
         0.1,
         ge=0,
+        le=1,
         description="relative uncertainty of the background in the significance, of each background's rate in limits",
     )
 
@@ -61,7 +62,7 @@ class LookConfig(Section):
         None, description="text in legends, matplotlib's mathtext allowed; default: its name"
     )
     color: str | None = Field(
-        None, pattern=r"^#[0-9a-fA-F]{6}$", description="#rrggbb; default: the next one of the palette"
+        None, pattern=COLOUR, description="#rrggbb; default: the next one of the palette"
     )
 
 

@@ -28,7 +28,9 @@ ATTENTION = ("relevance", "relevance_signed", "attention")
 class ExplanationConfig(Section):
     """What is explained, by which methods, on which events."""
 
-    variants: list[Name] = Field(description="variants to explain, networks or trees")
+    variants: list[Name] = Field(
+        default_factory=list, description="variants to explain, networks or trees; none: nothing is explained"
+    )
     methods: list[MethodName] = Field(
         default=["leave_one_out", "relevance", "gradcam", "attention"],
         min_length=1,

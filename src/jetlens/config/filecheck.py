@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from jetlens.config import Config
+from jetlens.config.consistency import selection_columns
 from jetlens.config.samples import Sample
-from jetlens.config.skim import SkimConfig
+from jetlens.config.variations import ObjectVariation, WeightVariation, about
 from jetlens.errors import ConfigError, JetlensError
 from jetlens.events.eventfile import EventFile
 from jetlens.expressions import Namespace, check, define
@@ -64,10 +65,10 @@ def _problems(config: Config, sample: Sample, file: EventFile) -> Iterator[str]:
 
 def _asked_for(config: Config, sample: Sample, plain: Namespace) -> Iterator[tuple[str, frozenset[str]]]:
     """Every expression of the configuration, and the columns that it reads."""
-    names, skim = define(plain, config.define), config.skim
+    names = define(plain, config.define)
     if sample.where:
         yield f"where of sample '{sample.name}'", check(sample.where, names).columns
-    yield from _of_selection(skim, names)
+    yield from selection_columns(config.skim, names)
     for feature, columns in (
         config.features.event_recipe(config.define).plan(plain).columns_by_feature().items()
     ):
@@ -78,10 +79,18 @@ def _asked_for(config: Config, sample: Sample, plain: Namespace) -> Iterator[tup
             yield f"features.streams.{name}, {feature},", frozenset(columns)
     for name, histogram in config.figures.kinematics.items():
         yield f"figures.kinematics.{name}", check(histogram.quantity, names).columns
+    for key, columns in _inferred(config, names) if config.inference.variants else ():
+        yield key, columns
 
 
-def _of_selection(skim: SkimConfig, names: Namespace) -> Iterator[tuple[str, frozenset[str]]]:
-    for name, text in skim.objects.items():
-        yield f"skim.objects.{name}", check(text, names.about(name)).columns
-    for cut in skim.cuts:
-        yield f"cut '{cut.name}'", check(cut.text, names).columns
+def _inferred(config: Config, names: Namespace) -> Iterator[tuple[str, frozenset[str]]]:
+    """The same of observables and variations, which limits alone need."""
+    for name, text in config.inference.observables.items():
+        yield f"inference.observables.{name}", check(text, names).columns
+    for name, variation in config.variations.items():
+        if isinstance(variation, WeightVariation):
+            for side, text in variation.factors().items():
+                yield f"variations.{name}.{side}", check(text, names).columns
+        if isinstance(variation, ObjectVariation):
+            for move in variation.moves()["up"]:
+                yield f"variations.{name}", check(move.text, about(move, names)).columns | {move.target}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from jetlens.config.base import Fraction, Name, Positive, PositiveInt, Section, Seed
+from jetlens.config.base import Fraction, MassText, Name, Positive, PositiveInt, Section, Seed
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.expressions import Namespace, check
 
@@ -21,7 +21,6 @@ def score_of(mass: float) -> str:
 
 OWN_COLUMNS = ("event_number", "fold", "weight")
 """Columns that every event has in ``inference/events``, whatever its observables."""
-MassText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
 
 
 class FittedConfig(Section):
@@ -231,6 +230,12 @@ class InferenceConfig(Section):
     reaction: str = Field(
         "P P --> HIGGS --> HIGGS HIGGS", description="the signal in HEPData's notation, for its record"
     )
+
+    @field_validator("cross_sections_fb", "theory_fb")
+    @classmethod
+    def _masses_are_written_alike(cls, by_mass: dict[str, float]) -> dict[str, float]:
+        """Write "1000.0" as the sample table's masses are."""
+        return {f"{float(mass):g}": value for mass, value in by_mass.items()}
 
     @model_validator(mode="after")
     def _names_are_known(self) -> InferenceConfig:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jetlens.config import Config
 from jetlens.config.consistency import names_of
+from jetlens.config.corrections import correction_of
 from jetlens.config.fitted import alternatives, fitted_samples, trained_samples
+from jetlens.config.problems import Sources, located
 from jetlens.config.samples import TRAINED, Sample, is_url
 from jetlens.config.variations import SampleVariation
 from jetlens.errors import ConfigError, FileError, did_you_mean
@@ -16,7 +18,9 @@ from jetlens.expressions import check
 from jetlens.expressions.feature import MASS_FEATURE
 
 
-def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = True) -> None:
+def preflight(
+    config: Config, samples: Mapping[str, Sample], backend: bool = True, sources: Sources = ()
+) -> None:
     """Refuse what would end a run late: a back end that is not installed, text that cannot be drawn,
     looks of processes that there are not.
 
@@ -24,6 +28,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
         config: the configuration.
         samples: the sample table.
         backend: whether the steps run in this environment, so that the back end must be in it.
+        sources: the YAML files that the configuration came from; used to name file and line in messages.
 
     Raises:
         ConfigError: with one line per problem.
@@ -40,7 +45,7 @@ def preflight(config: Config, samples: Mapping[str, Sample], backend: bool = Tru
     if backend and (problem := _not_installed(config)):
         problems.append(problem)
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(located(problem, sources) for problem in problems))
 
 
 def _not_installed(config: Config) -> str | None:
@@ -93,8 +98,13 @@ def _not_fitted(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
         for name in processes:
             if name not in known:
                 yield f"inference.{key}: no fitted sample has the process '{name}'{did_you_mean(name, known)}"
+    masses = {f"{s.mass_gev:g}" for s in samples.values() if s.role == "signal" and s.mass_gev}
+    for mass in inference.cross_sections_fb if masses else ():
+        if mass not in masses:
+            hint = did_you_mean(mass, masses)
+            yield f"inference.cross_sections_fb: no signal of {config.samples} has mass_GeV {mass}{hint}"
     for role, found in (("signal", signals), ("background", backgrounds)):
-        if not found:
+        if not found and all(name in samples for name in inference.samples):
             yield f"inference.samples: none of role {role}; limits need both"
 
 
@@ -129,6 +139,11 @@ def _no_corrections(config: Config) -> Iterator[str]:
     tags = config.inference.tag_weights if config.inference.variants else None
     if tags is not None and tags.corrections is not None and not Path(tags.corrections).is_file():
         yield f"inference.tag_weights.corrections: file '{tags.corrections}' does not exist"
+    elif tags is not None and tags.corrections is not None:
+        try:
+            correction_of(tags)
+        except FileError as error:
+            yield f"inference.tag_weights.corrections: {error}"
 
 
 def _not_varied(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
@@ -136,6 +151,8 @@ def _not_varied(config: Config, samples: Mapping[str, Sample]) -> Iterator[str]:
     if not config.inference.variants:
         return
     fitted = fitted_samples(config, samples)
+    if not fitted:
+        return  # which is said already
     processes = {sample.process for sample in fitted.values()}
     trained = [name for name, sample in samples.items() if sample.role != "application"]
     for name, variation in config.variations.items():

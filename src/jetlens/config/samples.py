@@ -167,6 +167,11 @@ def _parse(header: list[str], text: str, where: str, seen: dict[str, tuple[str, 
         raise ConfigError(
             f"{where}: 'where' is for signal and background; all events of an application are scored"
         )
+    if row.get("mass_GeV") and row["role"] == "background":
+        raise ConfigError(
+            f"{where}: mass_GeV is the hypothesis of a signal or an application, found {row['mass_GeV']} for a "
+            "background; leave it empty"
+        )
     files = _expand(row["files"], where)
     _check_once(files, row.get("where", ""), seen, where)
     return Sample(

@@ -21,7 +21,7 @@ class LoopOverrides(Section):
         None, description="epochs without a better validation loss before stopping"
     )
     batch_size: PositiveInt | None = Field(None, description="events per gradient step")
-    learning_rate: Positive | None = Field(None, le=10, description="peak learning rate of AdamW")
+    learning_rate: Positive | None = Field(None, le=1, description="peak learning rate of AdamW")
     warmup_epochs: NonNegative | None = Field(None, description="epochs of linear warm-up")
     weight_decay: NonNegative | None = Field(None, description="decoupled weight decay of AdamW")
     gradient_clip: Positive | None = Field(None, description="largest global gradient norm")
@@ -51,7 +51,7 @@ class TrainingConfig(Section):
     epochs: PositiveInt = Field(30, le=100_000, description="most passes over the training events")
     patience: PositiveInt = Field(8, description="epochs without a better validation loss before stopping")
     batch_size: PositiveInt = Field(128, description="events per gradient step")
-    learning_rate: Positive = Field(1e-3, le=10, description="peak learning rate of AdamW")
+    learning_rate: Positive = Field(1e-3, le=1, description="peak learning rate of AdamW")
     warmup_epochs: NonNegative = Field(1.0, description="epochs of linear warm-up; a cosine to zero follows")
     weight_decay: NonNegative = Field(
         0.01, description="decoupled weight decay of AdamW; biases and norms are exempt"

@@ -89,11 +89,23 @@ class ObjectVariation(_Variation):
         for key in ("scale", "shift", "scale_down", "shift_down"):
             for target, text in (getattr(self, key) or {}).items():
                 _parsed(f"{key}.{target}", str(text))
+        self._factors_are_positive()
         for side, moves in self.moves().items():
             targets = [move.target for move in moves]
             if twice := {name for name in targets if targets.count(name) > 1}:
                 raise ValueError(f"{min(twice)} is scaled and shifted {side}; write one of them")
         return self
+
+    def _factors_are_positive(self) -> None:
+        """Refuse factors that turn momenta around, such as per cent taken for factors."""
+        mirrored = self.scale_down is None and self.shift_down is None
+        for key, most in (("scale", 2.0 if mirrored else float("inf")), ("scale_down", float("inf"))):
+            for target, factor in (getattr(self, key) or {}).items():
+                if isinstance(factor, float) and not 0 < factor < most:
+                    allowed = "between 0 and 2, as down is 2 − factor" if most == 2 else "above 0"
+                    raise ValueError(
+                        f"{key}.{target}: expected a factor {allowed}, found {factor:g}; 2 % up is 1.02"
+                    )
 
 
 class WeightVariation(_Variation):
@@ -120,7 +132,7 @@ class RateVariation(_Variation):
     """A relative change of rates: of a cross section, of the luminosity."""
 
     kind: Literal["rate"]
-    size: Positive = Field(description="relative change of the expected events: 0.06")
+    size: Positive = Field(le=1, description="relative change of the expected events: 0.06 for 6 %")
     size_down: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="the same, down, positive; null: size / (1 + size), its log-normal mirror"
     )
@@ -141,6 +153,13 @@ class SampleVariation(_Grouped):
         False,
         description="keep the other's cross section; otherwise both have the nominal one, and acceptances differ",
     )
+
+    @model_validator(mode="after")
+    def _is_another(self) -> SampleVariation:
+        for sample, other in self.instead.items():
+            if sample == other:
+                raise ValueError(f"instead.{sample}: stands for itself; name another sample of the table")
+        return self
 
 
 Variation = Annotated[

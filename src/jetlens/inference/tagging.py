@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from jetlens.config.corrections import correction_of
 from jetlens.config.inference import TagWeightsConfig
 from jetlens.errors import FileError
 from jetlens.events.layout import from_table, to_table
@@ -76,24 +77,9 @@ class Corrections:
         Raises:
             FileError: if it cannot be read, or does not have the correction, or takes other inputs.
         """
-        import correctionlib  # here: few analyses have one
-
         self._config = config
-        try:
-            known = correctionlib.CorrectionSet.from_file(str(config.corrections))
-            self._correction = known[str(config.correction)]
-        except (RuntimeError, ValueError, IndexError, OSError) as error:
-            raise FileError(
-                f"{config.corrections}: no correction '{config.correction}' can be read: {error}"
-            ) from error
-        kinds = [variable.type for variable in self._correction.inputs]
-        if len(kinds) != len(config.inputs) or "string" in kinds:
-            wanted = ", ".join(f"{v.name} ({v.type})" for v in self._correction.inputs)
-            raise FileError(
-                f"{config.corrections}: '{config.correction}' takes {wanted}; inference.tag_weights.inputs has "
-                f"{len(config.inputs)} expressions, which are all numbers"
-            )
-        self._kinds = kinds
+        self._correction = correction_of(config)
+        self._kinds = [variable.type for variable in self._correction.inputs]
 
     def __call__(self, objects: Any, names: Namespace) -> Floats:
         """Evaluate."""

@@ -39,7 +39,7 @@ def test_files_that_hold_all_and_files_that_do_not(tmp_path: Path, monkeypatch: 
     assert problems(tmp_path, [DEMO], reading=reading) == []  # a column that nobody asks for may be missing
     cuts = {"cuts": [{"name": "a quark", "cut": "num(jets[jets.quark > 0]) > 0"}]}
     (first,) = problems(tmp_path, [DEMO], reading=reading, skim=cuts)
-    assert first.startswith(f"{DEMO}: has no 'jets.quark', which cut 'a quark' asks for; it would be 0")
+    assert first.startswith(f"{DEMO}: has no 'jets.quark', which skim.cuts[0].cut asks for; it would be 0")
     absent = str(tmp_path / "absent.root")
     (none,) = problems(tmp_path, [DEMO, absent])
     assert none.startswith(f"{absent}: does not exist")

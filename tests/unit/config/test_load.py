@@ -77,7 +77,17 @@ def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
             "luminosity_fb: 3000/fb",
             "found '3000/fb'; write the number alone, without a unit",
         ),
-        ("epochs: 20", "epochs: true", "training: epochs: expected a number, found true"),
+        ("epochs: 20", "epochs: true", "training.epochs: expected a number, found true"),
+        (
+            "epochs: 20",
+            "epochs: ten",
+            "training.epochs: input should be a valid integer, found 'ten'; write the number alone, without a unit or",
+        ),
+        (
+            "warmup_epochs: 1\n",
+            "warmup_epochs: 21\n",
+            "training.warmup_epochs: 21 is more than the 20 epochs of",
+        ),
         (
             "analysis: demo",
             "analysis: no",
@@ -97,7 +107,41 @@ def test_a_misspelt_key_deep_inside_a_stream(tmp_path: Path) -> None:
             "seeds: [1, -2]",
             "training.seeds[1]: input should be greater than or equal to 0, found -2",
         ),
-        ("analysis: demo", "analysis: my demo", "analysis: string should match pattern"),
+        (
+            "analysis: demo",
+            "analysis: my demo",
+            "analysis: expected a name of letters, digits and '_' that begins with a letter, found 'my demo'",
+        ),
+        (
+            "  self_attention:  ",
+            "  self-attention:  ",
+            "models: key 'self-attention' is not a name of letters, digits",
+        ),
+        (
+            '{"1000": 2.705}',
+            '{"1 TeV": 2.705}',
+            "inference.cross_sections_fb: key '1 TeV' is not a mass in GeV",
+        ),
+        (
+            '{"1000": 2.705}',
+            "{1000: 2.705}",
+            "inference.cross_sections_fb: key 1000 is no text; put it in quotes",
+        ),
+        (
+            "  categories: 1 ",
+            "  background: {model: factorised, processes: [QCD], passes: [score > 0], of: [score]}\n  categories: 1 ",
+            "inference.background.passes: expected at least 2 entries, found 1",
+        ),
+        (
+            "  categories: 1 ",
+            "  background: {model: abcd, tag: score > 0}\n  categories: 1 ",
+            "unknown key 'inference.background.tag'; did you mean 'tagged'?",
+        ),
+        (
+            "  label: Delphes simulation ",
+            "  processes: {QCD 3b: {color: blue}}\n  label: x ",
+            "figures.processes.QCD 3b.color: expected a colour as '#1f77b4', found 'blue'",
+        ),
         ("min: 2}", "minimum: 2}", "unknown key 'skim.cuts[0].minimum'; did you mean 'min'?"),
         (
             'electrons: "(pt',
@@ -126,7 +170,8 @@ def test_wrong_values(tmp_path: Path, old: str, new: str, expected: str) -> None
         ("energy_tev: 14 ", "energy_tev: 14000 ", "figures.energy_tev"),
         ("dpi: 160", "dpi: 160000", "figures.dpi"),
         ("seeds: [1, 2]", "seeds: [1, 99999999999]", "training.seeds[1]"),
-        ("learning_rate: 0.002 ", "learning_rate: 2000 ", "training.learning_rate"),
+        ("learning_rate: 0.002 ", "learning_rate: 2 ", "training.learning_rate"),
+        ("background_uncertainty: 0.1 ", "background_uncertainty: 10 ", "evaluation.background_uncertainty"),
     ],
 )
 def test_absurd_sizes(tmp_path: Path, old: str, new: str, key: str) -> None:
@@ -151,6 +196,68 @@ def test_sections_that_are_none(change: Any, expected: str) -> None:
         validate(content)
     assert expected in str(caught.value)
     assert "None" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("variants: [self_attention,", "variants: [self_atention,", "training.variants: unknown variant"),
+        ("    stream: jet1\n", "    stream: jet9\n", "models.self_attention: features.streams has no stream"),
+        ("folds: 12", "folds: 10", "features.split: fold 10 does not exist"),
+        ("abs(fat_jets[1].eta)", "abs(fat_jets[1].etta)", "skim.cuts[2].quantity: 'abs"),
+        ("[delta_eta, delta_phi,", "[delta_etta, delta_phi,", "features.streams.jet1: unknown feature"),
+    ],
+)
+def test_checks_between_sections_name_a_line_of_the_key(
+    tmp_path: Path, old: str, new: str, named: str
+) -> None:
+    text = message(tmp_path, old, new).splitlines()[0]
+    assert named in text
+    number = int(text.partition(", line ")[2].partition(":")[0])
+    section = named.partition(":")[0].rpartition(".")[2].partition("[")[0]
+    near = "\n".join(DEMO.splitlines()[max(0, number - 2) : number + 1])
+    assert section in near or "quantity" in near, (number, section)
+
+
+def test_truth_that_is_read_by_its_own_name_is_no_feature() -> None:
+    content = yaml.safe_load(DEMO)
+    content["reading"]["also"] = ["jets.Flavor"]
+    own = {"of": "event", "symmetry": "invariant", "fill": 0, "expression": "jets[0].Flavor"}
+    content["features"] |= {"define": {"flavour": own}, "event": ["flavour"]}
+    with pytest.raises(ConfigError, match=r"made of what only simulation knows \(jets\.Flavor\)"):
+        validate(content)
+
+
+def test_what_is_to_be_read_and_does_not_exist() -> None:
+    content = yaml.safe_load(DEMO)
+    content["reading"]["also"] = ["Jet.Flavor"]
+    with pytest.raises(ConfigError, match=r"reading\.also: .* has no 'Jet\.Flavor'; did you mean 'jets'"):
+        validate(content)
+
+
+def test_nothing_need_be_explained() -> None:
+    content = yaml.safe_load(DEMO)
+    del content["explanation"]
+    assert validate(content).explanation.variants == []
+
+
+def test_masses_are_written_as_in_the_sample_table() -> None:
+    content = yaml.safe_load(DEMO)
+    content["inference"]["cross_sections_fb"] = {"1000.0": 2.705}
+    assert validate(content).inference.cross_sections_fb == {"1000": 2.705}
+
+
+def test_tags_that_are_drawn_later_are_not_cut_on() -> None:
+    content = yaml.safe_load(DEMO)
+    content["reading"]["also"] = ["jets.Flavor"]
+    content["inference"]["tag_weights"] = {}
+    assert validate(content)
+    content["define"] = {"b_jets": "jets[jets.b_tag]"}
+    content["skim"]["cuts"].append({"name": "a b jet", "cut": "num(b_jets) > 0"})
+    with pytest.raises(
+        ConfigError, match=r"skim\.cuts\[8\]\.cut: asks for jets\.b_tag, which inference\.tag_w"
+    ):
+        validate(content)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:

@@ -119,6 +119,11 @@ BACKGROUND = Sample("b", "QCD", "background", {"a": "b.root"}, 1.0)
         ({}, [SAMPLE, BACKGROUND], "sample 's' has no mass_GeV, which limits are set against"),
         ({}, [replace(SAMPLE, mass_gev=1000.0)], "inference.samples: none of role background"),
         (
+            {},
+            [replace(SAMPLE, mass_gev=900.0), BACKGROUND],
+            "inference.cross_sections_fb: no signal of config/samples.tsv has mass_GeV 1000; allowed: 900",
+        ),
+        (
             {"samples": ["s", "c"]},
             [SAMPLE, BACKGROUND],
             "inference.samples: 'c' is no sample of role signal or",
@@ -140,6 +145,31 @@ def test_what_limits_need(section: dict[str, Any], samples: list[Sample], expect
     with pytest.raises(ConfigError) as caught:
         preflight(config, {sample.name: sample for sample in samples})
     assert expected in str(caught.value)
+
+
+def test_a_message_about_a_key_has_its_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("a: 1\nfigures:\n  label: $x\n", encoding="utf-8")
+    config = changed(lambda c: c["figures"].update(label="$x"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml, line 3: figures\.label: '\$x' has a \$ without"):
+        preflight(config, {"s": SAMPLE}, sources=[path])
+
+
+def test_a_file_of_corrections_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "tags.json"
+    path.write_text("{}", encoding="utf-8")
+
+    def change(content: Any) -> None:
+        tags = {"corrections": str(path), "correction": "b", "inputs": ["pt"]}
+        content["inference"] |= {"variants": ["gradient_boosting"], "tag_weights": tags}
+        content["reading"]["also"] = ["jets.Flavor"]
+
+    known = {"s": replace(SAMPLE, mass_gev=1000.0), "b": BACKGROUND}
+    with pytest.raises(
+        ConfigError, match=r"tag_weights\.corrections: .*is no readable correctionlib file"
+    ) as error:
+        preflight(changed(change), known)
+    assert "\n" not in str(error.value)
 
 
 def test_what_a_mass_hypothesis_needs() -> None:

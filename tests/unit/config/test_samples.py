@@ -62,6 +62,10 @@ def test_the_demo_table(monkeypatch: pytest.MonkeyPatch) -> None:
             r"'\*s\*' matches 'samples\.tsv', which is no event file by its name; give files",
         ),
         ("s\tp\tsignal\t\t1", "column 'files' is empty"),
+        (
+            "s\tp\tbackground\ta.root\t1\t\t800",
+            "mass_GeV is the hypothesis of a signal or an application, found 800",
+        ),
         ("my sample\tp\tsignal\ta.root\t1", "sample name 'my sample' may hold"),
         ("s\tp\tsignal\ta.root\t1\t1\t1\t1", "8 columns found, 7 expected"),
     ],

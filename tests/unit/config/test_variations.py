@@ -52,8 +52,12 @@ def test_a_smearing_has_no_opposite_unless_given() -> None:
         ({"kind": "objects", "scale": {"jets": 1}, "balance": "jts"}, "no collection 'jts' is read"),
         ({"kind": "weight", "up": "jets.pt"}, "variations.v.up: 'jets.pt', column 1: found a number per object"),
         ({"kind": "weight"}, "variations.v.up' is missing"),
+        ({"kind": "objects", "scale": {"jets": 102}}, "v.scale.jets: expected a factor between 0 and 2, as down is 2"),
+        ({"kind": "objects", "scale": {"jets": 3}, "scale_down": {"jets": 0}}, "v.scale_down.jets: expected a factor"),
         ({"kind": "rate", "size": 0}, "greater than 0"),
+        ({"kind": "rate", "size": 6}, "less than or equal to 1, found 6"),
         ({"kind": "sample", "instead": {}}, "expected at least 1 entry"),
+        ({"kind": "sample", "instead": {"a": "a"}}, "variations.v.instead.a: stands for itself"),
         ({"kind": "object"}, "unknown kind 'object'; did you mean 'objects'"),
     ],
 )  # fmt: skip

@@ -124,7 +124,7 @@ def test_efficiencies_of_correctionlib(skims: dict[str, list[Path]], tmp_path: P
         assert ak.mean(jets.b_tag[chosen]) == pytest.approx(expected, rel=0.03)
     with pytest.raises(FileError, match=r"takes flavor \(int\), pt \(real\); .* has 1 expressions"):
         Corrections(config.model_copy(update={"inputs": ["pt"]}))
-    with pytest.raises(FileError, match="no correction 'tag' can be read"):
+    with pytest.raises(FileError, match="has no correction 'tag'; did you mean 'btag'"):
         Corrections(config.model_copy(update={"correction": "tag"}))
 
 
