@@ -107,6 +107,13 @@ class Link:
             self._note(field)
         return found
 
+    def without_constituents(self, column: str) -> FileError:
+        """Return the error for a file that lacks the column which says what the constituents are."""
+        return FileError(
+            f"{self.source.path}: has no '{column}': the file holds no constituents of '{self.branch}'; "
+            "use a file with them, or set reading.leading_jets: 0"
+        )
+
     def _note(self, field: Resolved) -> None:
         text = filled_text(field)
         if text is not None:
@@ -258,10 +265,7 @@ class IndexLink(Link):
             if named["jet"] in self.source and (tried[-1] in self.source):
                 own = counter.replace("{}", named["table"])
                 return named["jet"], named.get("candidate"), own, named.get("branch", named["table"])
-        raise FileError(
-            f"{self.source.path}: has no '{tried[0]}': the file holds no constituents of '{self.branch}'; "
-            "use a file with them, or set reading.leading_jets: 0"
-        )
+        raise self.without_constituents(tried[0])
 
     def columns(self) -> list[str]:
         """Columns that are read."""

@@ -25,7 +25,9 @@ class ReferenceLink(Link):
         """See :class:`Link`; ``branches`` are those that hold the constituents, None: found by looking."""
         super().__init__(*args)
         leaf = self.spec.references.replace("{}", self.branch)
-        self._leaf = self.source.require([leaf], f"the constituents of {self.name}")
+        if leaf not in self.source:
+            raise self.without_constituents(leaf)
+        self._leaf = leaf
         self._exclusive = branches is None
         self._by_branch: dict[str, list[Resolved]] = {}
         if branches is not None:

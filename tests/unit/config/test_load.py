@@ -340,7 +340,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         (
             "  format: delphes ",
             "  format: delfi ",
-            "unknown schema 'delfi'; allowed: delphes, nanoaod, or a path",
+            "unknown schema 'delfi'; allowed: delphes, nanoaod; a schema of your own is a path",
         ),
     ],
 )

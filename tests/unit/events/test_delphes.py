@@ -175,7 +175,13 @@ def test_misspelt_collection() -> None:
 
 
 def test_missing_constituents() -> None:
-    assert "has no branch 'Jet.Constituents'" in message(DEMO / "qcd_jj.root", branches={"fat_jets": "Jet"})
+    text = message(DEMO / "qcd_jj.root", branches={"fat_jets": "Jet"})
+    assert "has no 'Jet.Constituents': the file holds no constituents of 'Jet'; use a file with them" in text
+
+
+def test_a_file_of_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "none.root").touch()
+    assert "none.root: is empty (0 bytes)" in message(tmp_path / "none.root")
 
 
 def test_missing_constituent_branch() -> None:

@@ -56,11 +56,13 @@ def _content(name: str, before: tuple[str, ...]) -> dict[str, Any]:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(
-            f"unknown schema '{name}'{did_you_mean(name, SHIPPED)}, or a path that ends in .yaml"
+            f"unknown schema '{name}'{did_you_mean(name, SHIPPED)}; a schema of your own is a path that ends in .yaml"
         )
     try:
         content = _parsed(name, path.stat().st_mtime_ns, path.stat().st_size)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise FileError(f"{name}: is no readable schema file: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise FileError(f"{name}: is no readable schema file: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: is not valid YAML: {' '.join(str(error).split())}") from error

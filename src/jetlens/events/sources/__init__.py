@@ -35,6 +35,8 @@ def kind_of(path: str) -> str:
     if "://" in path:
         return next((kind for suffix, kind in _SUFFIXES.items() if path.endswith(suffix)), "root")
     magic = read_head(path, 4)
+    if not magic:
+        raise DamagedFileError(f"{path}: is empty (0 bytes); copy or make it again")
     if magic not in _MAGIC:
         expected = next((kind for suffix, kind in _SUFFIXES.items() if path.endswith(suffix)), "root")
         if expected == "root":
