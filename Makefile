@@ -3,7 +3,7 @@
 # make check     linters, types, formatting
 # make docs      builds the documentation site into build/docs
 # make lock      renews requirements.lock from pyproject.toml
-# make schemas   renews what is generated from the configuration's classes
+# make schemas   renews what is generated from the configuration's classes: schemas, and the tables of the documentation
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -32,6 +32,8 @@ docs: $(READY)
 
 schemas: $(READY)
 	$(BIN)/python -m jetlens.config.document
+	$(BIN)/python -m jetlens.running.reruns
+	$(BIN)/python -m jetlens.expressions.document
 
 lock: $(READY)
 	$(BIN)/uv lock --upgrade

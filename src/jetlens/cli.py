@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jetlens.errors import ConfigError, JetlensError
+from jetlens.errors import ConfigError, FileError, JetlensError
 
 if TYPE_CHECKING:
     from jetlens.events.inspect import FileSummary
@@ -115,6 +115,9 @@ def inspect(
     from jetlens.events.inspect import inspect_file
 
     with _for_users():
+        for path in (write, write.with_suffix(".schema.yaml")) if write else ():
+            if path.exists():
+                raise FileError(f"{path}: is there already; give --write another name")
         summary = inspect_file(file, tree)
     _show(summary)
     reading = dict(summary.reading)

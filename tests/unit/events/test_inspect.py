@@ -193,6 +193,16 @@ def test_nothing_is_proposed_where_nothing_is_known(tmp_path: Path) -> None:
     assert not (tmp_path / "a.yaml").exists()
 
 
+def test_a_file_of_the_users_is_never_written_over(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((4, 3)))
+    written = tmp_path / "mine.yaml"
+    written.write_text("analysis: mine\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "a.npy"), "--write", str(written)])
+    assert result.exit_code == 1
+    assert "mine.yaml: is there already; give --write another name" in result.output.replace("\n", "")
+    assert written.read_text(encoding="utf-8") == "analysis: mine\n"
+
+
 def test_names_are_never_cut() -> None:
     path = str(shared_data("foreign_formats/delphes_jetclass2_card_10_events.root"))
     result = CliRunner().invoke(app, ["inspect", path], env={"COLUMNS": "40"})
