@@ -14,7 +14,7 @@ from jetlens.config.models import (
     stream_names,
 )
 from jetlens.config.skim import SkimConfig
-from jetlens.config.variations import check_variations
+from jetlens.config.variations import FIXED, check_variations
 from jetlens.errors import ConfigError, did_you_mean
 from jetlens.events.schema import Field, kind_of_dtype
 from jetlens.events.selection import select_columns, selected_columns
@@ -175,14 +175,14 @@ def check_reading(config: Config) -> None:
 
 
 def _told(plan: Callable[[Namespace], Any], config: Config) -> str | None:
-    """Say which columns of the simulation alone features are made of; None if these are not what is wrong."""
-    told = {name for name, column in _columns(config).items() if column.truth}
+    """Say which columns that tell the class or the sample features are made of; None if this is not what is wrong."""
+    told = {name for name, column in _columns(config).items() if _tells(name, column)}
     try:
         used = plan(columns_of(config)).columns & told
     except ConfigError:
         return None
     return (
-        f"made of what only simulation knows ({', '.join(sorted(used))}), as no feature may be"
+        f"made of what no detector measures ({', '.join(sorted(used))}), as no feature may be"
         if used
         else None
     )
@@ -227,10 +227,16 @@ def selection_columns(skim: SkimConfig, names: Namespace) -> Iterator[tuple[str,
 
 
 def columns_of(config: Config, truth: bool = True) -> Namespace:
-    """Return what is read and stored, without definitions; with what only simulation knows, or without."""
+    """Return what is read and stored, without definitions; with what no detector measures, or without."""
     columns = _columns(config)
-    told = {name: kind_of_dtype(f.dtype) for name, f in columns.items() if truth or not f.truth}
-    return Namespace.from_columns(told)
+    return Namespace.from_columns(
+        {name: kind_of_dtype(f.dtype) for name, f in columns.items() if truth or not _tells(name, f)}
+    )
+
+
+def _tells(name: str, column: Field) -> bool:
+    """Whether a column may tell the class or the sample of an event: samples differ in weights and event numbers."""
+    return column.truth or name in FIXED
 
 
 def _columns(config: Config) -> dict[str, Field]:

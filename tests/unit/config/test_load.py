@@ -224,7 +224,26 @@ def test_truth_that_is_read_by_its_own_name_is_no_feature() -> None:
     content["reading"]["also"] = ["jets.Flavor"]
     own = {"of": "event", "symmetry": "invariant", "fill": 0, "expression": "jets[0].Flavor"}
     content["features"] |= {"define": {"flavour": own}, "event": ["flavour"]}
-    with pytest.raises(ConfigError, match=r"made of what only simulation knows \(jets\.Flavor\)"):
+    with pytest.raises(ConfigError, match=r"made of what no detector measures \(jets\.Flavor\)"):
+        validate(content)
+
+
+@pytest.mark.parametrize("column", ["weight", "event_number"])
+def test_what_tells_the_sample_is_no_feature(column: str) -> None:
+    """Generator weights and ranges of event numbers differ between samples."""
+    content = yaml.safe_load(DEMO)
+    own = {"of": "event", "symmetry": "invariant", "expression": f"ht * {column}"}
+    content["features"] |= {"define": {"told": own}, "event": ["told"]}
+    with pytest.raises(
+        ConfigError, match=rf"features\.event: made of what no detector measures \({column}\)"
+    ):
+        validate(content)
+    content["features"]["event"] = ["log_ht"]
+    content["features"]["define"]["told"]["of"] = "tokens"
+    content["features"]["streams"]["kinematics"]["features"] = ["told"]
+    with pytest.raises(
+        ConfigError, match=rf"streams\.kinematics: made of what no detector measures \({column}\)"
+    ):
         validate(content)
 
 
@@ -357,7 +376,7 @@ def test_what_only_simulation_knows_is_no_feature_by_any_way() -> None:
     for text in ("sum(jets.flavour)", "hidden / ht", "num(jets[jets.flavour > 4])"):
         content["features"]["define"] = {"told": own | {"expression": text}}
         content["features"]["event"] = ["told"]
-        with pytest.raises(ConfigError, match=r"features\.event: made of what only .* \(jets\.flavour\)"):
+        with pytest.raises(ConfigError, match=r"features\.event: made of what no .* \(jets\.flavour\)"):
             validate(content)
 
 
