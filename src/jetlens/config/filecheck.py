@@ -20,14 +20,14 @@ def check_files(config: Config, samples: Mapping[str, Sample]) -> list[str]:
     """Open all files, and look for every column that the configuration's expressions use.
 
     A column that a file lacks is no error where the schema has a value for it; but nothing that is asked for by name
-    may be made of such values.
+    may be made of such values. What the schema calculates from the event instead, as HT from jets, is a remark.
 
     Args:
         config: the configuration.
         samples: the sample table.
 
     Returns:
-        remarks, one line each: files without events.
+        remarks, one line each: files without events, numbers that are calculated as the file has none.
 
     Raises:
         ConfigError: with one line per problem, naming file and column.
@@ -39,6 +39,10 @@ def check_files(config: Config, samples: Mapping[str, Sample]) -> list[str]:
             try:
                 with config.reading.open(path, sample.name) as file:
                     problems += _problems(config, sample, file)
+                    remarks += [
+                        f"{path}: {name} is {file.filled[name]}"
+                        for name in _calculated(file) & file.filled.keys()
+                    ]
                     if not file.entries:
                         remarks.append(f"{path}: has no events")
             except JetlensError as error:
@@ -55,12 +59,19 @@ def _problems(config: Config, sample: Sample, file: EventFile) -> Iterator[str]:
     plain = Namespace.from_columns(file.kinds())
     for key, columns in _asked_for(config, sample, plain):
         for column in sorted(columns & file.filled.keys()):
-            if column.split(".")[-1] == "mass":  # massless constituents are a convention of some formats
+            # massless constituents are a convention of some formats
+            if column.split(".")[-1] == "mass" or column in _calculated(file):
                 continue
             yield (
                 f"{file.path}: has no '{column}', which {key} asks for; it would be {file.filled[column]}. "
                 "Leave it out, or say in reading.format where it is"
             )
+
+
+def _calculated(file: EventFile) -> set[str]:
+    """Numbers of the event that a format never has, and its schema calculates: alike in all files, so no mistake."""
+    scalars = file.schema.scalars.items()
+    return {name for name, field in scalars if not field.branch and str(field.fill).startswith("sum(")}
 
 
 def _asked_for(config: Config, sample: Sample, plain: Namespace) -> Iterator[tuple[str, frozenset[str]]]:

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from jetlens.config.filecheck import check_files
-from jetlens.config.load import load
+from jetlens.config.load import load, validate
 from jetlens.config.samples import Sample
 from jetlens.errors import ConfigError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shared_data
 
 DEMO = str(ROOT / "resources" / "demo" / "signal_H1000_hh_4b.root")
 
@@ -40,9 +40,37 @@ def test_files_that_hold_all_and_files_that_do_not(tmp_path: Path, monkeypatch: 
     cuts = {"cuts": [{"name": "a quark", "cut": "num(jets[jets.quark > 0]) > 0"}]}
     (first,) = problems(tmp_path, [DEMO], reading=reading, skim=cuts)
     assert first.startswith(f"{DEMO}: has no 'jets.quark', which skim.cuts[0].cut asks for; it would be 0")
+    jets = {"inference": {"variants": ["gradient_boosting"], "observables": {"mass_jj": "sum(jets.quark)"}}}
+    (observed,) = problems(tmp_path, [DEMO], reading=reading, **jets)
+    assert "has no 'jets.quark', which inference.observables.mass_jj asks for" in observed
+    moved = {"quark": {"kind": "objects", "scale": {"jets.pt": "1 + 0.1 * quark"}}}
+    (varied,) = problems(tmp_path, [DEMO], reading=reading, variations=moved)
+    assert "has no 'jets.quark', which variations.quark asks for" in varied
     absent = str(tmp_path / "absent.root")
     (none,) = problems(tmp_path, [DEMO, absent])
     assert none.startswith(f"{absent}: does not exist")
     (branch,) = problems(tmp_path, [DEMO], reading={"branches": {"jets": "Jett"}})
     assert "has no jet collection 'Jett'" in branch
     assert "did you mean 'Jet'" in branch
+
+
+def test_what_a_format_never_has_and_its_schema_calculates_is_said(tmp_path: Path) -> None:
+    path = str(shared_data("foreign_formats/nano_tt_v12.root"))
+    content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    content["reading"] = {"format": "nanoaod", "leading_jets": 0}
+    content["skim"] = {"cuts": [{"name": "HT", "quantity": "ht", "min": 100}]}
+    content["features"] |= {
+        "streams": {"jets": {"kind": "objects", "max_objects": {"jets": 2}, "features": ["pt"]}}
+    }
+    content["features"]["event"] = ["log_ht"]
+    trees = {"trees": {"kind": "gradient_boosting", "streams": ["jets"]}}
+    content |= {
+        "models": trees,
+        "training": {"variants": ["trees"]},
+        "explanation": {},
+        "inference": {},
+        "figures": {},
+    }
+    content["variations"] = {}
+    (remark,) = check_files(validate(content), {"tt": Sample("tt", "tt", "signal", {"a": path})})
+    assert remark == f"{path}: ht is sum of pt over jets, as the format has none"
