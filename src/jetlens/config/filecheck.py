@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from jetlens.config import Config
 from jetlens.config.consistency import selection_columns
@@ -11,6 +12,7 @@ from jetlens.config.variations import ObjectVariation, WeightVariation, about
 from jetlens.errors import ConfigError, JetlensError
 from jetlens.events.eventfile import EventFile
 from jetlens.expressions import Namespace, check, define
+from jetlens.provenance import checksum
 
 _EVENTS = 20
 """How many events of each file are read."""
@@ -47,9 +49,25 @@ def check_files(config: Config, samples: Mapping[str, Sample]) -> list[str]:
                         remarks.append(f"{path}: has no events")
             except JetlensError as error:
                 problems.append(str(error))
+    problems += _copies(samples)
     if problems:
         raise ConfigError("\n".join(problems))
     return remarks
+
+
+def _copies(samples: Mapping[str, Sample]) -> Iterator[str]:
+    """Files that are copies of others of the table; only those of equal size are read for it."""
+    by_size: dict[int, list[Path]] = {}
+    for sample in samples.values():
+        for path in map(Path, sample.files.values()):
+            if not sample.where and path.is_file():  # where conditions differ, a file may be named again
+                by_size.setdefault(path.stat().st_size, []).append(path)
+    for alike in by_size.values():
+        first: dict[str, Path] = {}
+        for path in alike if len(alike) > 1 else ():
+            original = first.setdefault(checksum(path), path)
+            if original != path:
+                yield f"{path}: is a copy of {original}, and its events would count double; leave one of them out"
 
 
 def _problems(config: Config, sample: Sample, file: EventFile) -> Iterator[str]:

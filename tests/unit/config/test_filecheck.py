@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ def test_files_that_hold_all_and_files_that_do_not(tmp_path: Path, monkeypatch: 
     moved = {"quark": {"kind": "objects", "scale": {"jets.pt": "1 + 0.1 * quark"}}}
     (varied,) = problems(tmp_path, [DEMO], reading=reading, variations=moved)
     assert "has no 'jets.quark', which variations.quark asks for" in varied
+    shutil.copy(DEMO, tmp_path / "again.root")
+    (copied,) = problems(tmp_path, [DEMO, str(tmp_path / "again.root")])
+    assert copied.startswith(f"{tmp_path}/again.root: is a copy of {DEMO}, and its events would count double")
     absent = str(tmp_path / "absent.root")
     (none,) = problems(tmp_path, [DEMO, absent])
     assert none.startswith(f"{absent}: does not exist")
