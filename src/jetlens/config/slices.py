@@ -36,7 +36,7 @@ STAGE = {
     "evaluation": 3,
     "application": 2,
     "explanation": 10,
-    "inference": 4,
+    "inference": 5,
     "figures": 7,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what

@@ -90,8 +90,9 @@ def effect(
     Rate and shape of a varied template are compared with the nominal one each, with the statistical error of the
     difference, which shared events make small. A rate whose change is less than ``rate_sigma`` of its errors, or than
     ``rate_size``, is left out. So is a shape that by χ² is compatible with noise; otherwise its ratio to the nominal
-    one is smoothed (353QH, twice). Where one of the sides is missing, see :func:`mirrored`; shapes are mirrored as
-    2 − ratio. Sizes that the user gives are no noise, and are kept.
+    one is smoothed (353QH, twice), but where the same χ² says that what smoothing takes away is no noise: it flattens
+    every extremum that is not wide, a rise in the middle of three bins for one. Where one of the sides is missing, see
+    :func:`mirrored`; shapes are mirrored as 2 − ratio. Sizes that the user gives are no noise, and are kept.
 
     Args:
         systematic: the uncertainty.
@@ -121,14 +122,14 @@ def effect(
     if probability >= pruning.shape_level:
         noise = f"shape: p = {probability:.2g} of bins that only fluctuate"
         return replace(of, pruned=(*of.pruned, noise))
-    shapes = [parts[side].shape if side in parts else None for side in sides]
+    nominal = region.values(process)
+    shapes = [
+        (_smoothed(parts[side], nominal, pruning) if smooth else parts[side].shape) if side in parts else None
+        for side in sides
+    ]
     factors = []
     for side, own, other in zip(sides, shapes, reversed(shapes), strict=True):
         ratio = own if own is not None else 2 - np.asarray(other)
-        if smooth and len(ratio) >= 3:
-            ratio = np.asarray(smooth_353qh_twice(ratio))
-            rate = region.values(process)
-            ratio = ratio * rate.sum() / (ratio * rate).sum()
         if (ratio < FLOOR).any():
             notes.append(
                 f"'{side}' takes all of {process} out of {int((ratio < FLOOR).sum())} bins of {region.name}; "
@@ -148,11 +149,15 @@ def mirrored(factor: float) -> float:
 
 
 class _Split(NamedTuple):
-    """Of a varied template: factor of the rate and its statistical error, factors of the shape, its probability."""
+    """Of a varied template: factor of the rate and its error; factors of the shape, the variance of bins, and their p.
+
+    The variance is that of the varied template at the nominal rate, less the nominal one.
+    """
 
     rate: float
     error: float
     shape: Floats
+    variance: Floats
     probability: float
 
 
@@ -196,18 +201,43 @@ def _split(region: Region, process: str, variation: str) -> _Split:
     """Compare a variation with the nominal template."""
     nominal, varied = region.values(process), region.values(process, variation)
     if nominal.sum() <= 0 or varied.sum() <= 0:
-        return _Split(1.0, 0.0, np.ones_like(nominal), 1.0)
+        return _Split(1.0, 0.0, np.ones_like(nominal), np.zeros_like(nominal), 1.0)
     norm = float(varied.sum() / nominal.sum())
-    filled = nominal > 0
-    ratio = np.divide(varied / norm, nominal, out=np.ones_like(nominal), where=filled)
-    variance = region.shift_variance[process, variation]
-    used = filled & (variance > 0)
-    # nothing fluctuates where the same events move with the same weight: any difference is real then
-    certain = filled & (variance == 0) & (np.abs(ratio - 1) > 1e-9)
-    chi2 = float((((varied / norm - nominal) ** 2)[used] / variance[used]).sum())
-    freedom = max(int(used.sum()) - 1, 1)
+    ratio = np.divide(varied / norm, nominal, out=np.ones_like(nominal), where=nominal > 0)
+    variance = _shape_variance(region, process, variation, norm)
     error = float(np.sqrt(region.rate_variance[process, variation])) / float(nominal.sum())
-    return _Split(norm, error, ratio, 0.0 if certain.any() else float(stats.chi2.sf(chi2, freedom)))
+    return _Split(norm, error, ratio, variance, _probability(ratio - 1, nominal, variance))
+
+
+def _shape_variance(region: Region, process: str, variation: str, norm: float) -> Floats:
+    """Variance of v/k − n per bin, at the nominal rate: V_v/k² + V_n − 2 C/k, C = (V_v + V_n − V_{v−n})/2.
+
+    That of v − n holds the change of the rate as well: were every weight multiplied by k, v/k − n would be 0 for sure.
+    """
+    of_nominal, of_varied = region.variances(process), region.variances(process, variation)
+    both = of_varied / norm**2 + of_nominal
+    found = both - (of_varied + of_nominal - region.shift_variance[process, variation]) / norm
+    return np.where(found > 1e-12 * both, found, 0.0)  # less is rounding
+
+
+def _probability(change: Floats, nominal: Floats, variance: Floats) -> float:
+    """Probability that bins which only fluctuate change relatively by as much or more, their sum being known."""
+    used = (nominal > 0) & (variance > 0)
+    # nothing fluctuates where the same events move with the same weight: any difference is real then
+    if ((nominal > 0) & (variance == 0) & (np.abs(change) > 1e-9)).any():
+        return 0.0
+    chi2 = float((((change * nominal) ** 2)[used] / variance[used]).sum())
+    return float(stats.chi2.sf(chi2, max(int(used.sum()) - 1, 1)))
+
+
+def _smoothed(part: _Split, nominal: Floats, pruning: PruningConfig) -> Floats:
+    """Factors of the shape without what may be noise; as they are where smoothing would take away more than that."""
+    if len(part.shape) < 3:
+        return part.shape
+    ratio = np.asarray(smooth_353qh_twice(part.shape), dtype=np.float64)
+    ratio = ratio * nominal.sum() / (ratio * nominal).sum()
+    lost = _probability(part.shape - ratio, nominal, part.variance)
+    return part.shape if lost < pruning.shape_level else ratio
 
 
 def effects_table(
