@@ -159,7 +159,7 @@ def make_events(folder: Path, events: int, variations: int) -> None:
         number = np.arange(size)
         mass = rng.normal(1000, 80, size) if name == "signal" else 400 + rng.exponential(300, size)
         columns = {
-            "event_number": number,
+            "event": number,
             "fold": (number * 7 % FOLDS).astype(np.uint8),
             "weight": rng.uniform(0.5, 1.5, size),
             "score": rng.normal(mean, 1, size),
@@ -178,7 +178,7 @@ def make_events(folder: Path, events: int, variations: int) -> None:
                 pq.write_table(pa.table(moved), folder / "events" / f"{name}@objects{k}_{side}.parquet")
         if name == "background":
             (folder / "weights").mkdir()
-            of = {"sample": pa.array([name] * size), **{n: columns[n] for n in ("event_number", "fold")}}
+            of = {"sample": pa.array([name] * size), **{n: columns[n] for n in ("event", "fold")}}
             for k in range(variations - variations // 2):
                 slope = 0.01 * (k + 1) * (mass - 700) / 700
                 table = pa.table(of | {"up": 1 + slope, "down": 1 - slope})

@@ -17,4 +17,5 @@ with stage(snakemake):
         efficiency_of(measured, sample, config),
         config,
         sample=sample,
+        part=snakemake.wildcards.part,
     )

@@ -23,6 +23,16 @@ def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
+def identities(part: str, numbers: NDArray[Any]) -> NDArray[np.int64]:
+    """Return 64 bits (n,) that stand for an event of a file: files of one sample often number their events alike.
+
+    Args:
+        part: name of the file among those of its sample.
+        numbers: of its events, (n,).
+    """
+    return mix(mix(np.asarray(numbers).astype(np.uint64)) ^ name_key(part)).view(np.int64)
+
+
 def uniform(numbers: NDArray[Any], identities: NDArray[Any], stream: str) -> NDArray[np.float64]:
     """Return numbers (n,), even within (0, 1), that depend on event number, identity and the stream's name alone."""
     bits = mix(mix(np.asarray(numbers).astype(np.uint64)) ^ name_key(stream))

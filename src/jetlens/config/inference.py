@@ -19,7 +19,7 @@ def score_of(mass: float) -> str:
     return f"{SCORE}_m{mass:g}"
 
 
-OWN_COLUMNS = ("event_number", "fold", "weight")
+OWN_COLUMNS = ("event", "event_number", "fold", "weight")
 """Columns that every event has in ``inference/events``, whatever its observables."""
 
 

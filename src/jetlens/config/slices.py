@@ -30,10 +30,10 @@ from jetlens.expressions import used
 from jetlens.expressions.feature import MASS_FEATURE
 
 STAGE = {
-    "skim": 3,
+    "skim": 4,
     "features": 2,
     "training": 3,
-    "evaluation": 3,
+    "evaluation": 4,
     "application": 2,
     "explanation": 10,
     "inference": 5,

@@ -83,6 +83,7 @@ class EventFile:
         texts = {f.name: text for f in self._scalars if (text := filled_text(f)) is not None}
         self._own = {"assumed": dict(texts), "filled": dict(texts)}
         self._met = self._find_met()
+        self._numbered: bool | None = None
 
     def _find_met(self) -> tuple[Collection, list[Resolved]] | None:
         met = self.schema.met
@@ -228,6 +229,8 @@ class EventFile:
         for scalar in computed:
             if scalar.field.fill == "entry":
                 content[scalar.name] = np.arange(start, stop, dtype=scalar.field.dtype)
+        if not self.numbered:
+            content["event_number"] = np.arange(start, stop, dtype=content["event_number"].dtype)
         numbers = np.asarray(content["event_number"])
         for name, objects in self.objects.items():
             content[name], counts[name] = objects.read(start, stop, numbers)
@@ -237,12 +240,30 @@ class EventFile:
         events = ak.Array(record(content, stop - start))
         return Batch(self, events, start, stop, counts, numbers)
 
-    def _scalar_columns(self, start: int, stop: int) -> dict[str, Column]:
-        lists_of = [f for f in self._scalars if isinstance(f.field.take, int) and not f.constant]
-        plain = [f for f in self._scalars if f not in lists_of]
+    @property
+    def numbered(self) -> bool:
+        """Whether the file's event numbers tell its events apart; where files were merged they may not.
+
+        They are in place of a name: folds, random numbers and what two variations share go by them. Where they repeat,
+        events are counted from 0 instead.
+        """
+        if self._numbered is None:
+            own = [f for f in self._scalars if f.name == "event_number" and not f.constant]
+            numbers = self._scalar_columns(0, self.entries, own)["event_number"] if own else np.empty(0)
+            self._numbered = len(np.unique(numbers)) == len(numbers)
+            if not self._numbered:
+                self.assume("event_number", f"position in the file, as {own[0].columns[0]} repeats")
+        return self._numbered
+
+    def _scalar_columns(
+        self, start: int, stop: int, scalars: list[Resolved] | None = None
+    ) -> dict[str, Column]:
+        scalars = self._scalars if scalars is None else scalars
+        lists_of = [f for f in scalars if isinstance(f.field.take, int) and not f.constant]
+        plain = [f for f in scalars if f not in lists_of]
         raw = self.source.numbers(plain_names(plain), start, stop)
         raw |= {f.columns[0]: self._element(f, start, stop) for f in lists_of if f.columns[0]}
-        return make(self.path, self._scalars, raw, stop - start)
+        return make(self.path, scalars, raw, stop - start)
 
     def _element(self, resolved: Resolved, start: int, stop: int) -> NDArray[Any]:
         """A list per event, as a matrix up to the element wanted."""

@@ -3,6 +3,8 @@
 A row per selected event, whose columns are:
 
 ====================  =======  =======================================================================================
+``event``             int64    of its file and event number, :func:`jetlens.hashing.identities`: one event, whatever the
+                               variation and its rows
 ``event_number``      int64    as in the input file
 ``fold``              uint8    of the physical sample, whatever the variation
 ``weight``            float64  the generator's: expected events once ``features/normalisation.json`` has scaled them
@@ -36,6 +38,7 @@ from jetlens.expressions.feature import MASS_FEATURE
 from jetlens.features.featurefile import Part
 from jetlens.features.skims import skimmed
 from jetlens.files import atomic_path
+from jetlens.hashing import identities
 from jetlens.trained.ensemble import folds_by_rotation
 
 Floats = NDArray[np.float64]
@@ -183,7 +186,7 @@ def write_events(
         FileError: if a file is missing or damaged.
     """
     schema = pa.schema(
-        [("event_number", pa.int64()), ("fold", pa.uint8())]
+        [("event", pa.int64()), ("event_number", pa.int64()), ("fold", pa.uint8())]
         + [(name, pa.float64()) for name in ("weight", *scorer.columns, *observables)]
     )
     rows = 0
@@ -202,6 +205,7 @@ def _batches(
     """Yield the columns of a part's events, those that may be scored."""
     part = Part(files.features, scorer.streams)
     per_event = {name: part.per_event(name) for name in ("event_number", "fold", "weight")}
+    per_event["event"] = identities(part.metadata.part, per_event["event_number"])
     with skimmed(files.skim) as skim:
         if skim.number != part.events:
             raise FileError(

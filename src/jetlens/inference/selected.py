@@ -1,8 +1,8 @@
 """The events that templates are filled from, ``inference/events/<variant>/<sample>[@<variation>].parquet``.
 
-A row is an event, or with tag weights one of its drawn tag patterns. Columns: ``event_number``, ``fold``, ``weight``
-(the generator's, times the probability of the pattern), the score, or one per mass hypothesis (``score_m<mass>``), and
-the observables of the configuration.
+A row is an event, or with tag weights one of its drawn tag patterns. Columns: ``event``, ``fold``, ``weight`` (the
+generator's, times the probability of the pattern), the score, or one per mass hypothesis (``score_m<mass>``), and the
+observables of the configuration.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Selected:
     """Events of one sample, N rows.
 
     Attributes:
-        number: event numbers, int64 (N,).
+        number: what tells the sample's events apart, int64 (N,): equal for all rows of an event, in all variations.
         fold: of the split, uint8 (N,).
         weight: float64 (N,).
         columns: score and observables by name, float64 (N,).
@@ -72,7 +72,7 @@ def read_selected(path: str | os.PathLike[str], observables: Collection[str]) ->
     Raises:
         FileError: if it cannot be read, or a column is missing or has no numbers.
     """
-    own = ("event_number", "fold", "weight", *observables)
+    own = ("event", "fold", "weight", *observables)
     try:
         found = pq.read_schema(path).names
         scores = [name for name in found if name == "score" or name.startswith("score_m")]
@@ -87,7 +87,7 @@ def read_selected(path: str | os.PathLike[str], observables: Collection[str]) ->
     if bad := int((~np.isfinite(arrays["weight"])).sum()):
         raise FileError(f"{path}: 'weight' is not finite in {bad} rows")
     return Selected(
-        arrays["event_number"].astype(np.int64, copy=False),
+        arrays["event"].astype(np.int64, copy=False),
         arrays["fold"].astype(np.uint8, copy=False),
         arrays["weight"].astype(np.float64, copy=False),
         {name: arrays[name].astype(np.float64, copy=False) for name in (*scores, *observables)},

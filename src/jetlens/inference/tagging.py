@@ -152,11 +152,11 @@ def _bins(objects: Any, config: TagWeightsConfig) -> tuple[NDArray[np.int64], ND
 
 
 def write_patterns(
-    skim: Path, output: Path, efficiency: Efficiency, config: TagWeightsConfig, *, sample: str
+    skim: Path, output: Path, efficiency: Efficiency, config: TagWeightsConfig, *, sample: str, part: str
 ) -> None:
     """Write a skim file in which every event stands K times, with tags drawn anew each time.
 
-    A draw depends on sample, event number, place of the object and number of the pattern alone.
+    A draw depends on sample and file, event number, place of the object and number of the pattern alone.
 
     Args:
         skim: file of selected events, nominal or varied.
@@ -164,6 +164,7 @@ def write_patterns(
         efficiency: probability of a tag.
         config: what is tagged, and how often.
         sample: name of the physical sample.
+        part: name of the file among its sample's, whose events may have the numbers of another's.
 
     Raises:
         FileError: if the file is missing, or has no flavour.
@@ -175,22 +176,20 @@ def write_patterns(
         with pq.ParquetWriter(temporary, layout, compression="zstd", use_dictionary=False) as writer:
             for batch in file.iter_batches(max(BATCH // number, 1), use_threads=False):
                 events = from_table(pa.Table.from_batches([batch]))
-                drawn = _drawn(events, efficiency, config, sample, known.names)
+                drawn = _drawn(events, efficiency, config, f"{sample}:{part}", known.names)
                 writer.write_table(to_table(drawn, layout))
             writer.add_key_value_metadata({FACTS: facts.decode()})
     pa.default_memory_pool().release_unused()
 
 
-def _drawn(
-    events: Any, efficiency: Efficiency, config: TagWeightsConfig, sample: str, names: Namespace
-) -> Any:
+def _drawn(events: Any, efficiency: Efficiency, config: TagWeightsConfig, key: str, names: Namespace) -> Any:
     objects = ak.flatten(events[config.collection], axis=1)
     counts = np.asarray(ak.num(events[config.collection], axis=1))
     probability = efficiency(objects, names)
     place = np.arange(len(objects)) - np.repeat(np.cumsum(counts) - counts, counts)
     numbers = np.repeat(np.asarray(events["event_number"], dtype=np.int64), counts)
     tags = [
-        uniform(numbers, place + MOST_OBJECTS * pattern, f"{config.seed}:{sample}:tags") < probability
+        uniform(numbers, place + MOST_OBJECTS * pattern, f"{config.seed}:{key}:tags") < probability
         for pattern in range(config.patterns)
     ]
     rows = np.repeat(np.arange(len(events)), config.patterns)

@@ -28,7 +28,7 @@ class Events:
     Attributes:
         observable: float (N,).
         weight: expected events, float (N,).
-        number: event numbers, int (N,): the same event in two variations, or in several rows, has the same number.
+        number: what tells events apart, int (N,): the same event in two variations, or in several rows, has the same.
     """
 
     observable: Floats

@@ -1,7 +1,7 @@
 """Factors on the weights of events under a variation: ``inference/weights/<variation>.parquet``.
 
 A row per selected event of each sample, whatever its fold, in the order of its skim files. Columns: ``sample``,
-``event_number``, ``fold``, ``up`` and, unless it is the mirror image, ``down``. Nothing of a classifier is in them: the
+``event``, ``fold``, ``up`` and, unless it is the mirror image, ``down``. Nothing of a classifier is in them: the
 events of all are weighted by one file, and none is scored again.
 """
 
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from jetlens.errors import FileError
 from jetlens.expressions import check, define
 from jetlens.expressions.evaluate import Evaluator
+from jetlens.features.featurefile import Part
 from jetlens.features.skims import skimmed
 from jetlens.files import atomic_path
+from jetlens.hashing import identities
 from jetlens.inference.scored import PartFiles
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,7 @@ def write_weights(
         ConfigError: if an expression does not fit these events.
         FileError: if a file is missing or damaged, or a factor is missing in an event.
     """
-    columns = [("sample", pa.string()), ("event_number", pa.int64()), ("fold", pa.uint8())]
+    columns = [("sample", pa.string()), ("event", pa.int64()), ("fold", pa.uint8())]
     schema = pa.schema(columns + [(side, pa.float64()) for side in factors])
     with atomic_path(output) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for sample, parts in samples.items():
@@ -58,8 +60,8 @@ def write_weights(
 def _batches(
     part: PartFiles, factors: Mapping[str, str], definitions: Mapping[str, str]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    with np.load(part.features / "event.npz", allow_pickle=False) as file:
-        numbers, folds = file["event_number"], file["fold"]
+    of = Part(part.features, [])
+    numbers, folds = identities(of.metadata.part, of.per_event("event_number")), of.per_event("fold")
     with skimmed(part.skim) as skim:
         if skim.number != len(numbers):
             raise FileError(
@@ -78,7 +80,7 @@ def _batches(
                         f"{part.skim}: '{factors[side]}' is missing in {missing} of {len(found)} events; say what it "
                         "is there, by fill_none(…, 1) or where(…)"
                     )
-            yield {"event_number": numbers[start:stop], "fold": folds[start:stop], **values}
+            yield {"event": numbers[start:stop], "fold": folds[start:stop], **values}
             start = stop
 
 
@@ -96,15 +98,15 @@ def read_factors(
         path: the file.
         sample: name of the sample.
         side: ``up`` or ``down``.
-        number: of the events, all of the folds that they are of, in the order of the skim files, (N,).
+        number: what tells the events apart, all of the folds that they are of, in the order of the skim files, (N,).
         fold: of the events, (N,).
 
     Raises:
         FileError: if the file is of other events.
     """
-    columns = ["event_number", "fold", side]
+    columns = ["event", "fold", side]
     table = pq.read_table(path, columns=columns, filters=[("sample", "==", sample)])
     own = np.isin(table["fold"].to_numpy(), np.unique(fold))
-    if not np.array_equal(table["event_number"].to_numpy()[own], number):
+    if not np.array_equal(table["event"].to_numpy()[own], number):
         raise FileError(f"{path}: has other events of '{sample}' than were scored; make it again")
     return np.asarray(table[side].to_numpy()[own], dtype=np.float64)

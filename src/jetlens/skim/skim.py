@@ -116,7 +116,7 @@ def vary_file(
     Args:
         source: the event file, a path or URL.
         targets: the sides, with what they move.
-        variation: its name, which random numbers depend on, as they do on the physical sample.
+        variation: its name, which random numbers depend on, as they do on the physical sample and the part.
         balance: collection whose change of transverse momentum the missing momentum takes up.
         sample: name of the physical sample.
         part: name of the part.
@@ -130,7 +130,7 @@ def vary_file(
     """
     # moved jets are no sums of their constituents; that they were, the nominal selection has made sure of
     unchecked = reading.model_copy(update={"check_closure": False})
-    key = f"{sample}:{variation}"
+    key = f"{sample}:{part}:{variation}"  # events of two files may have one number
     _skim(source, targets, sample, part, unchecked, skim, definitions or {}, where, key, balance)
 
 

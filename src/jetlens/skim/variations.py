@@ -46,7 +46,7 @@ class Varied:
         Args:
             moves: what becomes of which columns.
             names: what names mean in these events, definitions included.
-            key: of the random numbers: physical sample and variation.
+            key: of the random numbers: physical sample, part and variation.
             balance: collection whose change of transverse momentum the missing momentum takes up.
 
         Raises:

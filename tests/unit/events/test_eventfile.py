@@ -159,6 +159,20 @@ def test_what_a_file_lacks_is_recorded(tmp_path: Path) -> None:
         assert "constituents" not in next(iter(file)).fat_jets.fields
 
 
+def test_events_whose_numbers_repeat_are_counted() -> None:
+    """As of files that were merged: folds and random numbers go by the number, and it tells events apart."""
+    schema = load_schema(
+        {"extends": "delphes", "scalars": {"event_number": {"branch": "Event.ProcessID", "dtype": "int64"}}}
+    )
+    with open_events(FILE, schema, ["jets"]) as file:
+        numbers = np.concatenate([np.asarray(batch.events.event_number) for batch in file.batches(97)])
+        assert numbers.tolist() == list(range(file.entries))
+        assert file.assumed["event_number"] == "position in the file, as Event.ProcessID repeats"
+    with open_events(FILE, DELPHES, ["jets"]) as file:
+        assert "event_number" not in file.assumed
+        assert next(iter(file)).event_number.tolist() != list(range(file.entries))
+
+
 def test_every_shipped_schema_can_be_read() -> None:
     for path in sorted((ROOT / "config" / "schemas").glob("*.yaml")):
         schema = load_schema(path)

@@ -40,7 +40,7 @@ def simulation(folder, rng, size, noise):
     for name, signal, mean in (("h", True, 2.0), ("b", False, 0.0)):
         number = np.arange(size)
         table = {
-            "event_number": number,
+            "event": number,
             "fold": (number % 10).astype(np.uint8),
             "weight": np.ones(size),
             "score": rng.normal(mean, 1.0, size) + noise * rng.normal(size=size),

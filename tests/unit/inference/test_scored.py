@@ -22,8 +22,11 @@ from jetlens.features import build_event, build_stream
 from jetlens.features.featurefile import FeatureSet
 from jetlens.features.normalisation import Normalisation
 from jetlens.files import read_json, write_json
+from jetlens.hashing import identities
 from jetlens.inference.data import write_data
 from jetlens.inference.scored import PartFiles, Scorer, rotations_of_folds, write_events
+from jetlens.inference.selected import read_selected
+from jetlens.inference.templates import fill_region
 from jetlens.inference.weights import read_factors, sides_of, write_weights
 from jetlens.skim import Target, vary_file
 from jetlens.skim.parquet import read_skim
@@ -112,7 +115,7 @@ def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
     )
     found = pq.read_table(output).to_pandas()
     assert rows == len(found)
-    assert list(found) == ["event_number", "fold", "weight", "score", *OBSERVABLES]
+    assert list(found) == ["event", "event_number", "fold", "weight", "score", *OBSERVABLES]
     features = FeatureSet.read(folder, scorer.streams)
     own = np.isin(features.fold, [0, 1, 2])
     found = found[: rows // 2]
@@ -130,6 +133,39 @@ def test_events_have_the_scores_of_the_evaluation_and_the_skims_observables(
         found.mass_jj.to_numpy(), ak.to_numpy((skim.fat_jets[:, 0] + skim.fat_jets[:, 1]).mass)
     )
     assert np.array_equal(found.n_tags.to_numpy(), ak.to_numpy(ak.sum(skim.jets.b_tag, axis=1)))
+
+
+def test_events_of_two_files_are_two_events_though_their_numbers_are_the_same(
+    demo_features: dict[str, Path], demo_trees: list[Path], scores_file: Path, tmp_path: Path
+) -> None:
+    """As of Delphes, which counts from the first event of each file: their weights are squared one by one."""
+    config = load(ROOT / "config" / "config.yaml")
+    skim = demo_features["ttbar_had"].with_suffix(".parquet")
+    parts = []
+    for part in ("first", "second"):
+        parts.append(PartFiles(tmp_path / part, skim))
+        common: dict[str, Any] = {"sample": "ttbar_had", "part": part}
+        build_event(
+            skim, parts[-1].features / "event.npz", recipe=config.features.event_recipe(), label=0, **common
+        )
+        stream = config.features.stream_recipe("kinematics")
+        build_stream(skim, parts[-1].features / "kinematics.npz", recipe=stream, **common)
+    regions = []
+    for name, files in (("one", parts[:1]), ("both", parts)):
+        output = tmp_path / f"{name}.parquet"
+        write_events(
+            files,
+            output,
+            scorer=Scorer(demo_trees, scores_file),
+            observables={"mass_jj": OBSERVABLES["mass_jj"]},
+        )
+        events = read_selected(output, ["mass_jj"])
+        assert len(np.unique(events.number)) == len(events)
+        regions.append(fill_region(name, {"p": {"nominal": events.events("mass_jj")}}, [0, 500, 1000, 5000]))
+    one, both = regions
+    assert one.values("p").all()
+    np.testing.assert_allclose(both.values("p"), 2 * one.values("p"))
+    np.testing.assert_allclose(both.variances("p"), 2 * one.variances("p"))
 
 
 def test_data_are_scored_whole_as_new_files_are(
@@ -228,9 +264,10 @@ def test_factors_are_of_every_event_in_the_order_of_the_skim(
     assert sides_of(output) == ["up", "down"]
     for name, ((folder, skim),) in parts.items():
         events, own = read_skim(skim), FeatureSet.read(folder, [])
+        number = identities(own.metadata.part, own.event_number)
         tags = ak.to_numpy(ak.sum(events.jets.b_tag, axis=1))
         for side, expected in (("up", 1 + 0.1 * tags), ("down", 0.9**tags)):
-            assert np.allclose(read_factors(output, name, side, own.event_number, own.fold), expected)
-    assert not np.allclose(read_factors(output, "ttbar_had", "up", own.event_number, own.fold), 1)
+            assert np.allclose(read_factors(output, name, side, number, own.fold), expected)
+    assert not np.allclose(read_factors(output, "ttbar_had", "up", number, own.fold), 1)
     with pytest.raises(FileError, match=r"'jets\[12\].pt' is missing in \d+ of"):
         write_weights(parts, output, factors={"up": "jets[12].pt"})

@@ -39,7 +39,7 @@ def draw(rng, name):
     mass = rng.normal(*shape, size) if isinstance(shape, tuple) else 400 + rng.exponential(shape, size)
     number = rng.permutation(10 * size)[:size]
     return {
-        "event_number": number,
+        "event": number,
         "fold": (number % FOLDS).astype(np.uint8),
         "weight": rng.uniform(0.5, 1.5, size),
         "score": rng.normal(score, 1.0, size),
@@ -68,7 +68,7 @@ def toy(tmp_path_factory):
         slope = columns["weight"] * (1 + 0.1 * (columns["mass_jj"] - 700) / 700)
         if name == "ttbar":
             factors = {"up": slope / columns["weight"], "down": 2 - slope / columns["weight"]}
-            rows = {"sample": [name] * len(slope), **{k: columns[k] for k in ("event_number", "fold")}}
+            rows = {"sample": [name] * len(slope), **{k: columns[k] for k in ("event", "fold")}}
             write(folder / "weights" / "pt.parquet", rows | factors)
         write(folder / "events" / f"{name}.parquet", columns)
         for side, factor in (("up", 1.03), ("down", 0.97)):
@@ -182,7 +182,7 @@ def test_another_sample_stands_for_the_nominal_one(toy):
 def test_factors_of_other_events_are_refused(toy):
     path = toy / "weights" / "pt.parquet"
     events = pq.read_table(toy / "events" / "ttbar.parquet")
-    number, fold = (events[name].to_numpy() for name in ("event_number", "fold"))
+    number, fold = (events[name].to_numpy() for name in ("event", "fold"))
     factors = read_factors(path, "ttbar", "up", number, fold)
     some = fold < 4
     np.testing.assert_array_equal(read_factors(path, "ttbar", "up", number[some], fold[some]), factors[some])

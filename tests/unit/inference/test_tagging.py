@@ -43,7 +43,9 @@ def drawn(
     made = {}
     for name, (skim,) in skims.items():
         made[name] = [folder / f"{name}.parquet"]
-        write_patterns(skim, made[name][0], efficiency_of(efficiencies, name, config), config, sample=name)
+        write_patterns(
+            skim, made[name][0], efficiency_of(efficiencies, name, config), config, sample=name, part="p"
+        )
     return made
 
 
@@ -88,6 +90,12 @@ def test_rows_of_an_event(skims: dict[str, list[Path]], tmp_path: Path) -> None:
     again.mkdir()
     _, other = closure(skims, again)
     assert other["ttbar_had"][0].read_bytes() == patterns["ttbar_had"][0].read_bytes()
+    known = efficiency_of(tmp_path / "e.json", "ttbar_had", CONFIG)
+    write_patterns(
+        skims["ttbar_had"][0], again / "o.parquet", known, CONFIG, sample="ttbar_had", part="other"
+    )
+    # events of another file have tags of their own, whatever their numbers
+    assert ak.any(read_skim(again / "o.parquet", ["jets"]).jets.b_tag != after.jets.b_tag)
 
 
 def corrections(folder: Path, kind: str = "int") -> Path:
@@ -113,7 +121,12 @@ def test_efficiencies_of_correctionlib(skims: dict[str, list[Path]], tmp_path: P
     path = corrections(tmp_path)
     config = TagWeightsConfig(corrections=str(path), correction="btag", inputs=["Flavor", "pt"], patterns=50)
     write_patterns(
-        skims["ttbar_had"][0], tmp_path / "o.parquet", efficiency_of(None, "s", config), config, sample="s"
+        skims["ttbar_had"][0],
+        tmp_path / "o.parquet",
+        efficiency_of(None, "s", config),
+        config,
+        sample="s",
+        part="p",
     )
     jets = ak.flatten(read_skim(tmp_path / "o.parquet", ["jets"]).jets)
     for chosen, expected in (
