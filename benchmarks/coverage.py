@@ -125,6 +125,29 @@ def rejections(network: Network, passing: tuple[float, float], efficiency: float
     return toy
 
 
+def mixtures(light: float, heavy: tuple[float, float], limit: bool) -> Toy:
+    """Two backgrounds, 1,000 events of weight 1 and 100 of weight 100, of which so many are expected to pass."""
+    grid = np.geomspace(*heavy, 15)
+    label, weight = np.repeat([1, 0], [400, 1100]), np.repeat([1.0, 1.0, 100.0], [400, 1000, 100])
+    places = norm.isf(0.5) - norm.isf(np.array([light]) / 1000), norm.isf(0.5) - norm.isf(grid / 100)
+
+    def toy(rng: np.random.Generator) -> bool:
+        pick = rng.integers(len(grid))
+        of_process = np.repeat([0.0, places[0][0], places[1][pick]], [400, 1000, 100])
+        scores = (rng.normal(size=1500) + of_process)[np.newaxis]
+        points = [working_point(scores[0], label == 1, 0.5, weight)]
+        drawn = efficiency_distribution(
+            scores, label == 1, weight, 0.5, points, REPLICAS, int(rng.integers(2**31)), limit=limit
+        )
+        truth = (light + 100 * grid[pick]) / 11_000
+        if limit:
+            return truth <= np.quantile(drawn, 0.95)
+        low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
+        return low <= truth <= high
+
+    return toy
+
+
 WEIGHTS: dict[str, tuple[Callable[[np.random.Generator, int], np.ndarray], float]] = {
     "equal weights": (lambda rng, n: np.ones(n), 1.0),
     "lognormal weights": (lambda rng, n: rng.lognormal(-0.5, 1.0, n), 1.0),
@@ -233,6 +256,10 @@ def lines() -> Iterator[tuple[str, str, Toy]]:
     yield "other", "significance, 50 signal, 100 background events", significances(50, 100)
     yield "other", "significance, 200 signal, 25 background events", significances(200, 25)
     yield "other", "efficiency of a cut, 48 of 400 events pass", efficiencies
+    for low, high in ((0.1, 1.0), (1.0, 5.0)):
+        note = f"{low:g} to {high:g} events of 100 times the weight pass"
+        yield "count", f"rejection, 10 light and {note}", mixtures(10.0, (low, high), False)
+        yield "limit", f"rejection's limit, 1 light and {note}", mixtures(1.0, (low, high), True)
 
 
 def main() -> int:

@@ -6,8 +6,10 @@ often a small one. Both are taken together:
 1. Signal events are resampled (bootstrap), the cut is found again for each replica and every seed, and the background
    that passes it counted: k of n events, in effective numbers where weights differ or seeds disagree.
 2. Given these, ε_B has the distribution of Jeffreys' interval, Beta(k + ½, n − k + ½) (Brown, Cai, DasGupta, Stat.
-   Sci. 16 (2001) 101), which holds for small k where a resampled count does not.
-3. Over several seeds, ε_B is multiplied by 1 + δ·t, where δ is the relative error of the mean due to the seeds and t
+   Sci. 16 (2001) 101), which holds for small k where a resampled count does not. The half event has the weight that one
+   more event of all background would have, Σw²/Σw: a process of which few events of large weight are simulated may
+   pass though none of its events did. The weights that pass and this one make the effective numbers.
+3. Over several seeds, ε_B is multiplied by exp(δ·t), where δ is the relative error of the mean due to the seeds and t
    is Student's, with one degree of freedom less than seeds.
 
 The interval is that between quantiles of the mixture of all replicas. Where fewer than three background events pass it
@@ -148,12 +150,14 @@ def efficiency_distribution(
     shares = np.array([_passing(row[~signal], background, cut) for row, cut in zip(rows, cuts, strict=True)])
     # an event that passes for a share f of the seeds counts f: effective weight of one passing event
     f = np.mean([row[~signal] >= point.threshold for row, point in zip(rows, points, strict=True)], axis=0)
-    one = typical_weight(background * f)
-    one = one if np.isfinite(one) and one > 0 else typical_weight(background)
-    trials = background.sum() / one
-    passing = np.clip(shares.mean(axis=0) * trials, 0, trials)[:, None]
+    one, more = typical_weight(background * f), typical_weight(background)
+    one = one if np.isfinite(one) and one > 0 else more
     above, below = (1.0, 0.0) if limit else (0.5, 0.5)
-    drawn = rng.beta(passing + above, np.maximum(trials - passing + below, 1e-9), (replicas, DRAWS))
+    passing = np.clip(shares.mean(axis=0), 0, 1)[:, None] * background.sum()
+    scale = (passing * one + above * more**2) / (passing + above * more)
+    trials = background.sum() / scale
+    first, second = (passing + above * more) / scale, np.maximum(trials - passing / scale + below, 1e-9)
+    drawn = rng.beta(first, second, (replicas, DRAWS))
     delta = _relative_error_of_seeds(rows, signal, background, points, cuts)
     if delta > 0:
         t = rng.standard_t(len(rows) - 1, drawn.shape)

@@ -140,6 +140,21 @@ def test_the_interval_knows_that_the_cut_moves():
     assert fixed < 0.2 * spread
 
 
+def test_the_interval_knows_of_processes_of_which_no_event_passes():
+    """Of 100 events that weigh 100 times as much half of one passes: the interval of the others alone is too narrow."""
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(3)
+    label, weight = np.repeat([1, 0], [400, 1100]), np.repeat([1.0, 100.0], [1400, 100])
+    place = np.repeat([2.0, 0.0, 2 - norm.isf(0.005)], [400, 1000, 100])
+    truth = 11_000 / (1000 * norm.sf(2) + 10_000 * 0.005)
+    held = []
+    for _ in range(100):
+        result = background_rejection(rng.normal(size=1500) + place, label, 0.5, weight, replicas=100)
+        held.append(result.low <= truth <= result.high)
+    assert np.mean(held) > 0.68 - 2 * 0.047
+
+
 @pytest.mark.parametrize("passing", [0, 1, 2])
 def test_fewer_than_three_background_events_give_a_limit(passing):
     scores = np.concatenate([np.full(50, 1.0), np.full(passing, 2.0), np.zeros(100 - passing)])
