@@ -37,6 +37,7 @@ class Hypotheses:
         categories: by cuts on the score.
         regions: templates in merged bins.
         backgrounds: their processes.
+        view: what all events went through, and the data go through.
         systematics: those of the background model.
         closure: tests of the background model.
         remark: what the simulation lacks; empty if it is enough.
@@ -46,6 +47,7 @@ class Hypotheses:
     categories: tuple[Category, ...]
     regions: list[Region]
     backgrounds: list[str]
+    view: View
     systematics: list[Systematic] = field(default_factory=list)
     closure: list[dict[str, object]] = field(default_factory=list)
     remark: str = ""
@@ -184,7 +186,7 @@ def _fill(
         regions.append(fine.rebinned([float(e) for e in merged_edges(fine, backgrounds, systematic)]))
     missing = [each for region in regions for each in shortfalls(region, backgrounds)]
     remark = describe(missing, config.fit.unit) if missing else ""
-    return Hypotheses(masses, categories, regions, backgrounds, systematics, closure, remark)
+    return Hypotheses(masses, categories, regions, backgrounds, view, systematics, closure, remark)
 
 
 def _inside(
@@ -252,13 +254,11 @@ def observed_counts(of: Hypotheses, config: InferenceConfig, data: Sequence[Path
         data: files of the data's events.
     """
     counts = {region.name: np.zeros(len(region.edges) - 1) for region in of.regions}
-    score = SCORE if len(of.masses) > 1 or of.categories[0].name in counts else score_of(of.masses[0])
-    view = View(config, score, [])
     for path in data:
-        (events,) = view({"data": read_selected(path, config.observables)}).values()
+        (events,) = of.view({"data": read_selected(path, config.observables)}).values()
         events = events.take(in_region(config.background, events))
         for region, category in zip(of.regions, of.categories, strict=True):
-            x = events.columns[view.observable][category.contains(events.columns[CUT])]
+            x = events.columns[of.view.observable][category.contains(events.columns[CUT])]
             inside = np.clip(x, region.edges[0], np.nextafter(region.edges[-1], -np.inf))
             counts[region.name] += np.histogram(inside, region.edges)[0]
     return {name: values.tolist() for name, values in counts.items()}
