@@ -219,11 +219,14 @@ def _closure(test: str, predicted: _Sum, found: _Sum) -> dict[str, float | str]:
 
 
 def _size(row: Mapping[str, float | str]) -> float:
-    """Relative uncertainty of an estimate: its non-closure or what that is known to, whichever is larger."""
+    """Relative uncertainty of an estimate: its non-closure or what that is known to, whichever is larger.
+
+    Up is 1 + size, down 1/(1 + size): one of them is the ratio that was found, whether it is above 1 or below.
+    """
     ratio, error = float(row["ratio"]), float(row["ratio_error"])
     if not (np.isfinite(ratio) and np.isfinite(error)):
         raise NotComputableError(f"closure in '{row['test']}': the simulation has no event there; widen it")
-    return max(abs(ratio - 1), error)
+    return max(ratio - 1, 1 / ratio - 1, error)
 
 
 def closure_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hist
 import numpy as np
 import pytest
 
@@ -9,6 +10,8 @@ from jetlens.config.inference import AbcdModel, FactorisedModel, SimulationModel
 from jetlens.inference.backgrounds import estimate, process_names
 from jetlens.inference.categories import EVERYTHING, choose
 from jetlens.inference.selected import Selected
+from jetlens.inference.systematics import effect
+from jetlens.inference.templates import Region
 from jetlens.inference.workspace import NotComputableError
 
 ABCD = AbcdModel(
@@ -59,6 +62,20 @@ def test_dependence_becomes_an_uncertainty():
     samples = {"qcd": dijets(np.random.default_rng(4), 20000, correlated=1.0)}
     row = estimate(ABCD, samples, OF).closure[-1]
     assert row["ratio"] > 1 + 4 * row["ratio_error"]
+
+
+@pytest.mark.parametrize(("inside", "outside"), [(1, 4), (4, 1)])
+def test_one_standard_deviation_is_what_the_sideband_finds_above_or_below(inside, outside):
+    """Four times as many tags, or as few, in the sideband as beyond: up is 4 or down is 1/4."""
+    parts = {"m": [], "tags": []}
+    for mass, tagged in ((75.0, 100 * inside), (100.0, 200), (160.0, 100 * outside)):
+        parts["m"] += [mass] * (tagged + 10_000)
+        parts["tags"] += [2] * tagged + [0] * 10_000
+    made = estimate(ABCD, {"qcd": selected(**parts)}, OF)
+    (row, _), (closure, _) = made.closure, made.systematics
+    of = effect(closure, Region("r", hist.Hist()), "multijet")
+    assert row["ratio"] == pytest.approx(inside / outside)
+    assert row["ratio"] == pytest.approx(of.norm_up if inside > outside else of.norm_down)
 
 
 def test_simulation_changes_nothing_and_an_empty_control_region_is_told():
