@@ -54,6 +54,7 @@ def choose(
     *,
     systematic: float,
     share: float,
+    event_weights: Mapping[str, float] | None = None,
 ) -> tuple[Category, ...]:
     """Choose the cuts with the smallest expected limit, the geometric mean over signals.
 
@@ -70,6 +71,7 @@ def choose(
         edges: of its fine bins.
         systematic: δ, relative error of the background.
         share: validation events over events of the templates.
+        event_weights: what an event of a process weighs, for those of which none is among ``backgrounds``.
 
     Returns:
         the categories, highest scores first; if no cut is possible, a single one without.
@@ -86,7 +88,10 @@ def choose(
     s = np.stack([_slices(events, score, observable, inner, edges)[0] for events in signals])
     parts = [_slices(events, score, observable, inner, edges) for events in backgrounds.values()]
     b, variance = (np.stack([part[k] for part in parts]) for k in (0, 1))
-    typical = np.array([_typical(events) for events in backgrounds.values()])
+    others = event_weights or {}
+    typical = np.array(
+        [events.event_weight() or others.get(name, 0.0) for name, events in backgrounds.items()]
+    )
     information = _information(s, b, variance, typical, systematic, share)
     best = np.inf
     chosen: tuple[int, ...] = ()
@@ -119,11 +124,6 @@ def _slices(
     index = (slice_ * bins + at)[inside]
     sums = (events.weight, events.weight * events.of_event())
     return tuple(np.bincount(index, x[inside], number * bins).reshape(number, bins) for x in sums)  # type: ignore[return-value]
-
-
-def _typical(events: Selected) -> float:
-    total = events.weight.sum()
-    return float((events.weight * events.of_event()).sum() / total) if total > 0 else 0.0
 
 
 def _information(

@@ -149,9 +149,21 @@ def _fill(
     source = simulation.nominal()
     nominal = view({name: events for name, events in source.items() if name in kept})
     few = _for_cuts(model, validation, process_of)
-    categories = _categories(config, few, nominal, names, signals, view.observable, edges, systematic)
+    least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
+    heaviest = {name: events.event_weight() or least[name] for name, events in read.items()}
+    categories = _categories(
+        config, few, nominal, names, signals, view.observable, edges, systematic, heaviest
+    )
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
-    fillings = [Filling(prefix + c.name, edges.tolist(), unit=config.fit.unit) for c in categories]
+    # of events before any selection: a process of which none passes is not absent for that
+    weights = {
+        process: max(source[name].event_weight() or least[name] for name in kept if names[name] == process)
+        for process in dict.fromkeys(names[name] for name in kept)
+    }
+    fillings = [
+        Filling(prefix + c.name, edges.tolist(), unit=config.fit.unit, event_weights=weights)
+        for c in categories
+    ]
     systematics: list[Systematic] = []
     closure: list[dict[str, object]] = []
     for filling, category in zip(fillings, categories, strict=True):
@@ -225,6 +237,7 @@ def _categories(
     observable: str,
     edges: Floats,
     systematic: float,
+    event_weights: Mapping[str, float],
 ) -> tuple[Category, ...]:
     def together(process: str) -> Selected:
         return joined([events for name, events in validation.items() if names[name] == process])
@@ -242,6 +255,10 @@ def _categories(
         edges,
         systematic=systematic,
         share=rows[0] / max(rows[1], 1),
+        event_weights={
+            process: max(event_weights[name] for name in validation if names[name] == process)
+            for process in backgrounds
+        },
     )
 
 

@@ -61,6 +61,11 @@ class Selected:
         _, event = np.unique(self.number, return_inverse=True)
         return np.bincount(event, self.weight).astype(np.float64)[event] if len(self) else self.weight
 
+    def event_weight(self) -> float:
+        """Return Σw²/Σ|w| over events: what one more of them would weigh; 0 without any."""
+        total = float(np.abs(self.weight).sum())
+        return float((self.weight * self.of_event()).sum()) / total if total > 0 else 0.0
+
     def events(self, observable: str) -> Events:
         """Return what a template of an observable is filled from."""
         return Events(self.columns[observable], self.weight, self.number)
@@ -133,6 +138,20 @@ def joined(parts: Sequence[Selected]) -> Selected:
         np.concatenate([part.weight for part in parts]),
         {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
     )
+
+
+def weight_of_one(features: Sequence[Path]) -> float:
+    """Return Σw²/Σ|w| of all of a sample's selected events, whatever their fold; 0 without any.
+
+    Args:
+        features: folders of its feature files, all parts.
+    """
+    squared = total = 0.0
+    for folder in features:
+        with np.load(folder / "event.npz", allow_pickle=False) as file:
+            weight = file["weight"]
+        squared, total = squared + float((weight**2).sum()), total + float(np.abs(weight).sum())
+    return squared / total if total > 0 else 0.0
 
 
 def share_of_folds(features: Sequence[Path], folds: Collection[int]) -> float:

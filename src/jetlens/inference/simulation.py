@@ -24,12 +24,14 @@ class EventsFile:
         factor: expected events per weight of one, in the folds that templates are filled from.
         validation_factor: the same in the folds that cuts are chosen on.
         independent: whether they are of another simulation than the nominal events.
+        event_weight: expected events that one selected event stands for at least, whatever its fold.
     """
 
     path: Path
     factor: float
     validation_factor: float
     independent: bool = False
+    event_weight: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from jetlens.inference.filling import CUT, Hypotheses, View, fill_all, observed_
 from jetlens.inference.filltables import bins_table, categories_table, variations_table, write_csv
 from jetlens.inference.resampling import resampled_limits
 from jetlens.inference.sculpting import sculpting
-from jetlens.inference.selected import joined, read_selected, share_of_folds
+from jetlens.inference.selected import joined, read_selected, share_of_folds, weight_of_one
 from jetlens.inference.simulation import SIGNAL, EventsFile, SampleFiles, Simulation
 from jetlens.inference.systematics import COLUMNS, Systematic, effects_table
 from jetlens.inference.templates import write_templates
@@ -61,7 +61,8 @@ def simulation_of(
         used, chosen = (
             share_of_folds(own, part) for part in (folds - set(validation), folds & set(validation))
         )
-        return EventsFile(path_of[name], factor * used, factor * chosen)
+        one = factor * weight_of_one(own)
+        return EventsFile(path_of[name], factor * used, factor * chosen, event_weight=one)
 
     made = []
     for row in samples:

@@ -52,6 +52,7 @@ class Region:
         own: Σ w·w of one event's rows by their two bins, sparse (bins, bins), by process and variation, the nominal
             one included: with it, rows of an event that come into one merged bin add up before they are squared.
         rate_variance: variance of (variation − nominal) in all bins together, by process and variation.
+        event_weights: what an event of a process weighs, for one of which none is in the region.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Region:
     shared: Mapping[tuple[str, str], sparse.csr_array] = field(default_factory=dict)
     own: Mapping[tuple[str, str], sparse.csr_array] = field(default_factory=dict)
     rate_variance: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    event_weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def edges(self) -> Floats:
@@ -95,9 +97,11 @@ class Region:
         return self.variances(process) if of is None else np.asarray(of.sum(axis=1)).ravel()
 
     def mean_weight(self, process: str) -> float:
-        """Σw²/Σw: the weight that one more event of the process would have; 0 if there is no event at all."""
+        """Weight that one more event of the process would have: Σw²/Σw; where none is here, that of others of it."""
         total = self.values(process).sum()
-        return float(self.covered_variances(process).sum() / total) if total > 0 else 0.0
+        if total > 0:
+            return float(self.covered_variances(process).sum() / total)
+        return self.event_weights.get(process, 0.0)
 
     def total(self, processes: Iterable[str]) -> tuple[Floats, Floats]:
         """Sum of the nominal templates of some processes: values and variances, (bins,) each."""
@@ -127,6 +131,7 @@ class Region:
             times(self.shared),
             times(self.own),
             times(self.rate_variance),
+            {k: weight * factor if k == process else weight for k, weight in self.event_weights.items()},
         )
 
     def rebinned(self, edges: Sequence[float]) -> Region:
@@ -141,7 +146,9 @@ class Region:
         for (process, variation), matrix in own.items():
             values = np.add.reduceat(self.values(process, variation), starts)
             _store(histogram, process, variation, values, matrix.diagonal())
-        merged = Region(self.name, histogram, {}, self.unit, shared, own, self.rate_variance)
+        merged = Region(
+            self.name, histogram, {}, self.unit, shared, own, self.rate_variance, self.event_weights
+        )
         shifts = {
             key: merged.shift_of(*key) if key in shared else np.add.reduceat(values, starts)
             for key, values in self.shift_variance.items()
@@ -161,9 +168,23 @@ class Filling:
     tag weights an event has several, whose weights add up before they are squared.
     """
 
-    def __init__(self, name: str, edges: Sequence[float], *, unit: str = "") -> None:
-        """Begin with empty templates: name and unit of the region, rising edges of the bins."""
-        self._name, self._unit = name, unit
+    def __init__(
+        self,
+        name: str,
+        edges: Sequence[float],
+        *,
+        unit: str = "",
+        event_weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Begin with empty templates.
+
+        Args:
+            name: of the region.
+            edges: of the bins, rising.
+            unit: of the observable.
+            event_weights: what an event of a process weighs, for processes of which none may be in the region.
+        """
+        self._name, self._unit, self._weights = name, unit, dict(event_weights or {})
         self._edges = np.asarray(edges, dtype=np.float64)
         self._nominal: dict[tuple[str, str], Summed] = {}
         self._sums: dict[tuple[str, str], dict[str, _Sums]] = {}
@@ -204,7 +225,7 @@ class Filling:
             key: max(float(own[key].sum() + own[key[0], NOMINAL].sum() - 2 * matrix.sum()), 0.0)
             for key, matrix in shared.items()
         }
-        region = Region(self._name, histogram, {}, self._unit, shared, own, rates)
+        region = Region(self._name, histogram, {}, self._unit, shared, own, rates, self._weights)
         return replace(region, shift_variance={key: region.shift_of(*key) for key in shared})
 
 

@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from jetlens.config.inference import InferenceConfig
 from jetlens.inference.filling import fill_all, observed_counts
+from jetlens.inference.simulation import EventsFile, SampleFiles
+from jetlens.inference.workspace import build_workspace, has_empty_terms
 from tests.unit.inference.test_resampling import simulation
 
 
@@ -27,3 +32,37 @@ def test_data_are_cut_on_the_score_that_the_simulation_is_cut_on(tmp_path, decor
     (counts,) = observed_counts(filled, config, [data]).values()
     assert 0 < sum(counts) < len(table) / 2, "there is a cut"
     np.testing.assert_allclose(counts, region.values("b") / background.nominal.factor)
+
+
+@pytest.mark.parametrize("scored", [True, False])
+@pytest.mark.parametrize(("weight", "matters"), [(1e-3, False), (1e3, True)])
+def test_a_process_none_of_whose_events_is_selected_is_not_taken_for_absent(
+    tmp_path, weight, matters, scored
+):
+    """Untagged events of much weight: one of them, tagged, would be more than all other background."""
+    rng = np.random.default_rng(6)
+    events = simulation(tmp_path, rng, 1500, 0.0)
+    made = []
+    for sample in events.samples:
+        table = pq.read_table(sample.nominal.path)
+        tags = pa.array(np.full(len(table), 2.0))
+        pq.write_table(table.append_column("tags", tags), sample.nominal.path)
+        made.append(sample)
+    table = table.append_column("tags", pa.array(np.zeros(len(table))))
+    pq.write_table(table if scored else table[:0], tmp_path / "light.parquet")
+    light = EventsFile(tmp_path / "light.parquet", weight / 0.8, weight / 0.2, event_weight=weight / 0.8)
+    config = InferenceConfig.model_validate(
+        {
+            "variants": ["toy"],
+            "observables": {"mass": "ht", "tags": "ht"},
+            "select": "tags > 1",
+            "fit": {"observable": "mass", "bins": 4, "min": 0, "max": 1},
+        }
+    )
+    every = [*made, SampleFiles("light", "light", False, light, {})]
+    (filled,) = fill_all(replace(events, samples=every, observables=("mass", "tags")), config, [100.0], 0.1)
+    assert ("not computable from this simulation: light has 0 effective events" in filled.remark) == matters
+    workspace = build_workspace(filled.regions, "signal_100", filled.backgrounds)
+    assert has_empty_terms(workspace)
+    terms = {s["name"]: sum(s["data"]) for s in workspace.spec["channels"][0]["samples"]}
+    assert terms[f"no_events:light:{filled.regions[0].name}:0"] == pytest.approx(weight / 0.8)
