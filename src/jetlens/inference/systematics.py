@@ -17,7 +17,7 @@ from jetlens.inference.templates import Region
 Floats = NDArray[np.float64]
 PRUNING = PruningConfig()
 FLOOR = 0.01
-"""A variation leaves at least this share of a bin: an empty bin has no likelihood."""
+"""A variation leaves at least this share of a bin, and of a process: an empty one has no likelihood."""
 
 
 LARGE = 0.3
@@ -180,32 +180,40 @@ def _rate(parts: Sequence[_Split], pruning: PruningConfig) -> tuple[bool, float,
 
 def _doubts(region: Region, process: str, sides: Sequence[str], rates: Sequence[float | None]) -> list[str]:
     """What is odd about the changes of a rate, for the user."""
+    notes = [
+        f"'{side}' leaves nothing of {process} in {region.name}; {FLOOR:.0%} is left there"
+        for side, rate in zip(sides, rates, strict=True)
+        if rate == FLOOR
+    ]
     up, down = rates
     if up is not None and down is not None:
         if (up - 1) * (down - 1) > 0:
-            return [
+            notes.append(
                 f"'{sides[0]}' and '{sides[1]}' both change the rate of {process} in {region.name} the same way "
                 f"({up - 1:+.2g}, {down - 1:+.2g})"
-            ]
-        return []
+            )
+        return notes
     side, rate = (sides[0], up) if up is not None else (sides[1], down)
     if rate is not None and abs(rate - 1) > LARGE:
-        return [
+        notes.append(
             f"'{side}' changes the rate of {process} in {region.name} by {rate - 1:+.0%}, the other side is taken as "
             f"{mirrored(rate) - 1:+.0%}; give it"
-        ]
-    return []
+        )
+    return notes
 
 
 def _split(region: Region, process: str, variation: str) -> _Split:
     """Compare a variation with the nominal template."""
     nominal, varied = region.values(process), region.values(process, variation)
-    if nominal.sum() <= 0 or varied.sum() <= 0:
-        return _Split(1.0, 0.0, np.ones_like(nominal), np.zeros_like(nominal), 1.0)
+    flat = np.ones_like(nominal), np.zeros_like(nominal), 1.0
+    if nominal.sum() <= 0:
+        return _Split(1.0, 0.0, *flat)
     norm = float(varied.sum() / nominal.sum())
+    error = float(np.sqrt(region.rate_variance[process, variation])) / float(nominal.sum())
+    if norm < FLOOR:
+        return _Split(FLOOR, error, *flat)
     ratio = np.divide(varied / norm, nominal, out=np.ones_like(nominal), where=nominal > 0)
     variance = _shape_variance(region, process, variation, norm)
-    error = float(np.sqrt(region.rate_variance[process, variation])) / float(nominal.sum())
     return _Split(norm, error, ratio, variance, _probability(ratio - 1, nominal, variance))
 
 

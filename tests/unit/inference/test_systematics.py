@@ -207,3 +207,13 @@ def test_smoothing_takes_away_fluctuations_beside_a_slope():
             errors.append(np.nan if of.shape_up is None else ((of.shape_up - truth) ** 2).mean())
     plain, smoothed = np.nanmean(np.reshape(errors, (-1, 2)), axis=0)
     assert smoothed < 0.8 * plain
+
+
+def test_a_variation_that_leaves_no_event_is_not_taken_for_none():
+    x = np.full(20, 500.0)
+    region = region_of(events(x), events(x[:0]))
+    of = effect(Systematic("s", ("p",)), region, "p")
+    assert of.rate_kept
+    assert (of.norm_up, of.norm_down) == pytest.approx((0.01, 1.99))
+    assert of.norm_error == pytest.approx(1 / np.sqrt(20))
+    assert "'s_up' leaves nothing of p in r; 1% is left there" in of.notes
