@@ -170,10 +170,11 @@ is that of the sample table.
 """
 
 LIMITS = """\
-Expected upper limits at 95 % confidence on σ·B with **{label}** at {luminosity_fb:g} fb⁻¹ by CLs: the median of the
-background-only expectation with its ±1σ and ±2σ bands, all systematic errors and those of the simulation included;
-dotted: the median without them. Observed limits, once unblinded, are solid. Where the simulation does not suffice
-there is no limit, and the figure says what is missing. Leading order, no pile-up: no forecast for an experiment.
+Expected upper limits on σ·B with **{label}** at {luminosity_fb:g} fb⁻¹ by CLs, at the confidence level that the axis
+names: the median of the background-only expectation with its ±1σ and ±2σ bands, all systematic errors and those of the
+simulation included; dotted: the median without them. Observed limits, once unblinded, are solid. Where the simulation
+does not suffice there is no limit, and the figure says what is missing. Leading order, no pile-up: no forecast for an
+experiment.
 """
 
 LIMITS_OF_ALL = """\

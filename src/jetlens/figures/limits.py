@@ -37,12 +37,12 @@ def draw_limits(
     theory: Mapping[str, float] | None = None,
     demonstration: bool = False,
 ) -> None:
-    """Draw a variant's upper limits at 95 % confidence on σ·B against mass, with bands of ± 1 and ± 2 deviations.
+    """Draw a variant's upper limits on σ·B against mass, with bands of ± 1 and ± 2 deviations.
 
     Args:
-        limits: CSV with ``variant`` and the columns :data:`LIMITS` [fb], optionally ``observed`` [fb],
-            ``statistics_only`` [fb] and ``remark``; one line per variant and mass. Masses without a limit leave a
-            gap, and are named with their remark.
+        limits: CSV with ``variant``, the confidence ``level`` and the columns :data:`LIMITS` [fb], optionally
+            ``observed`` [fb], ``statistics_only`` [fb] and ``remark``; one line per variant and mass. Masses without a
+            limit leave a gap, and are named with their remark.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
         variant: whose limits are drawn.
@@ -56,8 +56,9 @@ def draw_limits(
     Raises:
         FileError: if the table cannot be read.
     """
-    table = read_table(limits, ("variant", *LIMITS), "inference")
+    table = read_table(limits, ("variant", *LIMITS, "level"), "inference")
     table = table[table["variant"] == variant].sort_values("mass_GeV")
+    level = "".join(f"{100 * each:g} % CL " for each in table["level"].dropna().unique())
     predicted = {float(mass): value for mass, value in (theory or {}).items()}
     with look(figures):
         figure = Figure(figsize=(4.6, 4.4))
@@ -78,7 +79,7 @@ def draw_limits(
         if predicted:
             x = sorted(predicted)
             axes.plot(x, [predicted[m] for m in x], "-.", color="#bd1f01", label="theory")
-        _mass_axis(axes, table, f"95 % CL limit on $\\sigma\\,B$({pretty(signal)}) [fb]")
+        _mass_axis(axes, table, f"{level}limit on $\\sigma\\,B$({pretty(signal)}) [fb]")
         _legend_above(axes, ", ".join([pretty(label), *_DEMONSTRATION[:demonstration]]))
         _missing(axes, table)
         header(axes, figures, luminosity_fb)

@@ -54,7 +54,8 @@ def limits_table(
     """Return the table of limits against mass.
 
     Args:
-        limits: columns ``mass_gev``, ``expected_minus2`` … ``expected_plus2`` [fb], optionally ``observed``.
+        limits: columns ``mass_gev``, ``expected_minus2`` … ``expected_plus2`` [fb], the confidence ``level``, the same
+            in all lines, and optionally ``observed``.
         reaction: such as ``P P --> HIGGS --> HIGGS HIGGS X``.
         energy_tev: centre-of-mass energy.
         luminosity_fb: integrated luminosity [1/fb].
@@ -78,13 +79,14 @@ def limits_table(
     def dependent(name: str, values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {"header": {"name": name, "units": "fb"}, "qualifiers": qualifiers, "values": list(values)}
 
-    columns = [dependent("Expected 95% CL upper limit on sigma x B", expected)]
+    level = f"{100 * float(limits['level'].iloc[0]):g}% CL"
+    columns = [dependent(f"Expected {level} upper limit on sigma x B", expected)]
     if "observed" in limits and limits["observed"].notna().all():
         observed = [{"value": _rounded(value)} for value in limits["observed"]]
-        columns.append(dependent("Observed 95% CL upper limit on sigma x B", observed))
+        columns.append(dependent(f"Observed {level} upper limit on sigma x B", observed))
     return {
         "name": "Limits",
-        "description": "95% CL upper limits on the cross section times branching fraction against mass, with bands.",
+        "description": f"{level} upper limits on the cross section times branching fraction against mass, with bands.",
         "keywords": {"reactions": [reaction], "observables": ["SIG*BR"], "cmenergies": [1000.0 * energy_tev]},
         "independent_variables": [
             {

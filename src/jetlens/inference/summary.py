@@ -18,7 +18,7 @@ from jetlens.inference.resampling import relative_error
 LIMITS = (
     *("variant", "mass_GeV", *BANDS, "observed", "statistics_only", "without_empty_terms"),
     *("expected_error", "reference", "ratio", "ratio_error"),
-    *("cross_section_fb", "method", "remark", "notes"),
+    *("cross_section_fb", "level", "method", "remark", "notes"),
 )
 BREAKDOWN = ("variant", "mass_GeV", "uncertainty", "alone", "cumulative", "without")
 LATEX = {"→": r"$\to$ ", "≥": r"$\geq$ ", "t̄": r"$\bar{t}$", "–": "--", "_": r"\_", "%": r"\%", "&": r"\&"}
@@ -132,7 +132,7 @@ def _limit(variant: str, of: Mapping[str, Any]) -> dict[str, Any]:
     }
     if found := limits.get("systematics"):
         row |= {name: scale * value for name, value in zip(BANDS, found["expected"], strict=True)}
-        row["method"] = found["method"]
+        row["level"], row["method"] = found["level"], found["method"]
         row["observed"] = None if found["observed"] is None else scale * found["observed"]
     for kind, column in (("statistics", "statistics_only"), ("without_empty_terms", "without_empty_terms")):
         if kind in limits:

@@ -35,7 +35,7 @@ def tables(tmp_path_factory):
 def limit_table(scale=1.0):
     median = scale * np.array([3.0, 1.2, 0.4, 0.2])
     bands = {f"expected_{name}": median * factor for name, factor in BANDS.items()}
-    return {"mass_GeV": MASSES, "expected": median, **bands}
+    return {"mass_GeV": MASSES, "expected": median, "level": np.full(4, 0.9), **bands}
 
 
 def floats(rows, column):
@@ -67,6 +67,7 @@ def test_limits(check, look, tables, observed):
     )
     assert floats(rows, "expected") == pytest.approx(content["expected"])
     assert [row["theory"] for row in rows] == ["10", "", "", "0.01"]
+    assert any(t.get_text().startswith("90 % CL limit") for t in check.figures[-1].findobj(Text))
 
 
 @pytest.mark.parametrize("gone", [[1], [0, 1, 2, 3]])

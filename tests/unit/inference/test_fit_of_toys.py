@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyhf
 import pytest
+import yaml
 from hepdata_validator.full_submission_validator import FullSubmissionValidator
 from scipy import stats
 
@@ -294,7 +295,8 @@ def test_few_events_call_for_toys():
 
 
 def test_a_record_passes_hepdatas_validator(tmp_path, workspace, limit):
-    table = pd.DataFrame([{"mass_gev": 1000.0, **dict(zip(BANDS, limit.expected, strict=True))}])
+    values = dict(zip(BANDS, limit.expected, strict=True))
+    table = pd.DataFrame([{"mass_gev": 1000.0, "level": 0.9, **values}])
     counts = yields(workspace, fit(workspace))
     write_record(
         tmp_path,
@@ -304,5 +306,7 @@ def test_a_record_passes_hepdatas_validator(tmp_path, workspace, limit):
         },
         comment="Toys.",
     )
+    (column,) = yaml.safe_load((tmp_path / "limits.yaml").read_text())["dependent_variables"]
+    assert column["header"]["name"] == "Expected 90% CL upper limit on sigma x B"
     validator = FullSubmissionValidator()
     assert validator.validate(directory=str(tmp_path)), validator.get_messages()
