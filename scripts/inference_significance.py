@@ -11,4 +11,5 @@ with stage(snakemake):
         {Path(file).parent.name: Path(file) for file in snakemake.input},
         Path(snakemake.output[0]),
         background_uncertainty=snakemake.params.settings["background_uncertainty"],
+        masses=snakemake.params.settings["masses"],
     )

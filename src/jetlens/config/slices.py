@@ -231,6 +231,14 @@ def _masses(context: Context) -> list[float]:
     return [float(mass) for mass in hypotheses(context.config, context.samples)]
 
 
+def _significance(context: Context) -> dict[str, Any]:
+    signals = (sample for sample in context.trained.values() if sample.role == "signal")
+    return {
+        "background_uncertainty": context.config.evaluation.background_uncertainty,
+        "masses": sorted({sample.mass_gev for sample in signals if sample.mass_gev}),
+    }
+
+
 def _weigh(context: Context) -> dict[str, Any]:
     config = context.config
     factors = weight_variations(config)[context.wildcards["variation"]].factors()
@@ -343,10 +351,7 @@ SLICES: dict[str, tuple[str, Slice]] = {
     "summary": ("evaluation", _evaluation),
     "locked": ("evaluation", _evaluation),
     "locked_table": ("evaluation", lambda context: {}),
-    "significance": (
-        "inference",
-        lambda context: {"background_uncertainty": context.config.evaluation.background_uncertainty},
-    ),
+    "significance": ("inference", _significance),
     "score_events": ("inference", _score_events),
     "score_varied": ("inference", _score_events),
     "score_data": ("inference", _score_data),

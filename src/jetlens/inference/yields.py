@@ -64,7 +64,11 @@ class Significance:
 
 
 def write_significance(
-    scores: Mapping[str, Path], output_csv: Path, *, background_uncertainty: float
+    scores: Mapping[str, Path],
+    output_csv: Path,
+    *,
+    background_uncertainty: float,
+    masses: Sequence[float] = (),
 ) -> None:
     """Write yields per process and the expected significance for cuts of all variants.
 
@@ -72,11 +76,14 @@ def write_significance(
     the test events, which stand for the whole sample at the analysis' luminosity. Per cut there is a line for each
     process and one for all background (``class`` total), which has the significance. ``chosen`` marks the cut with
     the largest expected significance on the validation events, backgrounds taken at the upper ends of their intervals.
+    Signals of several masses are added up as processes are, but what they are together is no hypothesis: there is no
+    significance then.
 
     Args:
         scores: ``evaluation/<variant>/scores.npz`` by variant.
         output_csv: table to write.
         background_uncertainty: relative uncertainty of the background.
+        masses: hypotheses of the signals [GeV].
 
     Raises:
         FileError: if scores cannot be read.
@@ -93,7 +100,7 @@ def write_significance(
                 "logit_cut": f"{cut:.6g}",
                 "chosen": int(efficiency == best),
             }
-            rows += [about | line for line in _lines(yields(events, cut), background_uncertainty)]
+            rows += [about | line for line in _lines(yields(events, cut), background_uncertainty, masses)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     write_text(output_csv, table.to_csv(index=False, lineterminator="\n"))
 
@@ -208,10 +215,20 @@ def _best(scores: Scores, cuts: Mapping[float, float], background_uncertainty: f
     return max(found, key=lambda e: found[e]) if found else None
 
 
-def _lines(processes: Sequence[Process], background_uncertainty: float) -> list[dict[str, Any]]:
+def _lines(
+    processes: Sequence[Process], background_uncertainty: float, masses: Sequence[float]
+) -> list[dict[str, Any]]:
     lines = [_line(process) for process in processes]
     background = [process.passing for process in processes if not process.signal]
-    z = significance(processes, background_uncertainty)
+    if len(set(masses)) > 1:
+        named = ", ".join(f"{mass:g}" for mass in sorted(set(masses)))
+        z = Significance(
+            None,
+            None,
+            f"not computable: signals of {named} GeV are hypotheses apart; limits and their luminosity.csv have each",
+        )
+    else:
+        z = significance(processes, background_uncertainty)
     value = sum(each.value for each in background)
     low = math.hypot(*(each.value - each.low for each in background))
     high = math.hypot(*(each.high - each.value for each in background))

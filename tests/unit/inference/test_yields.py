@@ -36,10 +36,10 @@ def scores():
     )
 
 
-def rows_of(scores, folder):
+def rows_of(scores, folder, **more):
     write_scores(folder / "trees" / "scores.npz", scores)
     write_significance(
-        {"trees": folder / "trees" / "scores.npz"}, folder / "s.csv", background_uncertainty=0.1
+        {"trees": folder / "trees" / "scores.npz"}, folder / "s.csv", background_uncertainty=0.1, **more
     )
     with (folder / "s.csv").open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
@@ -89,6 +89,15 @@ def test_cuts_come_from_validation_events_alone(scores) -> None:
 def test_one_cut_is_chosen_per_variant(scores, tmp_path) -> None:
     rows = rows_of(scores, tmp_path)
     assert len({row["signal_efficiency"] for row in rows if row["chosen"] == "1"}) == 1
+
+
+def test_signals_of_several_masses_have_no_significance_together(scores, tmp_path) -> None:
+    light = dataclasses.replace(scores, weight=np.where(scores.sample == 2, 750.0, scores.weight))
+    assert any(row["significance"] for row in rows_of(light, tmp_path, masses=[1000.0]))
+    rows = rows_of(light, tmp_path, masses=[1500.0, 800.0])
+    assert not any(row["significance"] for row in rows)
+    (remark,) = {row["remark"] for row in rows if row["class"] == "total"}
+    assert remark.startswith("not computable: signals of 800, 1500 GeV are hypotheses apart")
 
 
 def test_a_process_without_any_test_event_is_named(scores) -> None:
