@@ -69,7 +69,7 @@ def sculpting(
     *,
     seed: int = 1,
 ) -> pd.DataFrame:
-    """Return how cuts change the observable's distribution, process by process, rows counting the same.
+    """Return how cuts change the observable's distribution, process by process, rows that have it counting the same.
 
     An event with several rows, drawn patterns of tags, is one in errors and in what chance makes.
 
@@ -90,7 +90,8 @@ def sculpting(
     rows: list[pd.DataFrame] = []
     for label, column in scores.items():
         cuts = np.quantile(np.concatenate([s.columns[column] for s in signals]), 1 - np.array(EFFICIENCIES))
-        for process, events in backgrounds.items():
+        for process, every in backgrounds.items():
+            events = every.take(np.isfinite(every.columns[observable]))
             x, y = events.columns[observable], events.columns[column]
             _, event = np.unique(events.number, return_inverse=True)
             correlation, by_chance = _correlations(x, y, event, rng)

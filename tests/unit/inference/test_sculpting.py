@@ -51,3 +51,17 @@ def test_a_table_of_copies_is_that_of_the_events(monkeypatch):
     np.testing.assert_allclose(many["after"], one["after"], atol=0.03)
     np.testing.assert_allclose(many["after_error"], one["after_error"], rtol=0.15)
     np.testing.assert_allclose(many["divergence_chance"], one["divergence_chance"], rtol=0.3)
+
+
+def test_rows_without_the_observable_are_in_no_bin(monkeypatch):
+    monkeypatch.setattr("jetlens.inference.sculpting._correlations", lambda *_: (0.0, 0.0))
+    rng = np.random.default_rng(5)
+    x, y = rng.uniform(size=600), rng.normal(size=600)
+    events, more = (
+        selected(x, y),
+        selected(np.where(np.arange(900) < 600, np.resize(x, 900), np.nan), np.resize(y, 900)),
+    )
+    signal = selected(x, y + 1)
+    first, second = (sculpting({"b": of}, [signal], {"score": "score"}, "x", EDGES) for of in (events, more))
+    np.testing.assert_allclose(second["before"], first["before"])
+    np.testing.assert_allclose(second["after"], first["after"], atol=0.02)
