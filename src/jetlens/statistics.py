@@ -158,17 +158,22 @@ class Spread:
 
 
 def combine_spreads(
-    events: float, variance_of_seeds: Sequence[float], freedom_of_seeds: Sequence[float]
+    events: float,
+    variance_of_seeds: Sequence[float],
+    freedom_of_seeds: Sequence[float],
+    freedom_of_events: float = float("inf"),
 ) -> Spread:
     """Add variances due to events and to seeds; degrees of freedom after Welch and Satterthwaite.
 
     Args:
-        events: variance due to events, known from many of them.
+        events: variance due to events.
         variance_of_seeds: of the mean over seeds, one entry per set of seeds; estimates may be negative.
         freedom_of_seeds: of each of these estimates, number of seeds − 1.
+        freedom_of_events: of the variance due to events; infinite if it is known from many of them.
     """
     variance = max(events / 2, events + sum(variance_of_seeds))
     terms = sum(v**2 / f for v, f in zip(variance_of_seeds, freedom_of_seeds, strict=True) if v > 0)
+    terms += events**2 / freedom_of_events
     freedom = variance**2 / terms if terms > 0 else float("inf")
     sigma = float(np.sqrt(variance))
     factor = float(stdtrit(freedom, (1 + ONE_SIGMA) / 2))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jetlens.evaluation.metrics import auc, influence, seed_variance
+from jetlens.evaluation.metrics import auc, checked, event_variance, influence, seed_variance
 from jetlens.statistics import Spread, combine_spreads, gaussian_z
 
 
@@ -61,5 +61,7 @@ def paired_difference(
         variances += variance
         freedoms += freedom
     value = means[0] - means[1]
-    spread = combine_spreads(float(((moved[0] - moved[1]) ** 2).sum()), variances, freedoms)
+    _, signal, w = checked(np.atleast_2d(np.asarray(first))[0], label, weight)
+    events, freedom_of_events = event_variance(moved[0] - moved[1], signal, w, abs(value))
+    spread = combine_spreads(events, variances, freedoms, freedom_of_events)
     return Difference(value, spread, spread.p_value(value))

@@ -120,18 +120,47 @@ def influence(scores: ArrayLike, label: ArrayLike, weight: ArrayLike | None = No
         s, signal, w = checked(row, label, weight)
         for own, sign in ((signal, 1.0), (~signal, -1.0)):
             placement = _share_below(sign * s[own], sign * s[~own], w[~own])
-            total = w[own].sum()
-            number = int(own.sum())
-            few = np.sqrt(number / max(number - 1, 1))  # the mean is taken from the same events
-            out[own] = few * w[own] * (placement - (w[own] * placement).sum() / total) / total
+            share = w[own] / w[own].sum()
+            out[own] = _of_few(share) * share * (placement - (share * placement).sum())
     return result
+
+
+def _of_few(share: Floats) -> float:
+    """Factor by which deviations from a mean of the same events are too small: √(n/(n − 1)) of n of equal weight.
+
+    The variance of one less the mean is 1 − 2 s + Σs² times its own, with s the weights' shares of their sum.
+    """
+    squares = float((share**2).sum())
+    left = squares - 2 * float((share**3).sum()) + squares**2
+    return float(np.sqrt(squares / left)) if left > 1e-9 * squares else 0.0
+
+
+def event_variance(
+    moved: Floats, signal: NDArray[np.bool_], weight: Floats, bound: float
+) -> tuple[float, float]:
+    """Return the variance due to events, and its degrees of freedom: n − 1 of each class, after Welch–Satterthwaite.
+
+    Args:
+        moved: (N,) influences, or their differences.
+        signal: (N,) whether signal.
+        weight: (N,) event weights.
+        bound: standard deviation of a class that consists of one event, which tells nothing of it.
+    """
+    total = terms = 0.0
+    for own in (signal, ~signal):
+        variance, number = float((moved[own] ** 2).sum()), effective_events(weight[own])
+        if np.count_nonzero(weight[own]) == 1:
+            variance, number = bound**2, float("inf")
+        total += variance
+        terms += variance**2 / max(number - 1, 0.5)
+    return total, total**2 / terms if terms > 0 else float("inf")
 
 
 def mean_area(scores: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> Area:
     """Return the mean AUC over seeds with its error over test events and seeds.
 
     Where every pair is in order nothing fluctuates; the error is then the one of one misplaced event in the
-    smaller class.
+    smaller class. The variance of few events is itself not known well: the error has Student's factor for it.
 
     Args:
         scores: (S, N) classifier output, one row per training seed.
@@ -145,10 +174,10 @@ def mean_area(scores: ArrayLike, label: ArrayLike, weight: ArrayLike | None = No
     _, signal, w = checked(rows[0], label, weight)
     areas = np.array([auc(row, label, weight) for row in rows])
     moved = influence(rows, label, weight)
-    events = float((moved.mean(axis=0) ** 2).sum())
+    events, freedom = event_variance(moved.mean(axis=0), signal, w, 0.5)
     if events == 0:
-        events = min(effective_events(w[signal]), effective_events(w[~signal])) ** -2.0
-    spread = combine_spreads(events, *seed_variance(areas, moved))
+        events, freedom = min(effective_events(w[signal]), effective_events(w[~signal])) ** -2.0, float("inf")
+    spread = combine_spreads(events, *seed_variance(areas, moved), freedom)
     value = float(areas.mean())
     return Area(value, areas, spread, _logit_interval(value, spread.error))
 
