@@ -175,7 +175,8 @@ def test_comparison_of_every_pair(tmp_path):
     for row in rows:
         difference, error, z = (float(row[key]) for key in ("auc_difference", "error", "z"))
         assert difference > 0 < error
-        assert z == pytest.approx(difference / error, rel=0.35)  # Student's tails apart
+        # Student's tails apart: those of 400 events' own variance, too, far out
+        assert z == pytest.approx(difference / error, rel=0.35 if difference < 10 * error else 0.6)
         assert row["comparisons"] == "3"
         assert float(row["p_value"]) == pytest.approx(2 * norm.sf(z), rel=0.02)
         assert float(row["p_value"]) <= float(row["p_value_holm"]) <= min(1, 3 * float(row["p_value"]) * 1.01)

@@ -161,7 +161,7 @@ def test_events_of_two_files_are_two_events_though_their_numbers_are_the_same(
         )
         events = read_selected(output, ["mass_jj"])
         assert len(np.unique(events.number)) == len(events)
-        regions.append(fill_region(name, {"p": {"nominal": events.events("mass_jj")}}, [0, 500, 1000, 5000]))
+        regions.append(fill_region(name, {"p": {"nominal": events.events("mass_jj")}}, [0, 800, 1100, 5000]))
     one, both = regions
     assert one.values("p").all()
     np.testing.assert_allclose(both.values("p"), 2 * one.values("p"))

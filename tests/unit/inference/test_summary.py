@@ -22,7 +22,14 @@ def results(folder: Path, **changes: object) -> None:
         "remark": "",
         "notes": [],
         "significance": [{"luminosity_fb": 300.0, "significance": 1.0}],
-        "limits": {"systematics": {"expected": [1, 2, 3, 4, 5], "observed": None, "method": "asymptotic"}},
+        "limits": {
+            "systematics": {
+                "expected": [1, 2, 3, 4, 5],
+                "observed": None,
+                "level": 0.95,
+                "method": "asymptotic",
+            }
+        },
         "breakdown": [
             {"uncertainty": STATISTICS, "alone": 0.5, "cumulative": 0.5, "without": None},
             {"uncertainty": SIMULATION, "alone": 3.0, "cumulative": 3.0, "without": 0.5},
