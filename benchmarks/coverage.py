@@ -257,7 +257,11 @@ def lines() -> Iterator[tuple[str, str, Toy]]:
     yield "other", "significance, 50 signal, 100 background events", significances(50, 100)
     yield "other", "significance, 200 signal, 25 background events", significances(200, 25)
     yield "other", "efficiency of a cut, 48 of 400 events pass", efficiencies
-    yield "other", "AUC, 8 of 108 background events weigh 100 times as much", areas(Network(300, 108), "heavy")
+    yield (
+        "other",
+        "AUC, 8 of 108 background events weigh 100 times as much",
+        areas(Network(300, 108), "heavy"),
+    )
     for low, high in ((0.1, 1.0), (1.0, 5.0)):
         note = f"{low:g} to {high:g} events of 100 times the weight pass"
         yield "count", f"rejection, 10 light and {note}", mixtures(10.0, (low, high), False)
