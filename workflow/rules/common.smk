@@ -1,6 +1,7 @@
 import re
 
 from jetlens.config import fitted, slices
+from jetlens.config.consistency import placed_streams
 from jetlens.config.explanation import methods_of
 from jetlens.config.models import stream_names
 from jetlens.config.load import validate as validate_config
@@ -203,14 +204,6 @@ def local_sources():
         for sample in table.values()
         for source in sample.files.values()
         for file in local(source)
-    ]
-
-
-def constituent_streams():
-    return [
-        name
-        for name, stream in analysis.features.streams.items()
-        if stream.kind == "constituents"
     ]
 
 

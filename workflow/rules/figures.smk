@@ -5,7 +5,9 @@ MANY = {
     "skims": all_skims,
     "events": lambda wildcards: all_features("event"),
     "constituents": lambda wildcards: [
-        file for name in constituent_streams() for file in all_features(name)
+        file
+        for name in placed_streams(analysis.features.streams)
+        for file in all_features(name)
     ],
     "roc": lambda wildcards: evaluations("roc.csv"),
     "metrics": lambda wildcards: evaluations("metrics.json"),

@@ -29,17 +29,27 @@ PAIR_COLUMNS = (*PLACE, "log_pt")
 """Features that pairs of constituents are made of (arXiv:2202.03772)."""
 
 
+def placed_streams(streams: Mapping[str, Stream]) -> list[str]:
+    """Return the streams of constituents with a place in their jet, and a pT: only of these there are images and maps.
+
+    Args:
+        streams: ``features.streams``.
+    """
+    return [
+        name
+        for name, stream in streams.items()
+        if isinstance(stream, ConstituentStream) and set(PAIR_COLUMNS) <= set(stream.features)
+    ]
+
+
 def has_places(options: ModelOptions, streams: Mapping[str, Stream]) -> bool:
-    """Whether a variant reads constituents with a place in their jet, and a pT: only of these there are maps.
+    """Whether a variant reads constituents with a place in their jet, and a pT.
 
     Args:
         options: of the variant.
         streams: ``features.streams``; those of the variant are among them.
     """
-    return any(
-        isinstance(stream := streams[name], ConstituentStream) and set(PAIR_COLUMNS) <= set(stream.features)
-        for name in stream_names(options)
-    )
+    return bool(set(stream_names(options)) & set(placed_streams(streams)))
 
 
 def _encoders(options: Any) -> dict[str, BlockOptions]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jetlens.config import Config
-from jetlens.config.consistency import has_places
+from jetlens.config.consistency import has_places, placed_streams
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.explanation import methods_of
 from jetlens.config.fitted import fitted_samples
@@ -122,7 +122,7 @@ def _shown(context: Context) -> dict[str, Any]:
 
 
 def _with_images(config: Config) -> list[dict[str, str]]:
-    return [{}] if any(s.kind == "constituents" for s in config.features.streams.values()) else []
+    return [{}] if placed_streams(config.features.streams) else []
 
 
 def _luminosity(context: Context) -> dict[str, Any]:

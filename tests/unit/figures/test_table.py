@@ -50,6 +50,18 @@ def test_captions_are_complete(entry, demo):
         assert not set("{}") & set(text)
 
 
+def test_constituents_without_a_place_have_no_image_and_no_map(demo):
+    data = demo.config.model_dump(mode="json")
+    for name in ("jet1", "jet2"):
+        data["features"]["streams"][name]["features"] = ["delta_eta", "delta_phi", "charge"]
+    data["training"]["augmentation"] = []
+    config = type(demo.config).model_validate(data)
+    drawn = {entry.rule for entry in FIGURES if list(entry.jobs(config, demo.samples))}
+    everything = {entry.rule for entry in FIGURES if list(entry.jobs(demo.config, demo.samples))}
+    assert {"figure_jet_images", "figure_relevance", "figure_single_events"} <= everything - drawn
+    assert "figure_roc" in drawn
+
+
 def test_every_drawing_function_has_its_line():
     modules = [m.name for m in pkgutil.iter_modules(jetlens.figures.__path__)]
     found = {
