@@ -151,7 +151,10 @@ def efficiency_distribution(
     # an event that passes for a share f of the seeds counts f: effective weight of one passing event
     f = np.mean([row[~signal] >= point.threshold for row, point in zip(rows, points, strict=True)], axis=0)
     one, more = typical_weight(background * f), typical_weight(background)
-    one = one if np.isfinite(one) and one > 0 else more
+    if np.isfinite(one) and one > 0:
+        more *= one * float((np.abs(background) * f).sum() / (background**2 * f).sum())  # for as many seeds
+    else:
+        one = more
     above, below = (1.0, 0.0) if limit else (0.5, 0.5)
     passing = np.clip(shares.mean(axis=0), 0, 1)[:, None] * background.sum()
     scale = (passing * one + above * more**2) / (passing + above * more)
