@@ -63,7 +63,9 @@ def test_the_true_flavour_is_no_feature() -> None:
     content["features"]["define"] = {"cheat": {"of": "event", "expression": "num(jets[jets.Flavor == 5])"}}
     content["features"]["event"] = ["cheat"]
     content["training"]["augmentation"] = []
-    with pytest.raises(ConfigError, match=r"features\.event: made of what no detector measures \(jets\.Flavor\)"):
+    with pytest.raises(
+        ConfigError, match=r"features\.event: made of what no detector measures \(jets\.Flavor\)"
+    ):
         validate(content)
     content["features"] |= {"define": {}, "event": ["log_ht"]}
     content["variations"] = {"b": {"kind": "weight", "up": "prod(where(jets.Flavor == 5, 1.02, 1))"}}
