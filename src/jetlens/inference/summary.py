@@ -108,17 +108,20 @@ def _add_errors(limits: pd.DataFrame, resampled: Mapping[tuple[str, str], pd.Ser
     """Fill in the errors of the simulation, and ratios to the reference, of which what they share has dropped out."""
     expected = limits.set_index(["variant", "mass_GeV"])["expected"].astype(float)
     of_mass = {(variant, float(mass)): limit for (variant, mass), limit in resampled.items()}
-    for row in limits.index:
-        variant, mass = limits.loc[row, "variant"], limits.loc[row, "mass_GeV"]
+    rows = []
+    for variant, mass in expected.index:
         own, other = of_mass[variant, mass], of_mass[reference, mass]
-        ratio = expected[variant, mass] / expected[reference, mass]
-        limits.loc[row, "reference"] = reference
-        limits.loc[row, "expected_error"] = expected[variant, mass] * relative_error(own)
-        if variant != reference:
-            limits.loc[row, "ratio"], limits.loc[row, "ratio_error"] = (
-                ratio,
-                ratio * relative_error(own, other),
-            )
+        ratio = np.nan if variant == reference else expected[variant, mass] / expected[reference, mass]
+        rows.append(
+            {
+                "reference": reference,
+                "expected_error": expected[variant, mass] * relative_error(own),
+                "ratio": ratio,
+                "ratio_error": ratio * relative_error(own, other),
+            }
+        )
+    found = pd.DataFrame(rows, index=limits.index)
+    limits[found.columns] = found
 
 
 def _limit(variant: str, of: Mapping[str, Any]) -> dict[str, Any]:

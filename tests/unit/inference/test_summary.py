@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from jetlens.inference.breakdown import SIMULATION, STATISTICS
 from jetlens.inference.summary import summarise
 from jetlens.report.tables import TABLES, read_table
 
 
-def results(folder: Path, **changes: object) -> None:
+def results(folder: Path, replicas: Sequence[float] = (), **changes: object) -> None:
     """The files of one limit."""
     own = folder / "inference" / "net" / "1000"
     own.mkdir(parents=True)
@@ -45,9 +48,8 @@ def results(folder: Path, **changes: object) -> None:
         "postfit_error": 1,
     }
     pd.DataFrame([row]).to_csv(own / "yields.csv", index=False)
-    pd.DataFrame({"mass_GeV": [], "replica": [], "limit": []}).to_csv(
-        own.parent / "resampled.csv", index=False
-    )
+    drawn = {"mass_GeV": 1000.0, "replica": range(len(replicas)), "limit": list(replicas)}
+    pd.DataFrame(drawn).to_csv(own.parent / "resampled.csv", index=False)
     summarise(
         {("net", "1000"): own}, folder / "inference", energy_tev=14, luminosity_fb=100,
         reaction="P P --> X", demonstration=False,
@@ -66,6 +68,15 @@ def test_the_breakdown_is_in_fb(tmp_path: Path) -> None:
     assert table["without"].isna().tolist() == [True, False]
     assert shown(tmp_path)["uncertainty"].tolist() == [STATISTICS, SIMULATION]
     assert shown(tmp_path)["all but it [fb]"].tolist() == ["", "10.00"]
+
+
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_errors_are_those_of_the_replicas(tmp_path: Path) -> None:
+    results(tmp_path, replicas=[3.0 * 1.01**n for n in range(20)])
+    (row,) = pd.read_csv(tmp_path / "inference" / "limits.csv").to_dict("records")
+    assert row["reference"] == "net"
+    assert row["expected_error"] == pytest.approx(60 * 0.68 * 19 * math.log(1.01) / 2, rel=0.01)
+    assert math.isnan(row["ratio"])
 
 
 def test_without_a_limit_there_is_no_line(tmp_path: Path) -> None:
