@@ -1,18 +1,21 @@
 """Do explanations find what is known to decide? Toy jets with planted constituents, all methods, five seeds.
 
-    python benchmarks/planted.py [--events 12000] [--epochs 20] [--seeds 5] [--toy displaced_track]
+    python benchmarks/planted.py [--toy displaced_track] [--network config/full.yaml:particle_transformer] [--epochs 5]
 
-Prints per method, and per baseline where it has two, the share of relevance on the planted constituents and the rank
-accuracy: mean and standard deviation over trainings, the worst training, the largest standard error over events; pT
-order beside them. Blind spots to look for: Grad-CAM, and leave-one-out on redundant prongs (``two_prong``, events with
-a displaced track in both). Of the mass pair also, what a constituent's partner is worth to its self-attention: through
-what is gathered from it, and through how much attention it takes from others.
+The networks are the pipeline's own, with its own training. Prints the rank accuracy of each training, then per method,
+and per baseline where it has two, the share of relevance on the planted constituents and the rank accuracy: mean and
+standard deviation over trainings, the worst training, the largest standard error over events; pT order beside them.
+Blind spots to look for: Grad-CAM, and leave-one-out on redundant prongs (``two_prong``, events with a displaced track
+in both). Of the mass pair also, what a constituent's partner is worth to its self-attention: through what is gathered
+from it, and through how much attention it takes from others.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import io
 import time
 from typing import Any
 
@@ -22,18 +25,23 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from jetlens.config.explanation import ExplanationConfig, methods_of
-from jetlens.explanation.planted import STREAM, TOYS, Toy, score, train
+from jetlens.config.load import load
+from jetlens.config.training import TrainingConfig
+from jetlens.explanation.chefer import relevance_of_random_gradients
+from jetlens.explanation.network import network_of
+from jetlens.explanation.planted import STREAM, TOYS, Toy, network, score, train
 from jetlens.explanation.registry import METHODS
 from jetlens.features.featurefile import FeatureSet
-from jetlens.trained.model import TrainedNetwork, input_arrays
+from jetlens.trained.model import TrainedModel, input_arrays
 
+NETWORKS = ("config/config.yaml:self_attention", "config/full.yaml:particle_transformer")
 TESTED = 200
 SETTINGS = ExplanationConfig(variants=[], methods=list(METHODS), permutations=20)
 Floats = NDArray[np.float64]
 
 
-def explanations(model: TrainedNetwork, events: FeatureSet) -> dict[str, Floats]:
-    """Return (N, T) of every method and map in favour of signal, and pT order."""
+def explanations(model: TrainedModel, events: FeatureSet) -> dict[str, Floats]:
+    """Return (N, T) of every method and map in favour of signal, of the rule on random gradients, and pT order."""
     found: dict[str, Floats] = {}
     for method in methods_of(model.options, SETTINGS.methods):
         result = METHODS[method].explain(model, events, SETTINGS)
@@ -41,10 +49,12 @@ def explanations(model: TrainedNetwork, events: FeatureSet) -> dict[str, Floats]
             (name, v) for name, v in zip(result.maps, result.value, strict=True) if "background" not in name
         ]
         found |= {method if len(maps) == 1 else f"{method}, {name}": value for name, value in maps}
+    null = relevance_of_random_gradients(model, events, np.random.default_rng(1))
+    found["relevance, random gradients"] = null.value[0]
     return found | {"pT order": events.streams[STREAM][..., 2].astype(float)}
 
 
-def removed(model: TrainedNetwork, test: Toy) -> dict[str, float]:
+def removed(model: TrainedModel, test: Toy) -> dict[str, float]:
     """Return the AUC, and the median logit of signal as it is and without its first planted constituent."""
     events = test.features
     first = test.planted & (np.cumsum(test.planted, axis=1) == 1)
@@ -63,7 +73,7 @@ def removed(model: TrainedNetwork, test: Toy) -> dict[str, float]:
     }
 
 
-def partner(model: TrainedNetwork, events: FeatureSet, planted: NDArray[np.bool_]) -> dict[str, float]:
+def partner(model: TrainedModel, events: FeatureSet, planted: NDArray[np.bool_]) -> dict[str, float]:
     """Return the mean logit lost as each of a pair loses its partner in the self-attention, both ways at once.
 
     Values: nothing is gathered from the partner, all weights as they are. Weights: the partner gets no attention, and
@@ -71,12 +81,12 @@ def partner(model: TrainedNetwork, events: FeatureSet, planted: NDArray[np.bool_
     """
     from jetlens.models import probe
 
-    network: Any = model.model
+    own_network: Any = network_of(model)
     name = f"{STREAM}_self_attention_0"
-    layer = network.get_layer(name)
+    layer = own_network.get_layer(name)
     inputs = input_arrays(events, [STREAM])
-    weights = probe.attention_scores(network, inputs, [name])[name].astype(float)
-    cut = probe.Cut(network, {"gathered": layer.output[0], "qkv": layer.input[0]})
+    weights = probe.attention_scores(own_network, inputs, [name])[name].astype(float)
+    cut = probe.Cut(own_network, {"gathered": layer.output[0], "qkv": layer.input[0]})
     point = cut.point(inputs)
     own = np.split(point["qkv"], 3, axis=-1)[2]
     own = own.reshape(*own.shape[:2], layer.heads, -1).transpose(0, 2, 1, 3)
@@ -92,36 +102,37 @@ def partner(model: TrainedNetwork, events: FeatureSet, planted: NDArray[np.bool_
     return lost
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=12000)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--toy", choices=list(TOYS), action="append")
-    options = parser.parse_args()
-    rows = []
-    for name in options.toy or TOYS:
-        for seed in range(1, options.seeds + 1):
-            rng, started = np.random.default_rng(seed), time.process_time()
-            model = train(TOYS[name](options.events, rng), options.epochs, seed)
-            facts = {"CPU seconds": time.process_time() - started}
-            test = TOYS[name](8 * TESTED, rng)
-            facts |= removed(model, test)
-            planted = test.planted.sum(axis=1)
-            chosen = np.flatnonzero(planted == planted.max())[:TESTED]
-            events = test.features.select(chosen)
-            if name == "mass_pair":
-                lost = partner(model, events, test.planted[chosen])
-                facts |= {f"lost with the partner's {way}": value for way, value in lost.items()}
-            print(name, seed, {key: round(value, 3) for key, value in facts.items()}, flush=True)
-            for method, value in explanations(model, events).items():
-                found = score(value, test.planted[chosen], events.masks[STREAM])
-                row = {"toy": name, "seed": seed, "method": method}
-                row |= {k: v[0] for k, v in found.items()} | {f"{k}_error": v[1] for k, v in found.items()}
-                rows.append(row)
-    groups = pd.DataFrame(rows).groupby(["toy", "method"], sort=False)
-    columns: dict[str, Any] = {}
+def trained(
+    name: str, options: Any, settings: TrainingConfig, events: int, seed: int
+) -> tuple[TrainedModel, Toy, dict[str, float]]:
+    """Return a network, as many new toys as hold :data:`TESTED` to be explained, and what the training took."""
+    rng, started = np.random.default_rng(seed), time.process_time()
+    with contextlib.redirect_stderr(io.StringIO()):
+        model = train(TOYS[name](events, rng), options, settings, seed)
+    facts = {"CPU seconds": time.process_time() - started, "epoch kept": model.manifest["best_epoch"]}
+    return model, TOYS[name](8 * TESTED, rng), facts
+
+
+def rows(name: str, model: TrainedModel, test: Toy, facts: dict[str, float]) -> list[dict[str, Any]]:
+    """Return the scores of all methods on the test toys with most planted constituents, and complete the facts."""
+    facts |= removed(model, test)
+    planted = test.planted.sum(axis=1)
+    chosen = np.flatnonzero(planted == planted.max())[:TESTED]
+    events, planted = test.features.select(chosen), test.planted[chosen]
+    if name == "mass_pair":
+        facts |= {f"lost with the partner's {k}": v for k, v in partner(model, events, planted).items()}
+    found = []
+    for method, value in explanations(model, events).items():
+        scores = score(value, planted, events.masks[STREAM])
+        values = {k: v[0] for k, v in scores.items()} | {f"{k}_error": v[1] for k, v in scores.items()}
+        found.append({"method": method, "auc": facts["AUC"], **values})
+    return found
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """Return by network, epochs, toy and method the mean, spread and worst over trainings, and the largest error."""
+    groups = found.groupby(["network", "epochs", "toy", "method"], sort=False)
+    columns: dict[str, Any] = {"auc": groups["auc"].mean()}
     for name in ("mass", "rank_accuracy"):
         columns |= {
             name: groups[name].mean(),
@@ -129,7 +140,34 @@ def main() -> None:
             f"{name}_worst": groups[name].min(),
             f"{name}_error": groups[f"{name}_error"].max(),
         }
-    print(pd.DataFrame(columns).round(3).to_string())
+    return pd.DataFrame(columns).round(3)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", action="append", help="FILE:VARIANT, default: " + ", ".join(NETWORKS))
+    parser.add_argument("--epochs", type=int, action="append", help="instead of the file's")
+    parser.add_argument("--events", type=int, default=12000)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--toy", choices=list(TOYS), action="append")
+    arguments = parser.parse_args()
+    found: list[dict[str, Any]] = []
+    for which in arguments.network or NETWORKS:
+        file, _, variant = which.rpartition(":")
+        config = load(file)
+        options = network(config.models[variant])
+        for epochs in arguments.epochs or [config.training.epochs]:
+            settings = config.training.model_copy(update={"epochs": epochs})
+            for name in arguments.toy or TOYS:
+                for seed in range(1, arguments.seeds + 1):
+                    model, test, facts = trained(name, options, settings, arguments.events, seed)
+                    key = {"network": variant, "epochs": epochs, "toy": name, "seed": seed}
+                    own = rows(name, model, test, facts)
+                    found += [key | row for row in own]
+                    ranked = {row["method"]: round(row["rank_accuracy"], 3) for row in own}
+                    print(*key.values(), {k: round(v, 3) for k, v in facts.items()}, ranked, flush=True)
+    print(table(pd.DataFrame(found)).to_string())
 
 
 if __name__ == "__main__":

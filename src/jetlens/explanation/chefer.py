@@ -4,6 +4,10 @@ Relevances of tokens for one another are carried from layer to layer: R starts a
 streams and the class token, and each attention layer adds what its queries gather, weighed by Ā, the mean over heads of
 the attention times its gradient (eq. 5). Where the class token is the answer, its row is the result; where tokens are
 pooled, the mean of their rows.
+
+A gradient says what a little more attention adds to the logit, not what hangs on it. Behind a normalisation, longer is
+no different: Σ A ∂z/∂A = 0 over all that is gathered (arXiv:2202.07304 has it for gradients times inputs). So a token
+that has all the attention has next to no relevance; see benchmarks/README.md, planted truth.
 """
 
 from __future__ import annotations
@@ -49,7 +53,24 @@ def relevance_signed(model: TrainedModel, features: FeatureSet, settings: Explan
     return _relevance(model, features, signed=True)
 
 
-def _relevance(model: TrainedModel, features: FeatureSet, signed: bool) -> Relevance:
+def relevance_of_random_gradients(
+    model: TrainedModel, features: FeatureSet, rng: np.random.Generator
+) -> Relevance:
+    """Return what the published rule makes of normal random numbers in the gradients' place: a null test.
+
+    What it finds so, attention alone has found.
+
+    Args:
+        model: a network with attention.
+        features: N events.
+        rng: source of randomness.
+    """
+    return _relevance(model, features, signed=False, rng=rng)
+
+
+def _relevance(
+    model: TrainedModel, features: FeatureSet, signed: bool, rng: np.random.Generator | None = None
+) -> Relevance:
     from jetlens.models import probe
 
     network = network_of(model)
@@ -61,6 +82,11 @@ def _relevance(model: TrainedModel, features: FeatureSet, signed: bool) -> Relev
         part = slice(first, first + BATCH)
         inputs = {name: array[part] for name, array in input_arrays(features, list(model.streams)).items()}
         found = probe.attention_gradients(network, inputs, list(layers), BATCH)
+        if rng is not None:
+            found = {
+                name: (scores, rng.standard_normal(scores.shape, np.float32))
+                for name, (scores, _) in found.items()
+            }
         real = tokens.real[part]
         for m, sign in enumerate(signs):
             carried = tokens.identity(len(real))

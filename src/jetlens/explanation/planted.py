@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.config.training import TrainingConfig
 from jetlens.features.featurefile import FeatureMetadata, FeatureSet, StreamMetadata
-from jetlens.trained.model import TrainedNetwork
+from jetlens.trained.model import TrainedModel
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -27,7 +30,6 @@ HARD = 3
 """Most hard constituents of a jet."""
 SPREAD = 0.25
 """Standard deviation of constituents about the jet's axis in Δη and Δφ."""
-BATCH = 256
 MASS = 40.0
 """Mass of the planted pair [GeV]."""
 
@@ -153,53 +155,38 @@ TOYS: dict[str, Callable[[int, np.random.Generator], Toy]] = {
     "mass_pair": mass_pair,
     "two_prong": two_prong,
 }
-OPTIONS: dict[str, Any] = {
-    "kind": "self_attention",
-    "stream": STREAM,
-    "encoder": {"layers": 1, "heads": 2, "feed_forward": 32},
-    "width": 16,
-    "embedding": [32],
-    "head": [16],
-    "dropout": 0.0,
-    "pooling": "class_attention",
-    "pair_embedding": [16, 16],
-}
-"""A small network that can see single constituents and pairs of them."""
+FOLDS = 10
+"""Of toy jets; the networks are stopped on the first one."""
 
 
-def train(toy: Toy, epochs: int, seed: int = 1, options: dict[str, Any] = OPTIONS) -> TrainedNetwork:
-    """Train a network on toy jets, in memory."""
-    from pydantic import TypeAdapter
+def network(options: Any) -> Any:
+    """Return the options of one of the pipeline's networks for toy jets: one stream, no event vector.
 
-    from jetlens.config.models import ModelOptions
-    from jetlens.trained import runtime
+    Symmetries are left out of its training: toys lack what jets are turned by, and more of them can be drawn.
+    """
+    content = options.model_dump()
+    content |= {"streams": [STREAM]} if "streams" in content else {"stream": STREAM}
+    content["training"] |= {"augmentation": []}
+    return type(options).model_validate(content | {"use_event": False})
 
-    runtime.configure_default("tensorflow")
-    import keras
 
-    from jetlens.models.layers import Standardisation
-    from jetlens.models.registry import build_model
+def train(toy: Toy, options: Any, training: TrainingConfig, seed: int = 1) -> TrainedModel:
+    """Train a network on toy jets as the training stage does, early stopping included.
 
-    keras.utils.set_random_seed(seed)
-    parsed = TypeAdapter(ModelOptions).validate_python(options)
-    features = toy.features
-    network = build_model(parsed, features.metadata)
-    values = features.streams[STREAM][features.masks[STREAM]]
-    for layer in network.layers:
-        if isinstance(layer, Standardisation):
-            layer.set_weights([values.mean(axis=0), values.std(axis=0)])
-    steps = epochs * -(-len(features) // BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(0.004, steps)
-    network.compile(keras.optimizers.Adam(rate), keras.losses.BinaryCrossentropy(from_logits=True))
-    inputs = {STREAM: features.streams[STREAM], f"{STREAM}_mask": features.masks[STREAM]}
-    network.fit(inputs, features.label.astype(np.float32), batch_size=BATCH, epochs=epochs, verbose=0)
-    manifest = {
-        "variant": "toy",
-        "parameters": network.count_params(),
-        "seed": seed,
-        "features": features.metadata.model_dump(),
-    }
-    return TrainedNetwork(network, manifest, parsed)
+    Args:
+        toy: the jets.
+        options: of the network, see :func:`network`.
+        training: settings of the loop.
+        seed: of the training.
+    """
+    from jetlens.trained import load_model
+    from jetlens.training import job
+
+    with TemporaryDirectory() as folder:
+        features, output = Path(folder) / "toy" / "toy", Path(folder) / "training"
+        toy.features.write(features)
+        job.train([features], output, variant="toy", options=options, training=training, seed=seed)
+        return load_model(output)
 
 
 def score(value: Floats, planted: Mask, mask: Mask) -> dict[str, list[float]]:
@@ -234,9 +221,9 @@ def _toy(values: NDArray[Any], real: Mask, label: NDArray[np.int64], planted: Ma
         part="toy",
         streams={STREAM: StreamMetadata(kind="constituents", features=FEATURES, units=["", "rad", "", ""])},
         event=StreamMetadata(kind="event", features=["none"], units=[""]),
-        folds=1,
-        test_folds=[0],
-        validation_folds=[],
+        folds=FOLDS,
+        test_folds=[],
+        validation_folds=[0],
     )
     features = FeatureSet(
         streams={STREAM: (values * real[..., None]).astype(np.float32)},
@@ -245,7 +232,7 @@ def _toy(values: NDArray[Any], real: Mask, label: NDArray[np.int64], planted: Ma
         label=label.astype(np.int8),
         weight=np.ones(number),
         event_number=np.arange(number, dtype=np.int64),
-        fold=np.zeros(number, np.uint8),
+        fold=(np.arange(number) // 2 % FOLDS).astype(np.uint8),
         metadata=metadata,
     )
     return Toy(features, planted)

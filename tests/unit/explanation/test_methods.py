@@ -268,6 +268,27 @@ def test_relevance_of_a_class_token_against_loops(signed, events, network_of_kin
         np.testing.assert_allclose(found[n, tokens[:-1]], [carried[-1, x] for x in tokens[:-1]], rtol=1e-5)
 
 
+def test_gradients_of_attention_cancel_where_a_norm_follows(events, network_of_kind):
+    """Longer as a whole, what is gathered is the same behind a norm: Σ A ∂z/∂A = 0, however much hangs on it."""
+    from jetlens.models import probe
+
+    model = network_of_kind("particle_transformer")
+    network = copy_of(model.model)
+    for layer in network.layers:
+        if layer.name.endswith("_projection"):
+            layer.bias.assign(np.zeros(layer.bias.shape))
+    layers = attention_layout(network)
+    found = probe.attention_gradients(network, input_arrays(events, model.streams))
+    for name, (scores, slopes) in found.items():
+        product = (scores * slopes).transpose(0, 2, 1, 3)
+        (query,) = layers[name][0]
+        if query != "class":
+            product = product[events.masks[query]]
+        size = np.abs(product).sum(axis=(-2, -1))
+        assert size.max() > 1e-3
+        assert (np.abs(product.sum(axis=(-2, -1))) < 1e-3 * size + 1e-5).all(), name
+
+
 def test_attention_says_what_heads_look_at(events, network_of_kind):
     model = network_of_kind("cross_attention")
     view = choose_view(attention_layout(model.model), events.metadata)

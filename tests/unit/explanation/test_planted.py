@@ -7,20 +7,25 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from jetlens.config.explanation import ExplanationConfig
+from jetlens.config.load import load
+from jetlens.config.models import stream_names
 from jetlens.explanation.planted import (
     MASS,
     STREAM,
     TOYS,
     displaced_track,
     mass_pair,
+    network,
     pair_mass,
     score,
     train,
     two_prong,
 )
 from jetlens.explanation.registry import METHODS
+from tests.conftest import ROOT
 
 SETTINGS = ExplanationConfig(variants=[], permutations=6)
+CONFIG = ROOT / "config"
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +77,29 @@ def test_the_truth_scores_one_and_chance_what_chance_is():
     assert abs(mean - (planted.sum(1) / mask.sum(1)).mean()) < 4 * error
 
 
+@pytest.mark.parametrize(
+    ("file", "variant"), [("config.yaml", "self_attention"), ("full.yaml", "particle_transformer")]
+)
+def test_toys_are_learnt_by_the_pipelines_own_networks(file, variant):
+    """Nothing but what is read differs; symmetries are those of what toys have: none."""
+    given = load(CONFIG / file).models[variant]
+    options = network(given)
+    assert stream_names(options) == [STREAM]
+    assert not options.use_event
+    same = {"stream", "streams", "use_event", "training"}
+    assert options.model_dump(exclude=same) == given.model_dump(exclude=same)
+    assert options.training.augmentation == []
+
+
 def test_the_displaced_track_is_found_by_methods_that_ask_the_network():
+    config = load(CONFIG / "config.yaml")
+    options, settings = network(config.models["self_attention"]), config.training
     rng = np.random.default_rng(1)
-    model = train(displaced_track(4000, rng), epochs=8)
+    model = train(displaced_track(4000, rng), options, settings.model_copy(update={"epochs": 6}))
     test = displaced_track(400, rng)
     assert roc_auc_score(test.features.label, model.predict_logits(test.features)) > 0.95
     chosen = np.flatnonzero(test.features.label == 1)[:30]
     events = test.features.select(chosen)
-    # not relevance, whose gradients vanish where attention lies on the track already: benchmarks/README.md
     for method in ("leave_one_out", "integrated_gradients", "shapley"):
         value = METHODS[method].explain(model, events, SETTINGS).value[0]
         found = score(value, test.planted[chosen], events.masks[STREAM])
