@@ -84,7 +84,7 @@ def fill_all(
         systematic: relative error of the background that bins and cuts are made for.
 
     Raises:
-        ConfigError: if the events have no score of a mass.
+        ConfigError: if the events have no score of a mass, or none is in the fitted range.
     """
     columns = next(iter(simulation.nominal().values())).columns
     if SCORE in columns:
@@ -148,6 +148,7 @@ def _fill(
     )
     source = simulation.nominal()
     nominal = view({name: events for name, events in source.items() if name in kept})
+    _check_range(config, np.concatenate([events.columns[view.observable] for events in nominal.values()]))
     few = _for_cuts(model, validation, process_of)
     least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
     heaviest = {name: events.event_weight() or least[name] for name, events in read.items()}
@@ -217,6 +218,17 @@ def _for_cuts(
     except NotComputableError as error:
         LOG.info("cuts are chosen on simulated backgrounds: %s", error)
         return {name: events.take(in_region(model, events)) for name, events in samples.items()}
+
+
+def _check_range(config: InferenceConfig, values: Floats) -> None:
+    """Refuse a fitted range in which nothing lies: all would count in an outer bin, as if it were measured there."""
+    fit = config.fit
+    if fit.observable == SCORE or not len(values) or np.any((values >= fit.min) & (values <= fit.max)):
+        return
+    raise ConfigError(
+        f"inference.fit: no event has {fit.observable} from {fit.min:g} to {fit.max:g}, found {values.min():.4g} to "
+        f"{values.max():.4g}; give min and max in its unit"
+    )
 
 
 def _edges(config: InferenceConfig, signals: Sequence[Selected], observable: str) -> Floats:

@@ -12,7 +12,7 @@ import pyhf
 import pytest
 
 from jetlens.config.inference import InferenceConfig
-from jetlens.errors import FileError
+from jetlens.errors import ConfigError, FileError
 from jetlens.features.normalisation import Normalisation
 from jetlens.inference.filling import fill_all
 from jetlens.inference.hypothesis import infer
@@ -177,6 +177,15 @@ def test_another_sample_stands_for_the_nominal_one(toy):
     both = region.variances("ttbar", "generator_up") + region.variances("ttbar")
     np.testing.assert_allclose(region.shift_variance["ttbar", "generator_up"], both, rtol=1e-9)
     assert "generator_up" not in region.variations("qcd")
+
+
+def test_a_fitted_range_without_events_is_refused(toy):
+    config = config_with()
+    tev = config.model_copy(update={"fit": config.fit.model_copy(update={"min": 0.4, "max": 2.4})})
+    with pytest.raises(
+        ConfigError, match=r"inference\.fit: no event has mass_jj from 0\.4 to 2\.4, found \d+"
+    ):
+        fill_all(simulation(toy, tev), tev, [800.0, 1000.0], 0.1)
 
 
 def test_factors_of_other_events_are_refused(toy):
