@@ -172,7 +172,7 @@ def _limits(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
         "observed [fb]": _value("observed"),
         "statistics only [fb]": _value("statistics_only"),
         "ratio to the reference": _value("ratio", "ratio_error"),
-        "remark": lambda row: " ".join(filter(None, (row["remark"], row["notes"]))),
+        "remark": lambda row: "; ".join(filter(None, (row["remark"], row["notes"]))),
     }
     return _rows(frame, columns)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jetlens.inference.summary import LIMITS
 from jetlens.report.page import html_of
 from jetlens.report.tables import TABLES, between, measured, read_table
 
@@ -41,6 +42,15 @@ def test_rounding_moves_less_than_a_fifth_of_the_error(value: float, error: floa
 def test_an_interval_with_no_end_is_none() -> None:
     assert between("1.5", "2.5") == " [1.500, 2.500]"
     assert between("", "2.5") == ""
+
+
+def test_what_a_limit_lacks_and_notes_on_it_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "inference").mkdir()
+    row = dict.fromkeys(LIMITS, "") | {"variant": "a", "mass_GeV": "800", "remark": "too few", "notes": "odd"}
+    content = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
+    (tmp_path / "inference" / "limits.csv").write_text(content, encoding="utf-8")
+    entry = next(entry for entry in TABLES if entry.file == "inference/limits.csv")
+    assert read_table(entry, tmp_path, {})["remark"].tolist() == ["too few; odd"]
 
 
 def test_the_cutflow_has_a_column_per_sample(tmp_path: Path) -> None:
