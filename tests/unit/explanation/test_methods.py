@@ -289,6 +289,23 @@ def test_gradients_of_attention_cancel_where_a_norm_follows(events, network_of_k
         assert (np.abs(product.sum(axis=(-2, -1))) < 1e-3 * size + 1e-5).all(), name
 
 
+def test_relevance_of_random_gradients_knows_attention_alone(events, network_of_kind):
+    from jetlens.explanation.chefer import relevance_of_random_gradients
+
+    model = network_of_kind("analysis_object")
+    network = copy_of(model.model)
+    logit = network.get_layer("logit")
+    logit.set_weights([5 * w for w in logit.get_weights()])  # other gradients, the same attention
+    changed = type(model)(network, model.manifest, model.options)
+    one, other = (
+        relevance_of_random_gradients(m, events, np.random.default_rng(1)).value for m in (model, changed)
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-6)
+    one, other = (METHODS["relevance"].explain(m, events, SETTINGS).value for m in (model, changed))
+    assert (other[0] >= one[0]).all()
+    assert other[0].sum() > 3 * one[0].sum()
+
+
 def test_attention_says_what_heads_look_at(events, network_of_kind):
     model = network_of_kind("cross_attention")
     view = choose_view(attention_layout(model.model), events.metadata)
