@@ -86,10 +86,19 @@ def resampled_limits(
 
 
 def relative_error(limit: pd.Series, reference: pd.Series | None = None) -> float:
-    """Return half of the central 68 % of ln(limit), or ln(limit/reference), over ten replicas or more, else NaN."""
-    logs = np.log(limit) if reference is None else np.log(limit) - np.log(reference.reindex(limit.index))
-    logs = logs[np.isfinite(logs)]
+    """Return half of the central 68 % of ln(limit), or ln(limit/reference), over ten replicas or more, else NaN.
+
+    A limit that cannot be computed is beyond all others. Where one end of the 68 % is, the distance of the other one
+    from the median counts; where both are, or the median is, nothing is known: NaN.
+    """
+    logs = np.log(limit.fillna(np.inf))
+    if reference is not None:
+        other = np.log(reference.reindex(limit.index).fillna(np.inf))
+        logs = (logs - other)[~(np.isinf(logs) & np.isinf(other))]
     if len(logs) < 10:
         return float("nan")
-    low, high = np.quantile(logs, [stats.norm.cdf(-1), stats.norm.cdf(1)])
-    return float(high - low) / 2
+    finite = bool(np.isfinite(logs).all())
+    at = stats.norm.cdf([-1, 0, 1])
+    low, middle, high = np.quantile(logs, at, method="linear" if finite else "inverted_cdf")
+    ends = [abs(end - middle) for end in (low, high) if np.isfinite(end) and np.isfinite(middle)]
+    return float(np.mean(ends)) if ends else float("nan")

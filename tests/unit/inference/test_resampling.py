@@ -79,3 +79,12 @@ def test_a_limit_is_known_the_better_the_more_events_there_are(tmp_path):
 def test_of_a_handful_of_replicas_nothing_is_said():
     assert np.isnan(relative_error(pd.Series([1.0] * 9)))
     assert np.isnan(relative_error(pd.Series([np.nan] * 20)))
+
+
+def test_replicas_without_a_limit_are_no_reason_for_a_small_error():
+    """A third of the replicas can set none: those that can are the lucky ones, and say too little of the spread."""
+    logs = np.random.default_rng(8).normal(0, 0.5, 3000)
+    limit = pd.Series(np.where(logs < 0.2, np.exp(logs), np.nan))
+    assert np.nanstd(np.log(limit)) < 0.4
+    assert relative_error(limit) == pytest.approx(0.5, rel=0.1)
+    assert relative_error(pd.Series(np.exp(logs))) == pytest.approx(0.5, rel=0.1)
