@@ -85,6 +85,9 @@ def check_presence(
 ) -> None:
     """Refuse a file in which a feature is filled with zeros that told events apart in the training.
 
+    What the training's files lacked in the same way, and the reader calculated alike (HT of jets, in formats without
+    one), is as good here as there.
+
     Args:
         manifest: of the trained model.
         streams: streams the model reads, besides the event vector.
@@ -94,10 +97,11 @@ def check_presence(
     Raises:
         FileError: naming stream, feature, and what the file lacks; or how differently its tracks are measured.
     """
-    constant = manifest.get("constant_features", {})
+    constant, trained_lacks = manifest.get("constant_features", {}), manifest["features"].get("lacks", {})
     for name in (*streams, *(["event"] if manifest["options"]["use_event"] else [])):
         for feature, why in metadata.lacks.get(name, {}).items():
-            if feature not in constant.get(name, []):
+            alike = trained_lacks.get(name, {}).get(feature) == why
+            if not alike and feature not in constant.get(name, []):
                 raise FileError(
                     f"{source}: '{manifest['variant']}' learnt from '{feature}' (stream '{name}'), which this file has "
                     f"not: {why}; use a file that has it, or train without this feature"

@@ -122,6 +122,12 @@ def test_scoring_refuses_the_same(demo_features: dict[str, Path]) -> None:
                 check_presence(manifest, ["jet1"], poor, "f.root")
         else:
             check_presence(manifest, ["jet1"], poor, "f.root")
+    calculated = {"event": {"log_ht": "ht is taken as sum of pt over jets, as the format has none"}}
+    alike = metadata.model_copy(update={"lacks": calculated})
+    with pytest.raises(FileError, match=r"f\.root: 'm' learnt from 'log_ht'"):
+        check_presence(manifest, ["jet1"], alike, "f.root")
+    own = manifest | {"features": alike.model_dump(mode="json")}
+    check_presence(own, ["jet1"], alike, "f.root")  # as in the files that it learnt from
     other = {"jet1": metadata.impact_parameters["jet1"] | {"kind": "truth"}}
     with pytest.raises(FileError, match="not measured like those"):
         check_presence(manifest, ["jet1"], metadata.model_copy(update={"impact_parameters": other}), "f.root")
