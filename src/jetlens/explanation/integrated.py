@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.config.explanation import ExplanationConfig
-from jetlens.explanation.network import BATCH, copy_of, embedded_tokens, network_of, pair_biases
+from jetlens.explanation.network import BATCH, embedded_tokens, network_of, pair_biases
 from jetlens.explanation.players import reads_event
 from jetlens.explanation.relevance import Relevance
 from jetlens.features.featurefile import FeatureSet
@@ -32,7 +32,11 @@ FINER = 4
 
 
 def integrate(
-    slopes: Callable[[Point], Point], start: Point, end: Point, steps: int, at_once: int = 1, power: int = 1
+    slopes: Callable[[Floats, Floats], Point],
+    length: Mapping[str, NDArray[Any]],
+    steps: int,
+    at_once: int = 1,
+    power: int = 1,
 ) -> dict[str, Floats]:
     """Return (end − start) · ∫₀¹ ∇f(start + α (end − start)) dα, array by array, by Gauss-Legendre quadrature.
 
@@ -40,9 +44,8 @@ def integrate(
     enough near the start for what changes fast there.
 
     Args:
-        slopes: the gradient of f at a point; of K points, one behind the other on the first axis.
-        start: the baseline, arrays (B, …).
-        end: what is explained, same names and shapes.
+        slopes: for K places α_k on the path and as many weights w_k, Σ_k w_k ∇f at α_k, arrays (B, …).
+        length: end − start, same names and shapes.
         steps: points of the path.
         at_once: K, points that are asked for together.
         power: p.
@@ -50,15 +53,11 @@ def integrate(
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     nodes, weights = (nodes + 1) / 2, weights / 2
     nodes, weights = nodes**power, weights * power * nodes ** (power - 1)
-    length = {name: np.asarray(end[name], np.float64) - start[name] for name in end}
     total = {name: np.zeros(x.shape) for name, x in length.items()}
     for first in range(0, steps, at_once):
-        some, w = nodes[first : first + at_once], weights[first : first + at_once]
-        point = {
-            name: np.concatenate([start[name] + x * node for node in some]) for name, x in length.items()
-        }
-        for name, slope in slopes(point).items():
-            total[name] += np.tensordot(w, np.reshape(slope, (len(some), *length[name].shape)), 1)
+        some = slice(first, first + at_once)
+        for name, slope in slopes(nodes[some], weights[some]).items():
+            total[name] += slope
     return {name: total[name] * x for name, x in length.items()}
 
 
@@ -118,24 +117,32 @@ class _Shares:
 
 def _paths(model: TrainedModel, features: FeatureSet) -> list[tuple[Any, int, dict[str, Floats]]]:
     """Return where the network is cut open for each path, how points crowd on it, and where what is named starts."""
+    means = _means(features, list(model.streams))
+    cuts = _cuts(network_of(model).to_json(), tuple(model.streams), reads_event(model))
+    return list(zip(cuts, CROWDED, ({"event": means["event"]}, means), strict=True))
+
+
+@functools.lru_cache(maxsize=4)
+def _cuts(architecture: str, streams: tuple[str, ...], event: bool) -> tuple[Any, Any]:
+    """Return an architecture, cut open for each path: once for all trainings of it."""
+    import keras
+
     from jetlens.models import probe
 
-    network = copy_of(network_of(model))
-    streams = list(model.streams)
-    event = ["event"] if reads_event(model) else []
-    means = _means(features, streams)
+    network = keras.models.model_from_json(architecture)
     pairs = {_pairs(name): bias for name, bias in pair_biases(network, streams).items()}
-    cuts = (
-        probe.Cut(network, embedded_tokens(network, streams) | pairs, event),
-        probe.Cut(network, {}, [*streams, *event]),
+    also = ["event"] if event else []
+    return (
+        probe.Cut(network, embedded_tokens(network, streams) | pairs, also),
+        probe.Cut(network, {}, [*streams, *also]),
     )
-    return list(zip(cuts, CROWDED, ({"event": means["event"]}, means), strict=True))
 
 
 def _integrated(
     cut: Any, power: int, model: TrainedModel, features: FeatureSet, means: Mapping[str, Floats], steps: int
 ) -> _Shares:
     """Return the shares of all events along one path, batch by batch."""
+    cut.fill(network_of(model))
     streams, number = list(model.streams), len(features)
     slots = sum(features.masks[name].shape[1] for name in streams)
     shares = _Shares(np.zeros((number, slots)), np.zeros(features.event.shape), *np.zeros((2, number)))
@@ -146,8 +153,9 @@ def _integrated(
         inputs = _short({name: array[part] for name, array in input_arrays(features, streams).items()}, free)
         end = cut.point(inputs)
         start = {name: _start(name, x, inputs, means.get(name)) for name, x in end.items()}
+        length = {name: x - start[name] for name, x in end.items()}
         at_once = max(1, ROWS // len(inputs["event"]))
-        found = integrate(partial(_slopes, cut, inputs), start, end, steps, at_once, power)
+        found = integrate(cut.along(start, length, inputs), length, steps, at_once, power)
         begin = 0
         for name in streams:
             if name in found:
@@ -170,14 +178,6 @@ def _short(inputs: Point, streams: list[str]) -> Point:
         last = int(np.flatnonzero(mask.any(axis=0)).max(initial=0)) + 1
         inputs |= {name: inputs[name][:, :last], f"{name}_mask": mask[:, :last]}
     return inputs
-
-
-def _slopes(cut: Any, inputs: Point, points: Point) -> Point:
-    """Return the gradients at several points of the same B events, one behind the other."""
-    times = len(next(iter(points.values()))) // len(inputs["event"])
-    repeated = {name: np.concatenate([array] * times) for name, array in inputs.items()}
-    slopes: Point = cut.slopes(points, repeated)
-    return slopes
 
 
 def _pairs(stream: str) -> str:

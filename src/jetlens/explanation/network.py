@@ -36,15 +36,6 @@ def network_of(model: TrainedModel) -> Any:
     return network
 
 
-def copy_of(network: Any) -> Any:
-    """Return a copy with the same weights: cutting a graph open leaves traces in its layers."""
-    import keras
-
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    return copy
-
-
 def attention_layout(network: Any) -> dict[str, tuple[list[str], list[str]]]:
     """Return query and key streams by attention layer, in the order of the forward pass."""
     from jetlens.models import probe

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.features.featurefile import FeatureSet
-from jetlens.trained.model import TrainedModel, input_arrays
+from jetlens.trained.model import TrainedModel, check_features, input_arrays
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-ROWS = 2048
+ROWS = 4096
 """Choices of players that are scored at a time: bounds the memory, whatever the number of events."""
 
 
@@ -44,38 +44,62 @@ class Players:
         self.mean_event = (reference or features).event.mean(axis=0, dtype=np.float64).astype(np.float32)
         real = [self.arrays[f"{name}_mask"] for name in self.streams]
         self.real: Mask = np.concatenate([*real, np.ones((len(features), self.event_features), bool)], axis=1)
+        check_features(model.manifest, features.metadata, self.streams)
+        self._network = getattr(model, "model", None)
+        self._staged = None if self._network is None else _stages(self._network, self.streams)
 
     def logits(self, events: NDArray[np.int64], present: Mask) -> Floats:
         """Return the logits (R,) of R choices of players.
+
+        Of networks that can be taken apart, choices of the same event that stand together share what they have in
+        common, see :mod:`jetlens.models.staged`.
 
         Args:
             events: (R,) the event of each choice.
             present: (R, P) who is there; padded slots never are.
         """
         parts = [
-            self.model.predict_arrays(
-                self._inputs(events[i : i + ROWS], present[i : i + ROWS]), self.metadata
-            )
-            for i in range(0, len(events), ROWS)
+            self._score(events[i : i + ROWS], present[i : i + ROWS]) for i in range(0, len(events), ROWS)
         ]
         return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
+
+    def _score(self, events: NDArray[np.int64], present: Mask) -> NDArray[np.float32]:
+        if self._staged is None:
+            return self.model.predict_arrays(self._inputs(events, present), self.metadata)
+        starts = np.cumsum([0, *self.slots])
+        there = {
+            name: present[:, start : start + slots]
+            for name, start, slots in zip(self.streams, starts, self.slots, strict=False)
+        }
+        event = self._event(events, present)
+        found: NDArray[np.float32] = self._staged.logits(self._network, self.arrays, events, there, event)
+        return found
+
+    def _event(self, events: NDArray[np.int64], present: Mask) -> NDArray[np.float32]:
+        own: NDArray[np.float32] = self.arrays["event"][events]
+        return np.where(present[:, self.tokens :], own, self.mean_event) if self.event_features else own
 
     def whole(self) -> Floats:
         """Return the logits (N,) with everybody there."""
         return self.logits(np.arange(len(self.real)), self.real)
 
     def _inputs(self, events: NDArray[np.int64], present: Mask) -> dict[str, NDArray[Any]]:
-        inputs, start = {"event": self.arrays["event"][events]}, 0
+        inputs: dict[str, NDArray[Any]] = {"event": self._event(events, present)}
+        start = 0
         for name, slots in zip(self.streams, self.slots, strict=True):
             real = self.arrays[f"{name}_mask"][events] & present[:, start : start + slots]
             inputs[f"{name}_mask"] = real
             inputs[name] = np.where(real[..., None], self.arrays[name][events], np.float32(0))
             start += slots
-        if self.event_features:
-            inputs["event"] = np.where(present[:, start:], inputs["event"], self.mean_event)
         return inputs
 
 
 def reads_event(model: TrainedModel) -> bool:
     """Whether a model reads the event vector."""
     return bool(getattr(model.options, "use_event", False))
+
+
+def _stages(network: Any, streams: list[str]) -> Any:
+    from jetlens.models.staged import stages_of  # brings a whole back end with it
+
+    return stages_of(network, streams)

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlens.errors import did_you_mean
+from jetlens.models.arithmetic import fast_path
 from jetlens.models.attention import CrossAttention, SelfAttention
 from jetlens.models.layers import Tokens
 
 Arrays = Mapping[str, NDArray[Any]]
 Float = NDArray[np.float32]
+Line = Callable[[NDArray[np.float64], NDArray[np.float64]], dict[str, Float]]
 
 
 def attention_layers(model: keras.Model) -> list[str]:
@@ -168,6 +170,12 @@ def model_inputs(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(inputs[name]) for name in names}
 
 
+def fill(copy: keras.Model, model: keras.Model) -> None:
+    """Give a network the weights of another one of its architecture."""
+    for own, other in zip(copy.weights, model.weights, strict=True):
+        own.assign(other)
+
+
 def _attention_layer(model: keras.Model, name: str) -> Any:
     names = attention_layers(model)
     if name not in names:
@@ -229,11 +237,33 @@ def _differentiator(
     return cast(Callable[[list[Any]], tuple[Any, Any, Any]], jax.jit(with_function))
 
 
+def _spread(begin: Any, whole: Any, places: Any) -> Any:
+    """Return K points begin + t · whole, one behind the other: (B, …) to (K·B, …)."""
+    t = keras.ops.reshape(places, (-1, *[1] * len(begin.shape)))
+    return _flat(begin[None] + t * whole[None], begin)
+
+
+def _repeated(x: Any, places: Any) -> Any:
+    """Return (B, …) K times, one behind the other."""
+    times = keras.ops.shape(places)[0]
+    return keras.ops.tile(x, (times, *[1] * (len(x.shape) - 1)))
+
+
+def _flat(x: Any, one: Any) -> Any:
+    return keras.ops.reshape(x, (-1, *keras.ops.shape(one)[1:]))
+
+
+def _sum(slopes: Any, one: Any, weights: Any) -> Any:
+    """Return Σ_k w_k of K slopes, one behind the other: (K·B, …) to (B, …)."""
+    rows = keras.ops.reshape(slopes, (keras.ops.shape(weights)[0], -1))
+    return keras.ops.reshape(keras.ops.matmul(weights[None], rows), keras.ops.shape(one))
+
+
 class Cut:
-    """A network cut open at some tensors: its logits, and their gradients, as a function of these.
+    """A network cut open at some tensors: its logits, and sums of their gradients, as a function of these.
 
     Args:
-        model: the network.
+        model: a network that nobody else uses; its weights are those of :meth:`fill`.
         inside: symbolic tensors of its graph, by a name of one's own, that take the place of what computes them.
         inputs: names of its inputs that are differentiated by, too.
 
@@ -252,6 +282,10 @@ class Cut:
         self.above = keras.Model([*inside.values(), *model.inputs], model.outputs[0])
         self.backend = keras.backend.backend()
 
+    def fill(self, model: keras.Model) -> None:
+        """Take the weights of a network of this architecture."""
+        fill(self.model, model)
+
     def point(self, inputs: Arrays) -> dict[str, Float]:
         """Return the values of all that is differentiated by, for B events."""
         given = model_inputs(self.model, inputs)
@@ -265,36 +299,57 @@ class Cut:
         """Return the logits (B,) at a point, with all else as in ``inputs``."""
         return np.asarray(keras.ops.convert_to_numpy(self._forward(*self._tensors(point, inputs)))[:, 0])
 
-    def slopes(self, point: Arrays, inputs: Arrays) -> dict[str, Float]:
-        """Return ∂ logit / ∂ x for every x of a point."""
-        moved, fixed = self._tensors(point, inputs)
-        if self.backend == "tensorflow":
-            found = self._graph(moved, fixed)
-        else:
-            import torch  # type: ignore[import-not-found, unused-ignore]
+    def along(self, start: Arrays, length: Arrays, inputs: Arrays) -> Line:
+        """Return a function from K places t_k on the line start + t · length, and K weights, to a sum of slopes.
 
-            with torch.enable_grad():
-                moved = {name: x.detach().requires_grad_(True) for name, x in moved.items()}
-                total = self._forward(moved, fixed).sum()
-                slopes = torch.autograd.grad(total, list(moved.values()), allow_unused=True)
-            found = {
-                name: torch.zeros_like(x) if slope is None else slope
-                for (name, x), slope in zip(moved.items(), slopes, strict=True)
-            }
-        return {name: keras.ops.convert_to_numpy(x) for name, x in found.items()}
+        What it returns for every x of a point is Σ_k w_k ∂ logit / ∂ x (B, …), with all else as in ``inputs``.
+        """
+        begin, fixed = self._tensors(start, inputs)
+        whole, _ = self._tensors(length, inputs)
+
+        def line(places: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[str, Float]:
+            w, t = (keras.ops.convert_to_tensor(np.asarray(x, np.float32)) for x in (weights, places))
+            found = (self._graph if self.backend == "tensorflow" else self._summed)(begin, whole, fixed, t, w)
+            return {name: keras.ops.convert_to_numpy(x) for name, x in found.items()}
+
+        return line
+
+    def _summed(self, begin: Any, whole: Any, fixed: Any, places: Any, weights: Any) -> Any:
+        """Differentiate at all places together, on PyTorch."""
+        import torch  # type: ignore[import-not-found, unused-ignore]
+
+        with torch.enable_grad():
+            moved = {n: _spread(begin[n], whole[n], places).detach().requires_grad_(True) for n in begin}
+            total = self._forward(moved, {n: _repeated(x, places) for n, x in fixed.items()}).sum()
+            slopes = torch.autograd.grad(total, list(moved.values()), allow_unused=True)
+        return {
+            name: keras.ops.zeros_like(begin[name]) if slope is None else _sum(slope, begin[name], weights)
+            for name, slope in zip(moved, slopes, strict=True)
+        }
 
     @functools.cached_property
     def _graph(self) -> Any:
-        """The gradient on TensorFlow, as one graph for all batches: up to twice as fast as step by step."""
+        """The same on TensorFlow, as one graph for all batches, with gradients by hand."""
         import tensorflow as tf
 
-        def slopes(moved: Any, fixed: Any) -> Any:
-            with tf.GradientTape() as tape:
+        def summed(begin: Any, whole: Any, fixed: Any, places: Any, weights: Any) -> Any:
+            moved = {name: _spread(begin[name], whole[name], places) for name in begin}
+            with fast_path(), tf.GradientTape() as tape:
                 tape.watch(moved)
-                total = tf.reduce_sum(self._forward(moved, fixed))
-            return tape.gradient(total, moved, unconnected_gradients="zero")
+                total = tf.reduce_sum(
+                    self._forward(moved, {n: _repeated(x, places) for n, x in fixed.items()})
+                )
+            slopes = tape.gradient(total, moved, unconnected_gradients="zero")
+            return {name: _sum(slopes[name], begin[name], weights) for name in begin}
 
-        return tf.function(slopes, reduce_retracing=True, autograph=False)
+        point = {t.name: t for t in self.model.inputs} | dict(
+            zip(self.inside, self.above.inputs, strict=False)
+        )
+        moved = {name: tf.TensorSpec(point[name].shape, "float32") for name in self.names}
+        fixed = {t.name: tf.TensorSpec(t.shape, t.dtype) for t in self.model.inputs}
+        vector = tf.TensorSpec((None,), "float32")
+        signature = [moved, moved, fixed, vector, vector]
+        return tf.function(summed, input_signature=signature, autograph=False)
 
     def _tensors(self, point: Arrays, inputs: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
         given = model_inputs(self.model, inputs)
@@ -306,5 +361,6 @@ class Cut:
 
     def _forward(self, moved: Mapping[str, Any], fixed: Mapping[str, Any]) -> Any:
         own = {name: x for name, x in moved.items() if name not in self.inside}
-        values = [moved[name] for name in self.inside] + list({**fixed, **own}.values())
+        given = {**fixed, **own}
+        values = [moved[name] for name in self.inside] + [given[t.name] for t in self.model.inputs]
         return self.above(values, training=False)

@@ -10,7 +10,7 @@ import pytest
 from jetlens.config.explanation import ExplanationConfig, methods_of
 from jetlens.explanation.attention import attention, choose_view, short_name
 from jetlens.explanation.integrated import _integrated, _paths, integrate
-from jetlens.explanation.network import attention_layout, copy_of
+from jetlens.explanation.network import attention_layout
 from jetlens.explanation.players import Players
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.removal import leave_one_out, shapley
@@ -122,29 +122,36 @@ def test_shapley_values_against_all_coalitions(network_of_kind):
     assert 0.5 < pulls.std() < 1.6
 
 
+def line(slope, length):
+    """Sums of slopes on the straight line from zero, as :func:`integrate` asks for them."""
+    return lambda places, weights: {
+        name: sum(w * slope({name: t * x})[name] for t, w in zip(places, weights, strict=True))
+        for name, x in length.items()
+    }
+
+
 @pytest.mark.parametrize("power", [1, 2])
 def test_integrated_gradients_of_functions_with_a_closed_form(power):
     rng = np.random.default_rng(0)
     x, a, b = rng.normal(size=(3, 4, 5))
-    zero = {"x": np.zeros((4, 5))}
     # f = Σ a x² + Π-like coupling b_i x_i x_{i+1}: on a straight path from zero, shares a x² and half of each product
     after, before = np.roll(x, -1, axis=1), np.roll(x, 1, axis=1)
     slope = lambda p: {"x": 2 * a * p["x"] + b * np.roll(p["x"], -1, 1) + np.roll(b * p["x"], 1, 1)}  # noqa: E731
-    found = integrate(slope, zero, {"x": x}, 100, power=power)["x"]
+    found = integrate(line(slope, {"x": x}), {"x": x}, 100, 7, power)["x"]
     expected = a * x**2 + b * x * after / 2 + np.roll(b, 1, 1) * before * x / 2
     np.testing.assert_allclose(found, expected, atol=1e-6)
     # f = exp(Σ x): every share is x_i (e^Σ − 1) / Σ
     total = x.sum(axis=1, keepdims=True)
     exponential = lambda p: {"x": np.exp(p["x"].sum(1, keepdims=True)) * np.ones_like(x)}  # noqa: E731
-    found = integrate(exponential, zero, {"x": x}, 100, power=power)["x"]
+    found = integrate(line(exponential, {"x": x}), {"x": x}, 100, 7, power)["x"]
     np.testing.assert_allclose(found, x * np.expm1(total) / total, atol=1e-6)
 
 
 def test_what_changes_at_the_start_of_a_path_alone_takes_crowded_points():
     # as a normalisation does: x / √(x² + ε), all but flat beyond the first thousandths
     slope = lambda p: {"x": 1e-7 / (p["x"] ** 2 + 1e-7) ** 1.5}  # noqa: E731
-    zero, one = {"x": np.zeros((1, 1))}, {"x": np.ones((1, 1))}
-    even, crowded = (integrate(slope, zero, one, 100, power=power)["x"].item() for power in (1, 2))
+    one = {"x": np.ones((1, 1))}
+    even, crowded = (integrate(line(slope, one), one, 100, power=power)["x"].item() for power in (1, 2))
     assert abs(even - 1) > 0.02
     assert abs(crowded - 1) < 2e-3
 
@@ -189,8 +196,11 @@ def test_events_whose_integral_misses_are_done_again(events, network_of_kind, mo
 
 def test_what_pairs_are_worth_goes_to_both_of_them(events, network_of_kind):
     """Tokens whose embedding is zero, as it is at the start of the path, count by their pairs alone."""
+    import keras
+
     model = network_of_kind("particle_transformer")
-    network = copy_of(model.model)
+    network = keras.models.clone_model(model.model)
+    network.set_weights(model.model.get_weights())
     track = events.metadata.streams["jet1"].features.index("is_track")
     first, last = (network.get_layer(f"constituents_embedding_{i}") for i in range(2))
     for layer in (first, last):
