@@ -74,18 +74,18 @@ def order_of(values: Floats, removable: Mask) -> NDArray[np.int64]:
     return turn
 
 
-def matched_in_pt(values: Floats, log_pt: Floats, removable: Mask, seed: int, block: int = 5) -> Floats:
-    """Return values shuffled among constituents of neighbouring pT: chance, but with the same taste for hard ones.
+def shuffled_at_equal(values: Floats, quantity: Floats, removable: Mask, seed: int, block: int = 5) -> Floats:
+    """Return values shuffled among neighbours in a quantity: with pT chance, but with the same taste for hard ones.
 
     Args:
         values: (N, T).
-        log_pt: (N, T).
-        removable: (N, T).
+        quantity: (N, T), such as pT.
+        removable: (N, T), the others keep theirs.
         seed: of the shuffling.
-        block: neighbours in pT that are shuffled among each other.
+        block: neighbours that are shuffled among each other.
     """
     rng = np.random.default_rng(seed)
-    rank = order_of(log_pt, removable)
+    rank = order_of(quantity, removable)
     by_rank = np.argsort(rank, axis=1)
     blocks = np.arange(values.shape[1]) // block
     shuffled = np.argsort(blocks + rng.random(values.shape), axis=1)

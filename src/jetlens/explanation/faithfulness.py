@@ -26,10 +26,10 @@ from jetlens.explanation.curves import (
     Judge,
     greedy,
     masked,
-    matched_in_pt,
     order_of,
     removal_curves,
     replaced,
+    shuffled_at_equal,
 )
 from jetlens.explanation.randomised import random_weights
 from jetlens.explanation.relevance import layout
@@ -131,7 +131,7 @@ def _tests(
         for s, model in enumerate(trained):
             values = {name: v[s] for name, v in orders.items()} | yardsticks
             values |= {
-                f"{name}, matched in pt": matched_in_pt(v[s], log_pt, part.removable, seed)
+                f"{name}, matched in pt": shuffled_at_equal(v[s], log_pt, part.removable, seed)
                 for name, v in orders.items()
             }
             turns = {name: order_of(v, part.removable) for name, v in values.items()}

@@ -5,6 +5,10 @@ worth of the constituents found there. Background jets are weighed to have the s
 difference of the maps is not that of the jets' kinematics. Errors are by bootstrap over events. With constituents
 turned by random angles against fixed subjets there is no structure but the radial one: a turned map's χ² about the mean
 of turned maps is 1 per cell if errors are right, and the real map's p-value is its rank among them.
+
+Turning moves constituents, too, and where they are fewer a map of mere noise scatters more: it may stand out among
+turned ones. So there is a second null test, which leaves them where they are: their worth is shuffled among
+neighbours in distance from the jet's axis. Structure is what stands out in both.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from jetlens.errors import FileError
+from jetlens.explanation.curves import shuffled_at_equal
 from jetlens.explanation.frame import Subjets, soft_drop_subjets, to_frame, turned
 
 Floats = NDArray[np.float64]
@@ -66,6 +71,8 @@ class FrameMap:
         error: (X, Y) of the difference, by bootstrap over events.
         chi2: χ² per cell of the difference about the mean of turned maps.
         turned_chi2: the same of each turned map, (TURNS,).
+        cells: cells that χ² is the mean of.
+        shuffled_p: rank of the map among those with the worth shuffled, as a p-value.
         radial: (R, 2, 2) mean worth in rings about the harder subjet, by class, with errors.
     """
 
@@ -76,11 +83,13 @@ class FrameMap:
     chi2: float
     turned_chi2: Floats
     radial: Floats
+    cells: int = 0
+    shuffled_p: float = float("nan")
 
     @property
     def p_value(self) -> float:
-        """The rank of the real map's χ² among those of turned ones; NaN where events are too few for any cell."""
-        if not np.isfinite(self.chi2):
+        """The rank of the real map's χ² among those of turned ones; NaN where events are too few for a cell in each."""
+        if not np.isfinite([self.chi2, *self.turned_chi2]).all():
             return float("nan")
         return float((1 + (self.turned_chi2 >= self.chi2).sum()) / (1 + len(self.turned_chi2)))
 
@@ -135,6 +144,8 @@ def frame_map(arrays: dict[str, NDArray[Any]], seed: int = 1) -> FrameMap:
     null = _Null(classes, weights, spins)
     return replace(
         found,
+        cells=int(np.isfinite(null.mean).sum()),
+        shuffled_p=_shuffled_p(classes, weights, found.difference.ravel(), rng),
         chi2=null.chi2(found.difference.ravel()),
         turned_chi2=np.array([null.chi2(difference, one_of_them=True) for difference in null.differences]),
     )
@@ -284,6 +295,30 @@ class _Null:
             square = (difference - self.mean) ** 2 / (self.error**2 * scale)
         good = np.isfinite(square)
         return float(square[good].mean()) if good.any() else float("nan")
+
+
+def _shuffled_p(
+    classes: list[Jets], weights: list[Floats], difference: Floats, rng: np.random.Generator
+) -> float:
+    """Return the rank of a map among those with the worth of constituents shuffled where they are, as a p-value.
+
+    A map's place is its χ² about the mean of all, the real one among them, so that none is treated differently.
+    """
+    maps = [difference]
+    for _ in range(TURNS):
+        means = []
+        for jets, weight in zip(classes, weights, strict=True):
+            near = -np.hypot(jets.eta, jets.phi)
+            worth = shuffled_at_equal(jets.worth, near, jets.mask, int(rng.integers(2**32)))
+            means.append(_mean(*_cells(replace(jets, worth=worth), jets.eta, jets.phi), weight))
+        maps.append(means[0] - means[1])
+    stacked = np.stack(maps)
+    stacked = stacked[:, np.isfinite(stacked).all(axis=0)]
+    if not stacked.size:
+        return float("nan")
+    spread = stacked.std(axis=0)
+    chi2 = (((stacked - stacked.mean(axis=0)) / np.where(spread > 0, spread, np.inf)) ** 2).sum(axis=1)
+    return float((chi2 >= chi2[0]).mean())
 
 
 def _mean(sums: Floats, number: Floats, weight: Floats) -> Floats:

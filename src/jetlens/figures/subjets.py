@@ -88,12 +88,13 @@ def verdict_of(found: FrameMap) -> str:
     error = turned.std(ddof=1) / np.sqrt(len(turned))
     word = (
         "significant"
-        if found.p_value < SIGNIFICANT
+        if max(found.p_value, found.shuffled_p) < SIGNIFICANT
         else "not significant: no structure beyond a radial profile is seen"
     )
     return (
-        f"$\\chi^2$/cell {found.chi2:.2f}, of {len(turned)} turned maps {turned.mean():.2f} ± {error:.2f}; "
-        f"p = {found.p_value:.3f}: {word}"
+        f"$\\chi^2$/cell {found.chi2:.2f} in {found.cells} cells, of {len(turned)} turned maps {turned.mean():.2f} ± "
+        f"{error:.2f}: p = {found.p_value:.3f}; of maps with the worth shuffled at equal distance: p = "
+        f"{found.shuffled_p:.3f}\n{word}"
     )
 
 
@@ -158,16 +159,11 @@ def _table(found: FrameMap) -> dict[str, list[Any]]:
         ]
         for name, value in zip(rows, row, strict=True):
             rows[name].append(value)
-    for k, chi2 in enumerate([found.chi2, *found.turned_chi2]):
-        row = [
-            "chi2" if k == 0 else "turned chi2",
-            float(k),
-            0.0,
-            float("nan"),
-            float("nan"),
-            float(chi2),
-            float("nan"),
-        ]
-        for name, value in zip(rows, row, strict=True):
-            rows[name].append(value)
+    nothing = float("nan")
+    tests = [("chi2", found.chi2), *(("turned chi2", x) for x in found.turned_chi2)]
+    tests += [("p, turned", found.p_value), ("p, shuffled", found.shuffled_p)]
+    for k, (part, value) in enumerate(tests):
+        row = [part, float(k), 0.0, nothing, nothing, float(value), nothing]
+        for name, entry in zip(rows, row, strict=True):
+            rows[name].append(entry)
     return rows

@@ -11,7 +11,7 @@ from jetlens.explanation.agreement import (
     between_seeds,
     rank_correlation,
 )
-from jetlens.explanation.curves import greedy, masked, matched_in_pt, order_of, removal_curves, replaced
+from jetlens.explanation.curves import greedy, masked, order_of, removal_curves, replaced, shuffled_at_equal
 from jetlens.explanation.faithfulness import _summary
 
 SHARES = (0.1, 0.2, 0.5)
@@ -59,7 +59,7 @@ def test_matched_orders_keep_their_taste_for_hard_constituents(seed):
     real = np.arange(23) < rng.integers(3, 24, 8)[:, None]
     log_pt = np.where(real, rng.normal(size=real.shape), -99)
     values = np.where(real, rng.random(real.shape), 0)
-    shuffled = matched_in_pt(values, log_pt, real, seed)
+    shuffled = shuffled_at_equal(values, log_pt, real, seed)
     for a, b, p, there in zip(values, shuffled, log_pt, real, strict=True):
         order = np.argsort(-p[there], kind="stable")
         for start in range(0, there.sum() // 5 * 5, 5):
