@@ -17,7 +17,7 @@ from jetlens.config.explanation import ExplanationConfig, MethodName
 from jetlens.explanation.agreement import rank_correlation
 from jetlens.explanation.registry import METHODS
 from jetlens.explanation.relevance import layout
-from jetlens.explanation.yardsticks import removable_slots
+from jetlens.explanation.yardsticks import mean_and_error, removable_slots
 from jetlens.features.featurefile import FeatureSet
 from jetlens.trained.model import TrainedModel
 
@@ -89,14 +89,13 @@ def random_labels(
     for name, sides in answers.items():
         true = sides["signal"][:, index]
         wrong = [METHODS[name].explain(model, events, explanation).value[0] for model in permuted]
-        each = [_mean([_of(one, other, removable) for one in true]) for other in wrong]
+        each = [float(np.mean([_of(one, other, removable) for one in true])) for other in wrong]
         pairs = [_of(a, b, removable) for a, b in itertools.combinations(true, 2)]
-        mean, error = _mean(each), _error(each)
-        own = _mean(pairs)
+        (mean, error), (own, of_own) = (mean_and_error(np.array(values)) for values in (each, pairs))
         table[name] = {
             "trainings": [round(x, 5) for x in each],
-            "permuted": _rounded((mean, error)),
-            "less": _rounded((own - mean, np.hypot(error, _error(pairs) if len(pairs) > 1 else 0.0))),
+            "permuted": [mean, error],
+            "less": _rounded((own - mean, np.hypot(error, of_own if len(pairs) > 1 else 0.0))),
         }
     return table
 
@@ -136,14 +135,6 @@ def _of(first: Floats, second: Floats, removable: Mask) -> float:
     """Return the mean rank correlation; a map that is the same everywhere agrees with none."""
     pair = rank_correlation(first, second, removable)
     return 0.0 if pair is None else pair[0]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
-
-
-def _error(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
 def _rounded(pair: tuple[float, float] | None) -> list[float] | None:
