@@ -8,9 +8,10 @@
    by chance.
 2. *ROAR* (Hooker et al., arXiv:1806.10758): of every event, training events too, the constituents with the largest
    |value| are removed and the network is trained anew. The better the explanation, the lower its AUC on test events.
-   Differences from random removal are paired over test events, with errors by bootstrap.
+   Each of several trainings explains, and is trained anew with its own seed. Differences are of mean AUCs, paired over
+   test events with errors by bootstrap; behind the comma stands their standard deviation over trainings.
 
-One variant of constituents alone, so that no kinematic token makes up for what is removed; ROAR with one seed.
+One variant of constituents alone, so that no kinematic token makes up for what is removed.
 """
 
 from __future__ import annotations
@@ -130,12 +131,62 @@ def labels(
 
 
 def roar(
-    results: Path, variant: str, sets: list[FeatureSet], settings: ExplanationConfig, share: float
+    results: Path,
+    variant: str,
+    sets: list[FeatureSet],
+    settings: ExplanationConfig,
+    share: float,
+    trainings: int,
 ) -> None:
-    """Print the AUC of networks trained anew without what each method marks."""
-    model = load_model(results / "training" / variant / "seed1")
+    """Print the AUC of networks trained anew without what each method marks, and what it is below random removal."""
+    folders = sorted((results / "training" / variant).glob("seed?"))[:trainings]
+    found: dict[str, list[Floats]] = {}
+    label = np.zeros(0, np.int8)
+    for seed, model in enumerate(map(load_model, folders), 1):
+        scores, label = test_scores(model, sets)
+        found.setdefault("nothing removed", []).append(scores)
+        for name, values in _orders(model, settings, seed).items():
+            changed = [without_first(s, list(model.streams), values(s), share) for s in sets]
+            with tempfile.TemporaryDirectory() as folder:
+                anew = again(results, variant, changed, Path(folder), seed)
+            found.setdefault(name, []).append(test_scores(anew, changed)[0])
+            area = roc_auc_score(label, found[name][-1])
+            print(f"ROAR, {name}, training {seed}: AUC {area:.4f}", flush=True)
+    draws = [np.random.default_rng(n).integers(0, len(label), len(label)) for n in range(REPLICAS)]
+    areas = {name: [roc_auc_score(label, z) for z in every] for name, every in found.items()}
+    replicas = {
+        name: np.array([np.mean([roc_auc_score(label[i], z[i]) for z in every]) for i in draws])
+        for name, every in found.items()
+    }
+
+    def less(name: str, other: str) -> str:
+        if name in (other, "nothing removed"):
+            return ""
+        difference = np.subtract(areas[name], areas[other])
+        error, spread = (replicas[name] - replicas[other]).std(ddof=1), difference.std(ddof=1)
+        return f"{difference.mean():+.3f} ± {error:.3f}, ±{spread:.3f}"
+
+    rows: list[dict[str, Any]] = [
+        {
+            "removed by": name,
+            "AUC": f"{np.mean(areas[name]):.3f} ± {replicas[name].std(ddof=1):.3f}, ±{np.std(areas[name], ddof=1):.3f}",
+            "less random": less(name, "random"),
+            "less |d0|": less(name, "|d0|"),
+        }
+        for name in found
+    ]
+    print(
+        f"\nROAR, {variant}, the first {share:.0%} removed, {len(label)} test events, {trainings} trainings"
+    )
+    print(pd.DataFrame(rows).to_string(index=False), flush=True)
+
+
+def _orders(
+    model: TrainedModel, settings: ExplanationConfig, seed: int
+) -> dict[str, Callable[[FeatureSet], Floats]]:
+    """Return the values (N, T) to remove constituents by: of yardsticks, and of every method."""
     streams = list(model.streams)
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
 
     def by_d0(features: FeatureSet) -> Floats:
         size = size_of_d0(features, streams)
@@ -148,23 +199,7 @@ def roar(
     }
     for method in methods_of(model.options, settings.methods):
         orders[method] = lambda features, name=method: strength(model, features, name, settings)
-    scores, label = test_scores(model, sets)
-    found = {"nothing removed": scores}
-    for name, values in orders.items():
-        changed = [without_first(s, streams, values(s), share) for s in sets]
-        with tempfile.TemporaryDirectory() as folder:
-            found[name] = test_scores(again(results, variant, changed, Path(folder)), changed)[0]
-        print(f"ROAR, {name}: AUC {roc_auc_score(label, found[name]):.4f}", flush=True)
-    rows: list[dict[str, Any]] = []
-    draws = [np.random.default_rng(n).integers(0, len(label), len(label)) for n in range(REPLICAS)]
-    for name, z in found.items():
-        drop = [roc_auc_score(label[i], z[i]) - roc_auc_score(label[i], found["random"][i]) for i in draws]
-        area = roc_auc_score(label, z)
-        difference = area - roc_auc_score(label, found["random"])
-        text = "" if name == "random" else f"{difference:+.4f} ± {np.std(drop, ddof=1):.4f}"
-        rows.append({"removed by": name, "AUC": round(area, 4), "less random": text})
-    print(f"\nROAR, {variant}, the first {share:.0%} removed, {len(label)} test events")
-    print(pd.DataFrame(rows).to_string(index=False), flush=True)
+    return orders
 
 
 def main() -> None:
@@ -173,7 +208,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--variant", default="self_attention")
     parser.add_argument("--events", type=int, default=200, help="per class, for label randomisation")
-    parser.add_argument("--trainings", type=int, default=3, help="on permuted labels")
+    parser.add_argument("--trainings", type=int, default=3, help="on permuted labels, and of ROAR")
+    parser.add_argument("--labels", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--roar", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--share", type=float, default=0.5, help="of the constituents that ROAR removes")
     options = parser.parse_args()
@@ -182,9 +218,10 @@ def main() -> None:
     streams = load_model(options.results / "training" / options.variant / "seed1").streams
     folders = sorted({path.parent for path in options.results.glob("features/*/*/event.npz")})
     sets = [FeatureSet.read(folder, streams) for folder in folders]
-    labels(options.results, options.variant, sets, settings, options.trainings)
+    if options.labels:
+        labels(options.results, options.variant, sets, settings, options.trainings)
     if options.roar:
-        roar(options.results, options.variant, sets, settings, options.share)
+        roar(options.results, options.variant, sets, settings, options.share, options.trainings)
 
 
 if __name__ == "__main__":
