@@ -22,6 +22,15 @@ NETWORKS = ("cross_attention", "concatenation", "particle_transformer")
 SETTINGS = ExplanationConfig(variants=[], methods=list(METHODS), permutations=4, display_events=1)
 
 
+def copy_of(network):
+    """A network with the same weights, to be changed."""
+    import keras
+
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
 def permuted(features, seed=0):
     """The same events with constituents in other slots, and where each slot's constituent came from."""
     rng = np.random.default_rng(seed)
@@ -196,11 +205,8 @@ def test_events_whose_integral_misses_are_done_again(events, network_of_kind, mo
 
 def test_what_pairs_are_worth_goes_to_both_of_them(events, network_of_kind):
     """Tokens whose embedding is zero, as it is at the start of the path, count by their pairs alone."""
-    import keras
-
     model = network_of_kind("particle_transformer")
-    network = keras.models.clone_model(model.model)
-    network.set_weights(model.model.get_weights())
+    network = copy_of(model.model)
     track = events.metadata.streams["jet1"].features.index("is_track")
     first, last = (network.get_layer(f"constituents_embedding_{i}") for i in range(2))
     for layer in (first, last):
