@@ -201,7 +201,10 @@ def score(
     output: Annotated[Path, typer.Option("--output", "-o", help="the .npz to write")] = Path("scores.npz"),
     threads: Annotated[int, typer.Option(min=1, help="threads of the back end")] = 1,
     mass: Annotated[
-        float | None, typer.Option(min=1.0, help="mass hypothesis [GeV], for models that read it")
+        list[float] | None,
+        typer.Option(
+            min=1.0, help="mass hypothesis [GeV], for models that read it; several: --mass 800 --mass 1000"
+        ),
     ] = None,
 ) -> None:
     """Apply trained models to new files, with the selection and features they were trained with."""

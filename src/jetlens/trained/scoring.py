@@ -16,8 +16,10 @@ Written is one ``.npz`` of plain arrays, for N selected events of F files and M 
 ``generated_weight``          float64 (F,)   sum of their generator weights: an event stands for
                                              σ·L·weight / Σ generated_weight expected events
 ``generated_weight_squared``  float64 (F,)   sum of the squares of these weights
-``mass_hypothesis``           float64 (0|1,) at which models that read it have scored [GeV]
+``mass_hypothesis``           float64 (H,)   at which models that read it have scored [GeV]; of others H is 0
 ============================  =============  ===========================================================
+
+At several hypotheses ``logit_m<mass>``, ``score_m<mass>`` and ``logits_m<mass>`` stand in place of the first three.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlens.config.inference import of_mass
 from jetlens.errors import FileError
 from jetlens.expressions.feature import MASS_FEATURE
 from jetlens.features.build import build_features
@@ -55,7 +58,7 @@ Models = Sequence[TrainedNetwork | TrainedTrees]
 
 @dataclass(frozen=True)
 class _Scored:
-    """The selected events of one file."""
+    """The selected events of one file: logits (H, M, N), whatever else there is of each event, and of all."""
 
     logits: NDArray[np.float32]
     event_number: NDArray[np.int64]
@@ -69,7 +72,7 @@ def score(
     output: Folder,
     *,
     threads: int = 1,
-    mass: float | None = None,
+    mass: float | Sequence[float] | None = None,
 ) -> int:
     """Score the events of new files that pass the selection the models were trained on.
 
@@ -81,7 +84,7 @@ def score(
         files: event files, paths or URLs.
         output: the ``.npz`` to write.
         threads: threads for one operation.
-        mass: hypothesis [GeV] for models that read it; not used by others.
+        mass: hypothesis, or several [GeV], for models that read it; not used by others.
 
     Returns:
         The number of events scored.
@@ -94,22 +97,16 @@ def score(
     folders = _folders(models)
     loaded = [load_model(folder, threads) for folder in folders]
     recipe = recipe_of(loaded, folders)
-    reads = reads_hypothesis(loaded)
-    if reads and mass is None:
+    masses = _hypotheses(mass) if reads_hypothesis(loaded) else []
+    if reads_hypothesis(loaded) and not masses:
         raise FileError(
             f"{folders[0]}: the model reads {MASS_FEATURE}, and new files come without a hypothesis; give one [GeV]: "
             "--mass 1000, or for an application sample mass_GeV in the sample table"
         )
-    scored = [_score_file(loaded, source, recipe, mass) for source in files]
-    logits = np.concatenate(
-        [np.zeros((len(loaded), 0), np.float32), *(file.logits for file in scored)], axis=1
-    )
-    logit = logits.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scored = [_score_file(loaded, source, recipe, masses) for source in files]
     index = np.repeat(np.arange(len(scored), dtype=np.int32), [len(file.event_number) for file in scored])
     arrays = {
-        "score": sigmoid(logit),
-        "logit": logit,
-        "logits": logits,
+        **_scores(scored, len(loaded), masses),
         "models": np.array([folder.name for folder in folders], dtype=np.str_),
         "rotation": np.array([model.manifest.get("rotation", 0) for model in loaded], dtype=np.uint8),
         "event_number": np.concatenate([np.zeros(0, np.int64), *(file.event_number for file in scored)]),
@@ -118,12 +115,31 @@ def score(
         "files": np.array(list(files), dtype=np.str_),
         "generated_events": np.array([file.generated["events"] for file in scored], dtype=np.int64),
         "generated_weight": np.array([file.generated["sum_weights"] for file in scored]),
-        "mass_hypothesis": np.array([mass] if reads else [], dtype=np.float64),
+        "mass_hypothesis": np.array(masses, dtype=np.float64),
         "generated_weight_squared": np.array([file.generated["sum_weights_squared"] for file in scored]),
     }
     with atomic_path(output) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
-    return len(logit)
+    return len(index)
+
+
+def _hypotheses(mass: float | Sequence[float] | None) -> list[float]:
+    """Return each mass once, in the order given."""
+    if mass is None:
+        return []
+    return list(dict.fromkeys([float(mass)] if isinstance(mass, int | float) else map(float, mass)))
+
+
+def _scores(scored: Sequence[_Scored], models: int, masses: Sequence[float]) -> dict[str, NDArray[Any]]:
+    """Return the models' logits, their mean, and the score: of one hypothesis or none, or by hypothesis."""
+    empty = np.zeros((max(len(masses), 1), models, 0), np.float32)
+    every = np.concatenate([empty, *(file.logits for file in scored)], axis=2)
+    arrays: dict[str, NDArray[Any]] = {}
+    for n, logits in enumerate(every):
+        logit = logits.mean(axis=0, dtype=np.float64).astype(np.float32)
+        for name, array in (("score", sigmoid(logit)), ("logit", logit), ("logits", logits)):
+            arrays[of_mass(name, masses[n]) if len(masses) > 1 else name] = array
+    return arrays
 
 
 def sigmoid(logit: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -196,19 +212,30 @@ def prepared(models: Models, source: str, recipe: Recipe, mass: float | None = N
         yield Prepared(folder, parquet, flow)
 
 
-def _score_file(models: Models, source: str, recipe: Recipe, mass: float | None) -> _Scored:
-    with prepared(models, source, recipe, mass) as file:
+def _score_file(models: Models, source: str, recipe: Recipe, masses: Sequence[float]) -> _Scored:
+    with prepared(models, source, recipe, next(iter(masses), None)) as file:
         part = Part(file.features, sorted({name for model in models for name in model.streams}))
         numbers, weights = part.per_event("event_number"), part.per_event("weight")
-        return _Scored(_logits(models, part), numbers, weights, file.cutflow["cuts"][0])
+        hypotheses: Sequence[float | None] = masses or [None]
+        logits = np.stack([_logits(models, part, mass) for mass in hypotheses])
+        return _Scored(logits, numbers, weights, file.cutflow["cuts"][0])
 
 
-def _logits(models: Models, part: Part) -> NDArray[np.float32]:
-    """Return (M, N) logits, some rows at a time."""
+def _logits(models: Models, part: Part, mass: float | None) -> NDArray[np.float32]:
+    """Return (M, N) logits, some rows at a time, at a mass hypothesis of models that read it."""
     logits = np.empty((len(models), part.events), np.float32)
     for start in range(0, part.events, ROWS):
         end = min(start + ROWS, part.events)
         arrays = part.rows(start, end)
+        if mass is not None:
+            arrays["event"] = at_hypothesis(arrays["event"], part.metadata.event.features, mass)
         for row, model in zip(logits, models, strict=True):
             row[start:end] = model.predict_arrays(arrays, part.metadata)
     return logits
+
+
+def at_hypothesis(event: NDArray[Any], features: Sequence[str], mass: float) -> NDArray[Any]:
+    """Return event vectors (N, E) with the mass hypothesis [GeV] in the place of the one that they have."""
+    event = event.copy()
+    event[:, list(features).index(MASS_FEATURE)] = np.log(mass)
+    return event

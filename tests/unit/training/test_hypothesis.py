@@ -150,6 +150,14 @@ def test_events_are_scored_at_every_hypothesis(
             own = new["logit"]
         # alike but for the common scale of rotations
         assert np.corrcoef(own, data[f"score_m{mass:g}"])[0, 1] > 1 - 1e-9
+    score(models, [source], tmp_path / "several.npz", mass=[1000.0, 2000.0, 1000.0])
+    with np.load(tmp_path / "several.npz", allow_pickle=False) as several:
+        assert several["mass_hypothesis"].tolist() == [1000.0, 2000.0]
+        assert "logit" not in several
+        # digit by digit what the call at one of them gives
+        assert several["logit_m2000"].tolist() == own.tolist()
+        assert several["score_m1000"].tolist() != several["score_m2000"].tolist()
+        assert several["logits_m1000"].shape == (1, len(own))
     model = load_model(models[0])
     with prepared([model], source, recipe_of([model], models), 1500.0) as file:
         assert np.allclose(masses_of(file.features), 1500)
