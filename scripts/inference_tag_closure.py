@@ -18,4 +18,5 @@ with stage(snakemake):
     known = Normalisation.read(snakemake.input.normalisation)
     scales = {name: (known.of_sample(name).process, known.of_sample(name).scale) for name in direct}
     config = TagWeightsConfig.model_validate(snakemake.params.settings["tags"])
-    write_csv(Path(snakemake.output[0]), tag_closure(direct, drawn, scales, config))
+    efficiencies = None if config.corrections else Path(snakemake.input.efficiency[0])
+    write_csv(Path(snakemake.output[0]), tag_closure(direct, drawn, scales, config, efficiencies))

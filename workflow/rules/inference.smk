@@ -74,6 +74,7 @@ rule tag_closure:
     input:
         direct=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet"),
         drawn=scored_parts(f"{RESULTS}/skim/{{sample}}/{{part}}.parquet", "@tags"),
+        efficiency=efficiencies(),
         normalisation=NORMALISATION,
     output:
         f"{RESULTS}/inference/tag_closure.csv",

@@ -14,13 +14,20 @@ SCORE = "score"
 """Name of a classifier's output among the observables: the logit, on the common scale of all rotations."""
 
 
+def of_mass(name: str, mass: float) -> str:
+    """Return the name of a column under a mass hypothesis [GeV]: ``logit_m1000``."""
+    return f"{name}_m{mass:g}"
+
+
 def score_of(mass: float) -> str:
     """Return the column of the score under a mass hypothesis [GeV]."""
-    return f"{SCORE}_m{mass:g}"
+    return of_mass(SCORE, mass)
 
 
 OWN_COLUMNS = ("event", "event_number", "fold", "weight")
 """Columns that every event has in ``inference/events``, whatever its observables."""
+FLAVOURS = ("light", "c", "b")
+"""Of tagged objects."""
 
 
 class FittedConfig(Section):
@@ -126,6 +133,11 @@ class TagWeightsConfig(Section):
     )
     patterns: PositiveInt = Field(20, ge=2, le=1_000, description="patterns of tags drawn per event")
     seed: Seed = Field(1, description="seed of the draws")
+
+    @property
+    def bins(self) -> int:
+        """Number of bins of efficiencies: of flavours times those of transverse momentum."""
+        return len(FLAVOURS) * (len(self.pt_edges) + 1)
 
     @model_validator(mode="after")
     def _is_complete(self) -> TagWeightsConfig:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jetlens.config.corrections import correction_of
-from jetlens.config.inference import TagWeightsConfig
+from jetlens.config.inference import FLAVOURS, TagWeightsConfig
 from jetlens.errors import FileError
 from jetlens.events.layout import from_table, to_table
 from jetlens.expressions import Namespace, check
@@ -30,7 +30,6 @@ from jetlens.hashing import uniform
 from jetlens.skim.parquet import FACTS, open_skim
 
 Floats = NDArray[np.float64]
-FLAVOURS = ("light", "c", "b")
 FEWEST = 10
 """Objects in a bin of a sample; where it has fewer, all samples together say what the efficiency is."""
 MOST_OBJECTS = 1 << 16
@@ -50,6 +49,11 @@ class Measured:
         config: what is tagged.
         counts: ``all`` and ``tagged``, (flavours, bins) each, of the sample.
         together: the same of all samples.
+
+    Attributes:
+        values: efficiencies, (flavours, bins).
+        few: whether they are those of all samples together, bool (flavours, bins).
+        number: objects that they are measured on, (flavours, bins).
     """
 
     def __init__(
@@ -62,10 +66,11 @@ class Measured:
         total = np.where(few, every, own)
         tagged = np.where(few, together["tagged"], counts["tagged"])
         self.values = np.divide(tagged, total, out=np.zeros_like(total), where=total > 0)
+        self.few, self.number = few, total
 
     def __call__(self, objects: Any, names: Namespace) -> Floats:
         """Look up."""
-        return np.asarray(self.values[_bins(objects, self._config)], dtype=np.float64)
+        return np.asarray(self.values[bins_of(objects, self._config)], dtype=np.float64)
 
 
 class Corrections:
@@ -113,7 +118,7 @@ def write_efficiencies(skims: Mapping[str, Sequence[Path]], output: Path, config
                 _check(file, skim.names, config)
                 for events in skim.batches([config.collection]):
                     objects = ak.flatten(events[config.collection], axis=1)
-                    where = _bins(objects, config)
+                    where = bins_of(objects, config)
                     np.add.at(total, where, 1.0)
                     np.add.at(tagged, where, np.asarray(objects[config.tag], dtype=np.float64))
         counts[sample] = {"all": total.tolist(), "tagged": tagged.tolist()}
@@ -144,7 +149,7 @@ def _check(path: Path, names: Namespace, config: TagWeightsConfig) -> None:
         )
 
 
-def _bins(objects: Any, config: TagWeightsConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def bins_of(objects: Any, config: TagWeightsConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Flavour and bin of transverse momentum of each object."""
     flavour = np.abs(np.asarray(objects[config.flavour], dtype=np.int64))
     number = np.where(flavour == 5, 2, np.where(flavour == 4, 1, 0))

@@ -9,12 +9,14 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+from scipy import stats
 
 from jetlens.config.inference import TagWeightsConfig
 from jetlens.config.reading import ReadingConfig
 from jetlens.config.skim import SkimConfig
 from jetlens.errors import FileError
-from jetlens.inference.tagclosure import TAGS, tag_closure
+from jetlens.inference import tagclosure
+from jetlens.inference.tagclosure import ALL, TAGS, Closure, add_patterns, tag_closure
 from jetlens.inference.tagging import Corrections, efficiency_of, write_efficiencies, write_patterns
 from jetlens.skim import read_skim, skim_file
 from tests.conftest import DEMO
@@ -52,18 +54,27 @@ def drawn(
 def closure(skims: dict[str, list[Path]], folder: Path, config: TagWeightsConfig = CONFIG) -> Any:
     write_efficiencies(skims, folder / "e.json", config)
     patterns = drawn(skims, folder / "e.json", folder, config)
-    table = tag_closure(skims, patterns, {name: (name, 1.0) for name in skims}, config)
+    table = tag_closure(skims, patterns, {name: (name, 1.0) for name in skims}, config, folder / "e.json")
     return table, patterns
+
+
+def pulls(table: Any) -> Any:
+    own = table[table["test"] != ALL]
+    return ((own["found"] - own["estimated"]) / own["error"])[own["estimated"] > 0.5]
 
 
 def test_closure_in_0_1_2_and_3_tags(skims: dict[str, list[Path]], tmp_path: Path) -> None:
     table, patterns = closure(skims, tmp_path)
-    assert list(table["test"]) == 3 * list(TAGS)
-    pull = (table["found"] - table["estimated"]) / table["error"]
-    assert (abs(pull[table["estimated"] > 0.5]) < 3.5).all(), table
+    assert list(table["test"]) == 3 * [*TAGS, ALL]
+    assert (abs(pulls(table)) < 3.5).all(), table
+    together = table[table["test"] == ALL]
+    assert (together["p_value"] > 1e-3).all(), table
+    assert set(together["ndf"]) <= {1.0, 2.0, 3.0}  # what all add up to does not fluctuate
+    of_one = table[table["p_value"].notna() & (table["test"] != ALL)]
+    assert np.allclose(of_one["chi2"], ((of_one["found"] - of_one["estimated"]) / of_one["error"]) ** 2)
     assert (table["found"] > 0).sum() >= 10  # there are events to tell
     # weights are shared out: none is lost
-    sums = table.groupby("region")[["found", "estimated"]].sum()
+    sums = table[table["test"] != ALL].groupby("region")[["found", "estimated"]].sum()
     assert np.allclose(sums["found"], sums["estimated"])
     # where tags leave few events, patterns leave many
     light = read_skim(patterns["qcd_jj"][0], ["jets", "event_number"])
@@ -75,8 +86,64 @@ def test_closure_in_0_1_2_and_3_tags(skims: dict[str, list[Path]], tmp_path: Pat
 def test_no_closure_without_flavour(skims: dict[str, list[Path]], tmp_path: Path) -> None:
     """The null test: efficiencies by transverse momentum alone do not close."""
     table, _ = closure(skims, tmp_path, TagWeightsConfig(flavour="charge"))
-    pull = (table["found"] - table["estimated"]) / table["error"]
-    assert abs(pull).max() > 4.5
+    assert abs(pulls(table)).max() > 4.5
+    assert table[table["test"] == ALL]["p_value"].min() < 1e-6
+
+
+EFFICIENCY = np.array([0.1, 0.5, 0.7])
+
+
+def toy(rng: Any, *, follows: bool = True, truth: Any = EFFICIENCY) -> Closure:
+    """A sample of 300 events of lognormal weights, up to six objects each; efficiencies are measured on them."""
+    events, k, size = 300, 20, len(TAGS)
+    objects = rng.multinomial(rng.integers(1, 7, events), [0.4, 0.3, 0.3])
+    weight = rng.lognormal(0, 0.5, events)
+    tagged = rng.binomial(objects, truth)
+    total = objects.sum(axis=0)
+    measured = tagged.sum(axis=0) / total if follows else EFFICIENCY
+    number = np.minimum(tagged.sum(axis=1), size - 1)
+    variance = total * measured * (1 - measured) if follows else np.full(3, np.inf)
+    zero = np.zeros
+    made = Closure(
+        *(np.bincount(number, weight, size), zero(size), zero(size), zero((size, size)), zero((size, 3))),
+        *(variance, zero(3, dtype=bool)),
+    )
+    patterns = rng.binomial(objects[:, None], measured, (events, k, 3))
+    add_patterns(made, np.eye(size)[np.minimum(patterns.sum(axis=2), size - 1)], patterns, weight)
+    return made
+
+
+def p_values(toys: list[list[Closure]]) -> Any:
+    return np.array([[row["p_value"] for row in tagclosure.tests(parts)] for parts in toys])
+
+
+def test_p_values_of_what_closes_are_uniform() -> None:
+    """Efficiencies given, and measured on the events themselves, for which the covariance knows that they follow."""
+    rng = np.random.default_rng(3)
+    for follows in (False, True):
+        toys = [[toy(rng, follows=follows), toy(rng, follows=follows)] for _ in range(400)]
+        for column in p_values(toys).T:
+            assert stats.kstest(column, "uniform").pvalue > 1e-3
+    # the null test: as if efficiencies did not follow, agreement would look too good
+    for parts in toys:
+        for part in parts:
+            part.variance[:] = np.inf
+    assert np.mean(p_values(toys)[:, -1]) > 0.53
+
+
+def test_wrong_efficiencies_have_small_p_values() -> None:
+    rng = np.random.default_rng(4)
+    found = p_values([[toy(rng, follows=False, truth=EFFICIENCY * 1.25)] for _ in range(20)])
+    assert np.median(found[:, -1]) < 1e-3
+
+
+def test_few_expected_events_are_joined_and_tested_by_no_number_of_their_own() -> None:
+    rng = np.random.default_rng(5)
+    few = toy(rng)
+    few.squares[3] = few.estimated[3] ** 2 / 2.0
+    rows = tagclosure.tests([few])
+    assert np.isnan(rows[3]["p_value"])
+    assert rows[-1]["ndf"] == 2
 
 
 def test_rows_of_an_event(skims: dict[str, list[Path]], tmp_path: Path) -> None:
