@@ -16,7 +16,7 @@ from jetlens.inference.backgrounds import Estimate, estimate, in_region, process
 from jetlens.inference.binning import describe, merged_edges, shortfalls
 from jetlens.inference.categories import MEDIAN, Category, choose
 from jetlens.inference.sculpting import Decorrelation
-from jetlens.inference.selected import Selected, joined, passing, read_selected
+from jetlens.inference.selected import Selected, elsewhere, joined, passing, read_selected
 from jetlens.inference.simulation import SIGNAL, Simulation
 from jetlens.inference.systematics import Systematic
 from jetlens.inference.templates import Filling, Region
@@ -167,15 +167,16 @@ def _fill(
     ]
     systematics: list[Systematic] = []
     closure: list[dict[str, object]] = []
-    for filling, category in zip(fillings, categories, strict=True):
-        made = _inside(model, nominal, process_of, category)
+    estimates = [_inside(model, nominal, process_of, category) for category in categories]
+    others = {name: elsewhere([made.events[name] for made in estimates]) for name in estimates[0].events}
+    for n, (filling, category, made) in enumerate(zip(fillings, categories, estimates, strict=True)):
         systematics += [
             replace(each, name=f"{each.name}_{prefix}{category.name}", regions=(prefix + category.name,))
             for each in made.systematics
         ]
         closure += [{"region": prefix + category.name, **row} for row in made.closure]
         for name, events in made.events.items():
-            filling.add(names[name], name, events.events(view.observable))
+            filling.add(names[name], name, events.events(view.observable), others[name][n])
     for variation, moved, independent in simulation.views(source):
         varied = view({name: events for name, events in moved.items() if name in kept})
         for filling, category in zip(fillings, categories, strict=True):

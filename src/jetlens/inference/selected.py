@@ -154,6 +154,17 @@ def weight_of_one(features: Sequence[Path]) -> float:
     return squared / total if total > 0 else 0.0
 
 
+def elsewhere(parts: Sequence[Selected]) -> list[Floats]:
+    """Return the weight that the event of each row has in the other parts, which are of one sample: (N,) each."""
+    numbers = np.concatenate([part.number for part in parts])
+    _, event = np.unique(numbers, return_inverse=True)
+    of_part = np.split(event, np.cumsum([len(part) for part in parts])[:-1])
+    size = int(event.max(initial=-1)) + 1
+    sums = [np.bincount(own, part.weight, size) for own, part in zip(of_part, parts, strict=True)]
+    total = np.sum(sums, axis=0)
+    return [np.asarray((total - own)[at]) for own, at in zip(sums, of_part, strict=True)]
+
+
 def share_of_folds(features: Sequence[Path], folds: Collection[int]) -> float:
     """Return Σw of all of a sample's selected events over Σw of those in some folds.
 

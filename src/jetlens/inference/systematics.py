@@ -20,6 +20,8 @@ FLOOR = 0.01
 """A variation leaves at least this share of a bin, and of a process: an empty one has no likelihood."""
 
 
+UNRESOLVED = 0.05
+"""A statistical error of a change of the rate from which the user is told that it was left out as noise."""
 LARGE = 0.3
 """A relative change of the rate from which the user is told how it was mirrored."""
 
@@ -116,7 +118,11 @@ def effect(
         for own, other in zip(rates, reversed(rates), strict=True)
     )
     kept, error, pruned = _rate(list(parts.values()), pruning)
-    notes = _doubts(region, process, sides, rates) if kept else []
+    notes = (
+        _doubts(region, process, sides, rates)
+        if kept
+        else _unresolved(systematic, region, process, error, pruned)
+    )
     probability = min(part.probability for part in parts.values())
     of = Effect(up, down, None, None, probability, kept, error, tuple(pruned), tuple(notes))
     if probability >= pruning.shape_level:
@@ -146,6 +152,18 @@ def mirrored(factor: float) -> float:
     large decrease mirrored as 1/factor would be an increase by any factor: so the mirrored one is within 0 and 2.
     """
     return 1 / factor if factor > 1 else 2 - factor
+
+
+def _unresolved(
+    systematic: Systematic, region: Region, process: str, error: float, pruned: Sequence[str]
+) -> list[str]:
+    """What was left out, and could be large: the simulation of the variation cannot tell."""
+    if error < UNRESOLVED:
+        return []
+    return [
+        f"'{systematic.name}' is left out for {process} in {region.name}, which does not say that it is small "
+        f"({'; '.join(pruned)}); simulate more, or give a size with kind: rate"
+    ]
 
 
 class _Split(NamedTuple):

@@ -53,6 +53,7 @@ class Region:
             one included: with it, rows of an event that come into one merged bin add up before they are squared.
         rate_variance: variance of (variation − nominal) in all bins together, by process and variation.
         event_weights: what an event of a process weighs, for one of which none is in the region.
+        beyond: Σ w·w′ per bin, with w′ the weight that an event's rows have in other regions, (bins,) by process.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Region:
     own: Mapping[tuple[str, str], sparse.csr_array] = field(default_factory=dict)
     rate_variance: Mapping[tuple[str, str], float] = field(default_factory=dict)
     event_weights: Mapping[str, float] = field(default_factory=dict)
+    beyond: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def edges(self) -> Floats:
@@ -92,9 +94,14 @@ class Region:
         return np.divide(values**2, variances, out=np.zeros_like(values), where=variances > 0)
 
     def covered_variances(self, process: str) -> Floats:
-        """Σw² per bin, with what rows of the same events in other bins add: sums over bins are never too small."""
+        """Σw² per bin, with what rows of the same events add in other bins and regions.
+
+        As independent errors they are never too small for any sum: of a covariance C of positive weights, the diagonal
+        matrix of its row sums less C has no negative eigenvalue.
+        """
         of = self.own.get((process, NOMINAL))
-        return self.variances(process) if of is None else np.asarray(of.sum(axis=1)).ravel()
+        own = self.variances(process) if of is None else np.asarray(of.sum(axis=1)).ravel()
+        return np.asarray(own + self.beyond.get(process, 0.0))
 
     def mean_weight(self, process: str) -> float:
         """Weight that one more event of the process would have: Σw²/Σw; where none is here, that of others of it."""
@@ -132,6 +139,7 @@ class Region:
             times(self.own),
             times(self.rate_variance),
             {k: weight * factor if k == process else weight for k, weight in self.event_weights.items()},
+            {name: of * square if name == process else of for name, of in self.beyond.items()},
         )
 
     def rebinned(self, edges: Sequence[float]) -> Region:
@@ -147,7 +155,15 @@ class Region:
             values = np.add.reduceat(self.values(process, variation), starts)
             _store(histogram, process, variation, values, matrix.diagonal())
         merged = Region(
-            self.name, histogram, {}, self.unit, shared, own, self.rate_variance, self.event_weights
+            self.name,
+            histogram,
+            {},
+            self.unit,
+            shared,
+            own,
+            self.rate_variance,
+            self.event_weights,
+            {process: np.add.reduceat(of, starts) for process, of in self.beyond.items()},
         )
         shifts = {
             key: merged.shift_of(*key) if key in shared else np.add.reduceat(values, starts)
@@ -188,9 +204,17 @@ class Filling:
         self._edges = np.asarray(edges, dtype=np.float64)
         self._nominal: dict[tuple[str, str], Summed] = {}
         self._sums: dict[tuple[str, str], dict[str, _Sums]] = {}
+        self._beyond: dict[str, Floats] = {}
 
-    def add(self, process: str, sample: str, events: Events) -> None:
-        """Add the nominal events of a sample, which is of a process."""
+    def add(self, process: str, sample: str, events: Events, elsewhere: Floats | None = None) -> None:
+        """Add the nominal events of a sample, which is of a process.
+
+        ``elsewhere`` is the weight that the event of each row has in other regions, (N,); None: events have none there.
+        """
+        if elsewhere is not None:
+            at, products = _bins(events.observable, self._edges), events.weight * elsewhere
+            more = np.bincount(at, products, len(self._edges) - 1).astype(np.float64)
+            self._beyond[process] = more + self._beyond.get(process, np.zeros_like(more))
         own = self._nominal[process, sample] = _by_event(events, self._edges)
         self._sums[process, sample] = {NOMINAL: _sums(own, own, len(self._edges) - 1)}
 
@@ -225,7 +249,9 @@ class Filling:
             key: max(float(own[key].sum() + own[key[0], NOMINAL].sum() - 2 * matrix.sum()), 0.0)
             for key, matrix in shared.items()
         }
-        region = Region(self._name, histogram, {}, self._unit, shared, own, rates, self._weights)
+        region = Region(
+            self._name, histogram, {}, self._unit, shared, own, rates, self._weights, self._beyond
+        )
         return replace(region, shift_variance={key: region.shift_of(*key) for key in shared})
 
 
@@ -273,13 +299,18 @@ def fill_region(
 
 def _by_event(of: Events, edges: Floats) -> Summed:
     """Number, bin and summed weight of each event in each bin; what lies beyond the edges counts in the outer bins."""
-    bins = len(edges) - 1
-    at = np.clip(np.searchsorted(edges, of.observable, side="right") - 1, 0, bins - 1)
+    at = _bins(of.observable, edges)
     order = np.lexsort((at, of.number))
     number, at, weight = of.number[order], at[order], of.weight[order]
     first = np.flatnonzero(np.append(True, (number[1:] != number[:-1]) | (at[1:] != at[:-1]))[: len(number)])
     summed = np.add.reduceat(weight, first) if len(first) else weight
-    return number[first], at[first].astype(np.int64), summed
+    return number[first], at[first], summed
+
+
+def _bins(observable: Floats, edges: Floats) -> NDArray[np.int64]:
+    """Bin of each row; what lies beyond the edges counts in the outer bins."""
+    at = np.searchsorted(edges, observable, side="right") - 1
+    return np.clip(at, 0, len(edges) - 2).astype(np.int64)
 
 
 def _sums(of: Summed, nominal: Summed | None, bins: int) -> _Sums:

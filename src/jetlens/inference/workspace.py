@@ -166,7 +166,7 @@ def _channel(
         if process == signal:
             modifiers.append({"name": POI, "type": "normfactor", "data": None})
         elif statistical_errors:
-            errors = np.sqrt(region.variances(process))
+            errors = np.sqrt(region.covered_variances(process))
             modifiers.append(
                 {"name": f"statistics_{region.name}", "type": "staterror", "data": errors.tolist()}
             )

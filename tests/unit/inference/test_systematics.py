@@ -86,6 +86,18 @@ def test_a_change_of_the_rate_within_its_error_is_left_out_and_said():
     assert row["pruned"].startswith("rate: +0.004 ± 0.0094 is within 1 statistical errors")
 
 
+def test_what_is_left_out_as_noise_and_could_be_large_is_told():
+    """Another simulation of 100 events cannot tell a change of 10 %; one of 10,000 can, and has nothing to tell."""
+    for number, told in ((100, True), (10_000, False)):
+        nominal, other = events(np.full(number, 500.0)), events(np.full(number + number // 1000, 500.0))
+        region = fill_region(
+            "r", {"p": {"nominal": nominal, "s_up": other}}, [400, 2000], independent=["s_up"]
+        )
+        of = effect(Systematic("s", ("p",)), region, "p")
+        assert not of.rate_kept
+        assert any("which does not say that it is small" in note for note in of.notes) is told
+
+
 def test_a_change_of_the_rate_of_the_same_events_is_kept():
     """All weights rise by 1 %: of 500 events it is known to 0.04 %, not to 4 %."""
     x = np.full(500, 500.0)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from jetlens.errors import FileError
-from jetlens.inference.templates import Events, fill_region, read_templates, write_templates
+from jetlens.inference.selected import Selected, elsewhere
+from jetlens.inference.templates import Events, Filling, fill_region, read_templates, write_templates
+from jetlens.inference.workspace import build_workspace
 from tests.unit.inference.conftest import EDGES, events
 
 
@@ -98,3 +102,42 @@ def test_rows_of_one_event_add_up_before_they_are_squared():
     for of in (region, merged):
         assert of.rate_variance["p", "s_up"] == pytest.approx(((0.1 * w) ** 2).sum())
     assert merged.scaled("p", 3.0).rate_variance["p", "s_up"] == pytest.approx(9 * ((0.1 * w) ** 2).sum())
+
+
+def test_rows_of_one_event_in_two_regions_are_never_too_well_known():
+    """Tag patterns fall into categories: what an event has in several must not average out in their sum."""
+    rng = np.random.default_rng(6)
+    number = np.repeat(np.arange(300), 4)
+    of = Selected(
+        number,
+        np.zeros(1200, np.uint8),
+        np.repeat(rng.uniform(0.5, 2, 300), 4) / 4,
+        {"x": np.repeat(rng.uniform(400, 2000, 300), 4)},
+    )
+    category = rng.integers(0, 2, 1200)
+    parts = [of.take(category == n) for n in (0, 1)]
+    regions = []
+    for part, others in zip(parts, elsewhere(parts), strict=True):
+        filling = Filling("r", EDGES)
+        filling.add("h", "h", part.events("x"))
+        filling.add("p", "s", part.events("x"), others)
+        regions.append(filling.region())
+    whole = fill_region("r", {"p": {"nominal": of.events("x")}}, EDGES)
+    assert sum(r.values("p") for r in regions) == pytest.approx(whole.values("p"))
+    # the sum of both knows as much as all rows of an event together, and without the other region too much
+    assert sum(r.covered_variances("p") for r in regions) == pytest.approx(whole.variances("p"))
+    assert (sum(r.variances("p") for r in regions) < 0.8 * whole.variances("p"))[whole.values("p") > 0].all()
+    merged = [region.rebinned([400, 900, 2000]) for region in regions]
+    assert sum(r.covered_variances("p").sum() for r in merged) == pytest.approx(whole.variances("p").sum())
+    scaled = regions[0].scaled("p", 3.0)
+    assert scaled.covered_variances("p") == pytest.approx(9 * regions[0].covered_variances("p"))
+    # it is what the fit is told
+    (channel,) = build_workspace(merged[:1], "h", ["p"]).spec["channels"]
+    (errors,) = (m["data"] for m in channel["samples"][1]["modifiers"] if m["type"] == "staterror")
+    assert errors == pytest.approx(np.sqrt(merged[0].covered_variances("p")))
+
+
+def test_events_of_one_row_are_in_one_region():
+    parts = [Selected(np.arange(n), np.zeros(n, np.uint8), np.ones(n), {}) for n in (0, 3)]
+    parts[1] = replace(parts[1], number=np.arange(3) + 10)
+    assert [each.tolist() for each in elsewhere(parts)] == [[], [0.0, 0.0, 0.0]]
