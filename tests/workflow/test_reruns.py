@@ -188,19 +188,8 @@ ALONE = {
 """Edits after which nothing else runs, besides what always does."""
 
 
-@pytest.fixture(scope="module")
-def plans(new_workspace: Callable[[], Workspace]) -> dict[str, dict[str, int]]:
+def plans_of(workspace: Workspace, changes: dict[str, Change]) -> dict[str, Any]:
     """What every edit reruns, after a run whose jobs Snakemake has recorded without their having been done."""
-    workspace = new_workspace()
-    workspace.rows = [
-        row for row in workspace.rows if not row["sample"].startswith(("qcd_2", "qcd_3", "qcd_jj"))
-    ]
-    workspace.config["variations"] = {
-        "jet_scale": {"kind": "objects", "scale": {"jets": 1.02}},
-        "resolution": {"kind": "objects", "scale": {"fat_jets": "1 + 0.1 * gauss1"}},
-        "tags": {"kind": "weight", "up": "1.1"},
-        "luminosity": {"kind": "rate", "size": 0.02},
-    }
     listed = workspace.snakemake("--summary").stdout
     for line in listed.splitlines():
         if line.startswith("results/"):
@@ -210,7 +199,7 @@ def plans(new_workspace: Callable[[], Workspace]) -> dict[str, dict[str, int]]:
     touched = workspace.snakemake("--touch", "--forceall")
     assert touched.returncode == 0, touched.stdout
     edits = []
-    for change, _, _ in CASES.values():
+    for change in changes.values():
         config, rows = copy.deepcopy(workspace.config), copy.deepcopy(workspace.rows)
         change(config, rows)
         edited = Workspace(workspace.folder / "edited", config, rows)
@@ -234,7 +223,23 @@ def plans(new_workspace: Callable[[], Workspace]) -> dict[str, dict[str, int]]:
         env=os.environ | {"PYTHONPATH": ""},
         check=True,
     )
-    return dict(zip(CASES, json.loads(done.stdout), strict=True))
+    return dict(zip(changes, json.loads(done.stdout), strict=True))
+
+
+@pytest.fixture(scope="module")
+def plans(new_workspace: Callable[[], Workspace]) -> dict[str, Any]:
+    """Of an analysis with variations."""
+    workspace = new_workspace()
+    workspace.rows = [
+        row for row in workspace.rows if not row["sample"].startswith(("qcd_2", "qcd_3", "qcd_jj"))
+    ]
+    workspace.config["variations"] = {
+        "jet_scale": {"kind": "objects", "scale": {"jets": 1.02}},
+        "resolution": {"kind": "objects", "scale": {"fat_jets": "1 + 0.1 * gauss1"}},
+        "tags": {"kind": "weight", "up": "1.1"},
+        "luminosity": {"kind": "rate", "size": 0.02},
+    }
+    return plans_of(workspace, {name: change for name, (change, _, _) in CASES.items()})
 
 
 @pytest.mark.parametrize("edit", CASES)
@@ -246,6 +251,55 @@ def test_an_edit_reruns_what_depends_on_it(plans: dict[str, Any], edit: str) -> 
     assert others <= set(planned)
     if edit in ALONE:
         assert set(planned) - ALWAYS == ALONE[edit]
+
+
+SCORES = {
+    "tag_patterns",
+    "tag_closure",
+    "varied_features",
+    "score_events",
+    "score_varied",
+    "weigh",
+    "sculpting",
+}
+SCORES |= FITS | {"figure_tag_closure", "figure_sculpting"}
+"""From drawn patterns of tags to limits; nothing simulated, trained or evaluated."""
+OF_TAGS: dict[str, tuple[Change, set[str]]] = {
+    "nothing": (lambda config, rows: None, set()),
+    "patterns": (key("inference.tag_weights.patterns", 4), SCORES),
+    "seed of the tags": (key("inference.tag_weights.seed", 2), SCORES),
+    "bins of efficiencies": (
+        key("inference.tag_weights.pt_edges", [50.0, 100.0]),
+        SCORES | {"tag_efficiency"},
+    ),
+    "asked tags": (
+        key("inference.select", "tags >= 3"),
+        FITS | {"sculpting", "figure_sculpting"},
+    ),
+    "scaled weights": (
+        key("inference.scale", {"tt̄ (all-hadronic)": 0.5}),
+        FITS | {"sculpting", "figure_sculpting"},
+    ),
+}
+
+
+def test_an_edit_of_tag_weights(new_workspace: Callable[[], Workspace]) -> None:
+    """From an analysis that has them: just what is drawn again, scored again and fitted again."""
+    workspace = trees_only(new_workspace())
+    workspace.config["reading"]["also"] = ["jets.Flavor"]
+    workspace.config["variations"] = {
+        "jet_scale": {"kind": "objects", "scale": {"jets": 1.02}},
+        "luminosity": {"kind": "rate", "size": 0.02},
+        "tags": {"kind": "weight", "up": "1.1"},
+    }
+    workspace.config["inference"] |= {"tag_weights": {"patterns": 3}, "select": "tags >= 2"}
+    workspace.config["inference"]["observables"]["tags"] = "num(jets[jets.b_tag])"
+    found = plans_of(workspace, {name: change for name, (change, _) in OF_TAGS.items()})
+    assert {name: set(plan) - ALWAYS for name, plan in found.items()} == {
+        name: rules for name, (_, rules) in OF_TAGS.items()
+    }
+    # three samples, nominal and two sides of a variation
+    assert found["seed of the tags"]["tag_patterns"] == 9
 
 
 def test_how_many_jobs(plans: dict[str, Any]) -> None:
