@@ -36,8 +36,8 @@ STAGE = {
     "evaluation": 4,
     "application": 2,
     "explanation": 10,
-    "inference": 5,
-    "figures": 8,
+    "inference": 6,
+    "figures": 9,
 }
 """A stage's number. Raise it when a change of library or scripts changes the stage's results: its jobs, and what
 follows from them, then run again everywhere. No other edit of code reruns anything."""

@@ -179,10 +179,10 @@ experiment.
 
 LIMITS_OF_ALL = """\
 Median expected upper limits on σ·B of all variants at {luminosity_fb:g} fb⁻¹, same events, same systematic errors, and
-below their ratio to one variant, whose ±1σ band is grey: what one classifier buys over another in reach. Cuts were
-chosen for each variant by itself on the validation folds. Bars are errors of the simulation: events drawn with
-replacement, cuts and templates made again of them, the same events for all variants, so that a ratio's bar is that of
-the pair. They do not contain what another training would change.
+below their ratio to one variant, whose ±1σ band is grey: what one classifier buys over another in reach. Variants of
+one mass stand side by side. Cuts were chosen for each variant by itself on the validation folds. Bars are errors of the
+simulation, of logarithms: events drawn with replacement, cuts and templates made again of them, the same events for all
+variants, so that a ratio's bar is that of the pair. They do not contain what another training would change.
 """
 
 LUMINOSITY = """\
@@ -207,10 +207,10 @@ is how much the data would know.
 
 SCULPTING = """\
 Does a cut on **{label}** shape the fitted observable? Distribution of each background before and after cuts of three
-signal efficiencies, events counting the same. Printed are the Jensen–Shannon divergence in bits (in brackets: of as
-many events picked by chance), its p-value by permutation, and the distance correlation of score and observable (in
-brackets: with permuted scores). A divergence near the chance's says that nothing is seen with these events, not that
-there is nothing. Where asked for, the decorrelated score stands below.
+signal efficiencies, events counting the same; the last bin reaches to the last event. Printed are the Jensen–Shannon
+divergence in bits (in brackets: of as many events picked by chance), its p-value by permutation, and the distance
+correlation of score and observable (in brackets: with permuted scores). A divergence near the chance's says that
+nothing is seen with these events, not that there is nothing. Where asked for, the decorrelated score stands below.
 """
 
 CLOSURE = """\
@@ -221,7 +221,10 @@ estimate in the fit.
 
 TAG_CLOSURE = """\
 Closure of tag weights: expected events with so many tags, as simulated, over what drawn patterns of tags say, by
-process, with the error of the difference. Where it is near 1, patterns may stand for tags.
+process, with the error of the difference: both are of the same events, and the efficiencies are measured on them. p:
+probability of a larger difference, for each number of tags that at least five effective events are expected with, and
+by χ² for all of them together with their correlations (numbers of tags with fewer events joined). A small p says that
+patterns may not stand for tags; with few events a large one says little.
 """
 
 VARIATIONS = """\

@@ -22,6 +22,7 @@ from jetlens.figures.style import (
     read_table,
     save,
     stack,
+    titled,
     uncertainty_band,
     write_table,
 )
@@ -70,7 +71,7 @@ def draw_postfit(
             upper.set_title(name.replace("_", " "), loc="right", fontsize=10)
             lower.set_xlabel(observable)
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        title = ", ".join([label, "background fit", *["demonstration: weights scaled"][:demonstration]])
+        title = titled(label, "background fit", demonstration=demonstration)
         legend_below(figure, handles[::-1], labels[::-1], title)
         figure_header(figure, figures, luminosity_fb)
         save(figure, outputs)
@@ -88,8 +89,10 @@ def _stack_of_region(upper: Axes, lower: Axes, table: pd.DataFrame, processes: M
     heights = [groups[name]["events"].to_numpy() for name in backgrounds]
     stack(upper, heights, edges, [processes[name] for name in backgrounds])
     uncertainty_band(upper, value - error, value + error, edges, "uncertainty")
+    lowest = float(value[value > 0].min()) / 10
     for name in (name for name in processes if name in groups and processes[name]["role"] == "signal"):
         events = groups[name]["events"].to_numpy()
+        lowest = min([lowest, 0.3 * float(events.max())][: 1 + (events.max() > 0)])
         upper.stairs(
             events, edges, linewidth=1.8, label=pretty(processes[name]["label"]), **line(processes[name])
         )
@@ -104,7 +107,7 @@ def _stack_of_region(upper: Axes, lower: Axes, table: pd.DataFrame, processes: M
     lower.set_ylabel("data / fit" if "data" in groups else "rel. unc.")
     upper.set_ylabel("Events / bin")
     top = float((value + error).max())
-    upper.set_ylim(max(0.5 * value[value > 0].min() / 10, top * 1e-5), top)
+    upper.set_ylim(max(0.5 * lowest, top * 1e-7), top)
     headroom(upper, 1.2 * top, 0.05)
 
 
@@ -129,6 +132,7 @@ def draw_pulls(
     figures: FiguresConfig,
     label: str = "",
     largest: int = 20,
+    demonstration: bool = False,
 ) -> None:
     """Draw the parameters of a fit: impact on the signal strength on the left, pull and constraint on the right.
 
@@ -141,6 +145,7 @@ def draw_pulls(
         figures: the look.
         label: of the classifier, above the legend.
         largest: how many parameters are drawn, by impact.
+        demonstration: whether weights were scaled: written into the figure.
 
     Raises:
         FileError: if the table cannot be read.
@@ -170,7 +175,7 @@ def draw_pulls(
         left.set_xlabel("impact on $\\mu$")
         right.set_xlabel("pull [pre-fit σ]")
         handles, labels = left.get_legend_handles_labels()
-        legend_below(figure, handles, labels, label)
+        legend_below(figure, handles, labels, titled(label, demonstration=demonstration))
         figure_header(figure, figures)
         save(figure, outputs)
     write_table(csv, table[list(columns)])

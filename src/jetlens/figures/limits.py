@@ -10,18 +10,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.palette import Look, line
-from jetlens.figures.style import header, headroom, look, pretty, read_table, save, scientific, write_table
+from jetlens.figures.style import (
+    header,
+    headroom,
+    legend_below,
+    look,
+    pretty,
+    read_table,
+    save,
+    scientific,
+    titled,
+    write_table,
+)
 
 LIMITS = ("mass_GeV", "expected_minus2", "expected_minus1", "expected", "expected_plus1", "expected_plus2")
 RATIOS = ("expected_error", "reference", "ratio", "ratio_error")
 """Error of the simulation [fb]; variant that limits are compared to, ratio to its limit and its error."""
 ONE_SIGMA, TWO_SIGMA = "#607641", "#f5bb54"
 """Colours of the bands, after CMS' colour-blind safe recommendation; also apart in grey."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""Of variants, apart from colours and dashes."""
 
 
 def draw_limits(
@@ -80,7 +94,7 @@ def draw_limits(
             x = sorted(predicted)
             axes.plot(x, [predicted[m] for m in x], "-.", color="#bd1f01", label="theory")
         _mass_axis(axes, table, f"{level}limit on $\\sigma\\,B$({pretty(signal)}) [fb]")
-        _legend_above(axes, ", ".join([pretty(label), *_DEMONSTRATION[:demonstration]]))
+        _legend_above(axes, titled(label, demonstration=demonstration))
         _missing(axes, table)
         header(axes, figures, luminosity_fb)
         save(figure, outputs)
@@ -100,7 +114,9 @@ def draw_limits_by_variant(
 ) -> None:
     """Draw the median expected limits of all variants, and below their ratio to one of them.
 
-    Bars are the errors of the simulation: of a limit, and of a ratio, of whose two limits the events are the same.
+    Variants of one mass stand side by side, so that equal limits do not cover each other. Bars are the errors of the
+    simulation: of a limit, and of a ratio, of whose two limits the events are the same. They are errors of logarithms,
+    so on a logarithmic axis they are as long up as down.
 
     Args:
         limits: table as of :func:`draw_limits`, with the columns :data:`RATIOS`.
@@ -119,24 +135,38 @@ def draw_limits_by_variant(
     tables = {name: everything[everything["variant"] == name].set_index("mass_GeV") for name in variants}
     reference = str(everything["reference"].iloc[0])
     base = tables[reference]
+    step = _step(base.index, len(tables))
     with look(figures):
-        figure = Figure(figsize=(4.6, 5.4))
+        figure = Figure(figsize=(4.6, 5.6))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         upper.set_yscale("log")
-        for name, table in tables.items():
-            style = {"marker": "o", "markersize": 3.5, **line(variants[name])}
-            label = pretty(variants[name]["label"])
-            upper.errorbar(table.index, table["expected"], table["expected_error"], label=label, **style)
-            if name != reference:
-                lower.errorbar(table.index, table["ratio"], table["ratio_error"], **style)
-        lower.axhline(1, **line(variants[reference]))
+        _mass_axis(upper, base.reset_index(), f"expected limit on\n$\\sigma\\,B$({pretty(signal)}) [fb]")
         relative = _around(_relative(base))
         _band(lower, relative, "minus1", "plus1", "0.85", "± 1 std. deviation of the reference")
-        _mass_axis(upper, base.reset_index(), f"expected limit on\n$\\sigma\\,B$({pretty(signal)}) [fb]")
+        for number, (name, table) in enumerate(tables.items()):
+            x = table.index + (number - (len(tables) - 1) / 2) * step
+            style = {
+                "marker": MARKERS[number % len(MARKERS)],
+                "markersize": 4,
+                "capsize": 2,
+                **line(variants[name]),
+            }
+            label = pretty(variants[name]["label"])
+            _points(upper, x, table["expected"], table["expected_error"], label=label, **style)
+            if name != reference:
+                _points(lower, x, table["ratio"], table["ratio_error"], **style)
+        lower.axhline(1, **line(variants[reference]))
+        half = 0.5 * len(tables) * step
+        left, right = base.index.min() - half, base.index.max() + half
+        room = max(0.03 * (right - left), step)
+        upper.set_xlim(left - room, right + room)
+        upper.margins(y=0.08)
         upper.set_xlabel("")
-        _legend_above(upper, ", ".join(_DEMONSTRATION[:demonstration]))
+        _legend_above(upper, titled(demonstration=demonstration))
         _missing(upper, everything)
-        lower.legend(loc="best", fontsize=8.5)
+        lower.margins(y=0.08)
+        headroom(lower, lower.get_ylim()[1], 0.14)
+        lower.legend(loc="upper left", fontsize=8.5)
         lower.set_xlabel("$m$ [GeV]")
         lower.set_ylabel(f"ratio to\n{pretty(variants[reference]['label'])}")
         header(upper, figures, luminosity_fb)
@@ -144,7 +174,17 @@ def draw_limits_by_variant(
     write_table(csv, everything[["variant", *LIMITS, *RATIOS]])
 
 
-_DEMONSTRATION = ["demonstration: weights scaled"]
+def _step(masses: pd.Index, variants: int) -> float:
+    """Return by how much variants of one mass stand apart [GeV]: all of them within a third of the way to the next."""
+    gaps = np.diff(sorted(masses))
+    return float(gaps.min() / 3 if len(gaps) else 0.04 * masses[0]) / max(variants, 1)
+
+
+def _points(axes: Axes, x: pd.Index, value: pd.Series, error: pd.Series, **style: Any) -> None:
+    """Draw values with bars of the error of their logarithm."""
+    factor = np.exp((error / value).fillna(0.0).to_numpy())
+    bars = np.stack([value * (1 - 1 / factor), value * (factor - 1)])
+    axes.errorbar(x, value, bars, **style)
 
 
 def _around(table: pd.DataFrame) -> pd.DataFrame:
@@ -176,6 +216,7 @@ def draw_significance(
     figures: FiguresConfig,
     where: Mapping[str, Any] | None = None,
     luminosity_fb: float | None = None,
+    demonstration: bool = False,
 ) -> None:
     """Draw the expected significance against luminosity, or against the cut on a classifier's output.
 
@@ -190,6 +231,7 @@ def draw_significance(
         figures: the look.
         where: value by column of the lines that are drawn; None: all.
         luminosity_fb: integrated luminosity [1/fb], where it is one.
+        demonstration: whether weights were scaled: written into the figure.
 
     Raises:
         FileError: if the table cannot be read.
@@ -221,9 +263,8 @@ def draw_significance(
         if len(known):
             top = max(float((known["significance"] + known["significance_error"].fillna(0)).max()), 1e-12)
             axes.set_ylim(0, top)
-            headroom(axes, top, 0.08 * (len(variants) + 1))
+            _legend_above(axes, titled(demonstration=demonstration), "upper left", 0.08)
             _levels(axes, top)
-            axes.legend(loc="upper left")
         else:
             text = "not computable from this simulation:\nthe table's remarks say what is missing"
             axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center")
@@ -267,11 +308,35 @@ def _between(axes: Axes, y: float) -> str:
     return scientific(y) if f"{y:e}"[0] in shown else ""
 
 
-def _legend_above(axes: Axes, note: str) -> None:
-    """Put the legend into room of its own above the lines, the note as its title."""
+FEW = 6
+"""Lines that a legend has room for inside of the frame."""
+
+
+def _legend_above(axes: Axes, note: str, where: str = "upper right", share: float = 0.062) -> None:
+    """Put the legend into room of its own above the lines, the note as its title; a long one below the figure.
+
+    Args:
+        axes: with all that is drawn.
+        note: heading, may be empty.
+        where: corner.
+        share: of the height that each line of the legend takes.
+    """
     handles, labels = axes.get_legend_handles_labels()
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    headroom(axes, high, 0.062 * (len(labels) + 0.5 + bool(note)))
-    settings: dict[str, Any] = {"title": note, "title_fontsize": 9.5, "alignment": "left"} if note else {}
-    axes.legend(handles, labels, loc="upper right", **settings)
+    if len(labels) > FEW:
+        figure = axes.get_figure(root=True)
+        assert isinstance(figure, Figure)
+        headroom(axes, high, 0.05)
+        legend_below(figure, handles, labels, note)
+        renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        room = figure.legends[-1].get_window_extent(renderer).height / figure.dpi
+        figure.set_figheight(figure.get_figheight() + room)
+        return
+    headroom(axes, high, share * (len(labels) + 0.5 + bool(note)))
+    axes.legend(handles, labels, **{"loc": where, **_title(note)})
+
+
+def _title(text: str) -> dict[str, Any]:
+    """Return what heads a legend, as matplotlib takes it; nothing if there is nothing to say."""
+    return {"title": text, "title_fontsize": 9.5, "alignment": "left"} if text else {}

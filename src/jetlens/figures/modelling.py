@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from jetlens.config.evaluation import FiguresConfig
 from jetlens.figures.fits import DOWN, UP
@@ -23,8 +25,11 @@ from jetlens.figures.style import (
     pretty,
     read_table,
     save,
+    titled,
     write_table,
 )
+
+Floats = NDArray[np.float64]
 
 
 def draw_sculpting(
@@ -88,6 +93,7 @@ def draw_sculpting(
                         f"p = {found['p_value']:.2g}"
                     )
                 if len(own):
+                    axes.set_xlim(*_shown(np.unique(own[["low", "high"]])))
                     first = own.iloc[0]
                     lines.append(f"dcor {first['correlation']:.2f} ({first['correlation_chance']:.2f})")
                 top = float(own[["before", "after"]].max().max()) if len(own) else 1.0
@@ -106,40 +112,109 @@ def draw_sculpting(
     write_table(csv, table)
 
 
+def _shown(edges: Floats) -> tuple[float, float]:
+    """Return the range of the axis: the last bin reaches to the last event, however far that is from all others."""
+    low, high = float(edges[0]), float(edges[-1])
+    if len(edges) > 2:
+        high = min(high, float(edges[-2] + 2 * (edges[-2] - edges[-3])))
+    room = 0.03 * (high - low)
+    return low - room, high + (room if high == edges[-1] else 0)
+
+
 def draw_closure(
-    closure: Path, outputs: Sequence[Path], csv: Path, *, label: str, figures: FiguresConfig
+    closure: Path,
+    outputs: Sequence[Path],
+    csv: Path,
+    *,
+    label: str,
+    figures: FiguresConfig,
+    demonstration: bool = False,
 ) -> None:
-    """Draw the closure of the background model: what is found over what is estimated, test by test.
+    """Draw a closure: what is found over what is estimated, test by test, with the p-value of each where there is one.
 
     Args:
-        closure: CSV with ``region``, ``test``, ``ratio``, ``ratio_error``.
+        closure: CSV with ``region``, ``test``, ``ratio``, ``ratio_error``, and optionally ``chi2``, ``ndf`` and
+            ``p_value``; a line whose ratio is empty and that has these stands for all tests of its region.
         outputs: figure files, .pdf or .png.
         csv: the numbers drawn.
-        label: of the classifier.
+        label: of the classifier, or whatever closes.
         figures: the look.
+        demonstration: whether weights were scaled: written into the figure.
 
     Raises:
         FileError: if the table cannot be read.
     """
     table = read_table(closure, ("region", "test", "ratio", "ratio_error"), "inference")
-    y = np.arange(len(table))
+    if "p_value" not in table:
+        table = table.assign(chi2=np.nan, ndf=np.nan, p_value=np.nan)
+    whole = (table["ratio"].isna() & table["p_value"].notna()).to_numpy()
+    tests, regions = table[~whole], table[whole].set_index("region")
+    # a line of room above the tests of each region
+    names = list(dict.fromkeys(table["region"]))
+    of = np.array([names.index(name) for name in tests["region"]])
+    y = np.arange(len(tests)) + 1.0 + of
     with look(figures):
-        figure = Figure(figsize=(5.2, 0.5 * len(table) + 1.6))
+        figure = Figure(figsize=(5.6, 0.3 * (len(tests) + len(names)) + 1.3))
         axes = figure.add_subplot()
         axes.axvline(1, color="0.3", linewidth=0.8)
-        axes.errorbar(table["ratio"], y, xerr=table["ratio_error"], fmt="o", color="black", markersize=4)
-        axes.set_yticks(
-            y, [f"{r}: {t}".replace("_", " ") for r, t in zip(table["region"], table["test"], strict=True)]
-        )
-        axes.set_ylim(len(table) - 0.4, -0.6)
-        axes.tick_params(axis="y", which="minor", left=False, right=False)
-        low, high = axes.get_xlim()  # the error of what is hardly expected has no end
-        axes.set_xlim(max(low, -0.5), min(high, 4.0))
+        _ratios_of_tests(axes, tests, y)
+        for number, name in enumerate(names):
+            top = float(y[of == number].min()) - 1
+            together = regions.loc[name] if name in regions.index else None
+            heading: dict[str, Any] = {
+                "transform": axes.get_yaxis_transform(),
+                "va": "center",
+                "fontsize": 9.5,
+            }
+            axes.text(0.02, top, pretty(str(name).replace("_", " ")), weight="bold", **heading)
+            if together is not None:
+                text = f"χ²/ndf = {together['chi2']:.1f}/{together['ndf']:.0f}, {_p(together['p_value'])}"
+                axes.text(0.98, top, text, ha="right", **heading)
+            if number:
+                axes.axhline(top - 0.5, color="0.75", linewidth=0.6)
+        for at, p in zip(y, tests["p_value"], strict=True):
+            if np.isfinite(p):
+                axes.text(1.02, at, _p(p), transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+        axes.set_yticks(y, [str(test) for test in tests["test"]])
+        axes.set_ylim(y.max() + 0.6, -0.6)
+        axes.tick_params(axis="y", which="both", left=False, right=False)
         axes.set_xlabel("found / estimated")
-        axes.set_title(pretty(label), loc="left", fontsize=9)
+        axes.set_title(titled(label, demonstration=demonstration), loc="left", fontsize=9.5)
         figure_header(figure, figures)
         save(figure, outputs)
     write_table(csv, table)
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.2f}" if value >= 0.01 else f"p = {value:.1g}"
+
+
+FARTHEST = 3.0
+"""Largest ratio that the frame holds; what is beyond, mostly hardly known, is an arrow with its numbers."""
+
+
+def _ratios_of_tests(axes: Axes, tests: pd.DataFrame, y: Floats) -> None:
+    """Draw ratios with errors; those beyond the frame as arrows, missing ones as a dash."""
+    ratio, error = (tests[name].to_numpy(dtype=np.float64) for name in ("ratio", "ratio_error"))
+    inside = ratio <= FARTHEST
+    low, high = (
+        np.nanmin((ratio - error)[inside], initial=0.8),
+        np.nanmax((ratio + error)[inside], initial=1.2),
+    )
+    low, high = max(low, -0.2), min(high, 1.1 * FARTHEST)
+    axes.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    axes.errorbar(
+        ratio[inside], y[inside], xerr=error[inside], fmt="o", color="black", markersize=4, capsize=2
+    )
+    for at, value, spread in zip(y, ratio, error, strict=True):
+        if not np.isfinite(value):
+            axes.text(1, at, "none estimated", ha="center", va="center", fontsize=8, color="0.4",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+        elif value > FARTHEST:
+            text = f"{value:.2g} ± {spread:.2g} →"
+            axes.text(
+                0.98, at, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8
+            )
 
 
 def draw_variations(
@@ -150,6 +225,7 @@ def draw_variations(
     label: str,
     processes: Mapping[str, Look],
     figures: FiguresConfig,
+    demonstration: bool = False,
 ) -> None:
     """Draw the templates of each process under each systematic, up and down over nominal, bins in a row.
 
@@ -162,6 +238,7 @@ def draw_variations(
         label: of the classifier.
         processes: look of every process.
         figures: the look.
+        demonstration: whether weights were scaled: written into the figure.
 
     Raises:
         FileError: if the table cannot be read.
@@ -200,7 +277,8 @@ def draw_variations(
             axes.xaxis.set_minor_locator(NullLocator())
         handles, labels = entries_of(panels.flat)
         if labels:
-            legend_below(figure, handles, labels, f"{pretty(label)}, ratio to nominal")
+            title = titled(label, "ratio to nominal", demonstration=demonstration)
+            legend_below(figure, handles, labels, title)
         figure_header(figure, figures)
         save(figure, outputs)
     write_table(csv, table)

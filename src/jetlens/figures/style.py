@@ -31,6 +31,7 @@ from jetlens.files import atomic_path
 EMPTY_COLOUR = "0.93"
 SEQUENTIAL = "viridis"
 DIVERGING = "PuOr_r"
+DEMONSTRATION = "demonstration: weights scaled"
 
 _RC: dict[Any, Any] = {
     "font.size": 11,
@@ -124,6 +125,11 @@ def pretty(text: str) -> str:
     """Set as mathtext what plain fonts cannot: a letter with a combining bar (t̄), an index (pT)."""
     text = re.sub("(\\w)[\u0304\u0305]", r"$\\bar{\1}$", text)
     return re.sub(r"\bpT\b", "$p_T$", text)
+
+
+def titled(*parts: str, demonstration: bool = False) -> str:
+    """Return what a legend is headed with; where weights were scaled, the figure itself says so."""
+    return ", ".join([*map(pretty, filter(None, parts)), *[DEMONSTRATION][:demonstration]])
 
 
 def indexed(name: str) -> str:

@@ -191,7 +191,7 @@ def _demonstration(context: Context) -> dict[str, Any]:
 def _limits(context: Context) -> dict[str, Any]:
     theory = context.config.inference.theory_fb
     own = {"variant": context.wildcards["variant"], "theory": theory, "signal": _signal(context)}
-    return {**own, **_variant(context), **_luminosity(context), **_demonstration(context)}
+    return {**own, **_luminosity(context), **_fitted(context)}
 
 
 def _limits_of_all(context: Context) -> dict[str, Any]:
@@ -207,7 +207,8 @@ def _by_cut(context: Context) -> dict[str, Any]:
 def _by_luminosity(context: Context) -> dict[str, Any]:
     looks = variant_looks(context.config.figures, context.config.inference.variants)
     axis = {"against": "luminosity_fb", "axis_label": "Integrated luminosity [fb$^{-1}$]"}
-    return {**axis, "variants": looks, "where": {"mass_GeV": float(context.wildcards["mass"])}}
+    where = {"mass_GeV": float(context.wildcards["mass"])}
+    return {**axis, "variants": looks, "where": where, **_demonstration(context)}
 
 
 def _observable(context: Context) -> dict[str, str]:
@@ -232,16 +233,16 @@ def _templates_drawn(context: Context) -> dict[str, Any]:
 
 
 def _postfit(context: Context) -> dict[str, Any]:
-    return {
-        **_templates_drawn(context),
-        **_variant(context),
-        **_luminosity(context),
-        **_demonstration(context),
-    }
+    return {**_templates_drawn(context), **_luminosity(context), **_fitted(context)}
+
+
+def _fitted(context: Context) -> dict[str, Any]:
+    """Of a variant, from its templates: scaled or not."""
+    return {**_variant(context), **_demonstration(context)}
 
 
 def _variations(context: Context) -> dict[str, Any]:
-    return {"processes": _templates_drawn(context)["processes"], **_variant(context)}
+    return {"processes": _templates_drawn(context)["processes"], **_fitted(context)}
 
 
 def _sculpting(context: Context) -> dict[str, Any]:
@@ -340,7 +341,7 @@ FIGURES: tuple[FigureEntry, ...] = (
     ),
     FigureEntry(
         "pulls/{variant}/{mass}", "fits.draw_pulls", {"pulls": "inference/{variant}/{mass}/pulls.csv"},
-        "Inference", "pulls and impacts of {variant}, {mass} GeV", captions.PULLS, _inferred, _variant,
+        "Inference", "pulls and impacts of {variant}, {mass} GeV", captions.PULLS, _inferred, _fitted,
         by_mass=True,
     ),
     FigureEntry(
@@ -349,7 +350,7 @@ FIGURES: tuple[FigureEntry, ...] = (
     ),
     FigureEntry(
         "closure/{variant}", "modelling.draw_closure", {"closure": "inference/{variant}/closure.csv"},
-        "Inference", "closure of the background, {variant}", captions.CLOSURE, _estimated, _variant,
+        "Inference", "closure of the background, {variant}", captions.CLOSURE, _estimated, _fitted,
     ),
     FigureEntry(
         "tag_closure", "modelling.draw_closure", {"closure": "inference/tag_closure.csv"},

@@ -139,7 +139,10 @@ def make_model(
                 "unit": unit,
                 "remark": "" if config.scale else of.remark,
                 "lacking": of.remark,
-                "notes": sorted(set(workspaces[mass].notes)),
+                "notes": [
+                    *[f"with weights as simulated: {of.remark}"][: bool(config.scale and of.remark)],
+                    *sorted(set(workspaces[mass].notes)),
+                ],
             }
     names = {mass: SIGNAL.format(mass) for mass in workspaces}
     base, patches = patchset(workspaces, names, analysis=output.name)

@@ -20,7 +20,9 @@ LIMITS = (
     *("expected_error", "reference", "ratio", "ratio_error"),
     *("cross_section_fb", "level", "method", "remark", "notes"),
 )
-BREAKDOWN = ("variant", "mass_GeV", "uncertainty", "alone", "cumulative", "without")
+BREAKDOWN = ("variant", "mass_GeV", "uncertainty", "alone", "cumulative", "without", "notes")
+DEMONSTRATION = "demonstration: weights scaled, no result"
+"""What every line of a table says whose events were scaled."""
 LATEX = {"→": r"$\to$ ", "≥": r"$\geq$ ", "t̄": r"$\bar{t}$", "–": "--", "_": r"\_", "%": r"\%", "&": r"\&"}
 
 
@@ -49,20 +51,23 @@ def summarise(
         demonstration: whether weights were scaled, so that nothing is a result.
     """
     read = {key: read_json(folder / "limit.json") for key, folder in folders.items()}
-    limits = pd.DataFrame([_limit(variant, of) for (variant, _), of in read.items()], columns=list(LIMITS))
+    note = DEMONSTRATION if demonstration else ""
+    limits = pd.DataFrame(
+        [_limit(variant, of, note) for (variant, _), of in read.items()], columns=list(LIMITS)
+    )
     resampled = {
         (variant, mass): _resampled(folder.parent / "resampled.csv", float(mass))
         for (variant, mass), folder in folders.items()
     }
     _add_errors(limits, resampled, list(folders)[-1][0])
     luminosity = [
-        {"variant": variant, "mass_GeV": of["mass_GeV"], **row}
+        {"variant": variant, "mass_GeV": of["mass_GeV"], **row, "notes": note}
         for (variant, _), of in read.items()
         for row in of["significance"]
     ]
-    columns = ["variant", "mass_GeV", "luminosity_fb", "significance"]
+    columns = ["variant", "mass_GeV", "luminosity_fb", "significance", "notes"]
     broken_down = [
-        {"variant": variant, "mass_GeV": of["mass_GeV"], **_in_fb(row, of["cross_section_fb"])}
+        {"variant": variant, "mass_GeV": of["mass_GeV"], **_in_fb(row, of["cross_section_fb"]), "notes": note}
         for (variant, _), of in read.items()
         for row in of["breakdown"]
     ]
@@ -74,18 +79,20 @@ def summarise(
         ignore_index=True,
     )
     yields = yields[["variant", "mass_GeV", *(c for c in yields if c not in ("variant", "mass_GeV"))]]
+    yields = yields.assign(notes=note)
     write_csv(output / "limits.csv", limits)
     write_csv(output / "limits_breakdown.csv", pd.DataFrame(broken_down, columns=list(BREAKDOWN)))
     write_csv(output / "luminosity.csv", pd.DataFrame(luminosity, columns=columns))
     write_csv(output / "yields.csv", yields)
-    write_text(output / "yields.tex", latex(yields, luminosity_fb))
-    comment = (
-        "Demonstration with scaled weights: no result." if demonstration else "Expected limits by jetlens."
-    )
+    write_text(output / "yields.tex", latex(yields, luminosity_fb, note))
+    tables = _tables(limits, yields, reaction, energy_tev, luminosity_fb)
+    if note:
+        tables = {
+            name: {**table, "description": f"{note.capitalize()}. {table['description']}"}
+            for name, table in tables.items()
+        }
     write_record(
-        output / "hepdata",
-        _tables(limits, yields, reaction, energy_tev, luminosity_fb),
-        comment=comment,
+        output / "hepdata", tables, comment=f"{note.capitalize()}." if note else "Expected limits by jetlens."
     )
 
 
@@ -124,14 +131,14 @@ def _add_errors(limits: pd.DataFrame, resampled: Mapping[tuple[str, str], pd.Ser
     limits[found.columns] = found
 
 
-def _limit(variant: str, of: Mapping[str, Any]) -> dict[str, Any]:
+def _limit(variant: str, of: Mapping[str, Any], note: str) -> dict[str, Any]:
     scale, limits = of["cross_section_fb"], of["limits"]
     row: dict[str, Any] = {
         "variant": variant,
         "mass_GeV": of["mass_GeV"],
         "cross_section_fb": scale,
         "remark": of["remark"],
-        "notes": "; ".join(of["notes"]),
+        "notes": "; ".join(filter(None, [note, *of["notes"]])),
     }
     if found := limits.get("systematics"):
         row |= {name: scale * value for name, value in zip(BANDS, found["expected"], strict=True)}
@@ -159,12 +166,13 @@ def _tables(
     return tables
 
 
-def latex(yields: pd.DataFrame, luminosity_fb: float) -> str:
-    """Return the yields as a LaTeX table of booktabs, one block of lines per variant, mass and region."""
+def latex(yields: pd.DataFrame, luminosity_fb: float, note: str = "") -> str:
+    """Return the yields as a LaTeX table of booktabs, one block of lines per variant, mass and region, under a note."""
     lines = [
         f"% expected events at {luminosity_fb:g}/fb; needs \\usepackage{{booktabs}}",
         r"\begin{tabular}{lrr}",
         r"\toprule",
+        *[rf"\multicolumn{{3}}{{l}}{{\emph{{{_escaped(note)}}}}} \\"][: bool(note)],
         r"Process & before the fit & after the fit \\",
     ]
     for (variant, mass, region), own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):

@@ -59,7 +59,7 @@ def write_page(output: Path, folder: Path, *, shown: Mapping[str, Any], captions
         configuration=yaml.safe_dump(config, allow_unicode=True, sort_keys=False),
         samples=shown["samples"],
         sections=[section for section in sections if section["tables"] or section["figures"]],
-        findings=_findings(folder, shown["variants"]),
+        findings=_findings(folder, shown["variants"], demonstration=bool(config["inference"]["scale"])),
         verdicts=_verdicts(folder, shown["variants"]),
         pages=_pages(folder, shown["variants"]),
     )
@@ -117,7 +117,7 @@ def _data_url(path: Path, kind: str) -> Markup:
     return Markup(f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}")
 
 
-def _findings(folder: Path, names: Mapping[str, str]) -> list[str]:
+def _findings(folder: Path, names: Mapping[str, str], *, demonstration: bool) -> list[str]:
     """Return the results in sentences: who classifies best, by how much, and the limits."""
     tables = {entry.file: entry for entry in TABLES}
     raw = _records(folder / "evaluation/summary.csv")
@@ -129,6 +129,7 @@ def _findings(folder: Path, names: Mapping[str, str]) -> list[str]:
         limits = read_table(tables["inference/limits.csv"], folder, names)
         for row in limits.to_dict("records"):
             text = f"{row['classifier']}, {row['mass [GeV]']} GeV: "
+            text = f"Demonstration with scaled weights, {text}" if demonstration else text
             limit = f"expected limit on σ·B {row.get('expected [fb]')} fb (±1σ{row.get('±1σ')})"
             found.append(text + (limit if row.get("expected [fb]") else row.get("remark", "no limit")))
     return found

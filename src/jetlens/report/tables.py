@@ -183,6 +183,7 @@ def _breakdown(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
         "statistics and it alone [fb]": _value("alone"),
         "with all above [fb]": _value("cumulative"),
         "all but it [fb]": _value("without"),
+        "remark": _text("notes"),
     }
     return _rows(frame, columns)
 
@@ -193,6 +194,7 @@ def _yields(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
         "process": _text("process"),
         "before the fit": _value("prefit", "prefit_error"),
         "after the fit": _value("postfit", "postfit_error"),
+        "remark": _text("notes"),
     }
     return _rows(frame, columns)
 

@@ -90,26 +90,39 @@ def test_a_single_mass_and_a_table_that_lacks_a_column(check, look, tables, tmp_
         draw_limits(short, [tmp_path / "a.png"], tmp_path / "a.csv", figures=look, **SETTINGS)
 
 
-def test_limits_of_all_variants(check, look, tables):
+@pytest.mark.parametrize("number", [1, 4])
+def test_limits_of_all_variants(check, look, tables, number):
     reference = list(VARIANTS)[-1]
     content = [
-        pd.DataFrame(limit_table(scale)).assign(
+        pd.DataFrame(limit_table(scale))
+        .head(number)
+        .assign(
             variant=name,
-            expected_error=0.1 * scale,
+            expected_error=0.9 * scale,
             reference=reference,
             ratio=np.nan if name == reference else scale,
             ratio_error=np.nan if name == reference else 0.2,
         )
-        for name, scale in zip(VARIANTS, (0.6, 1), strict=True)
+        for name, scale in zip(VARIANTS, (1, 1), strict=True)
     ]
     path = tables("limits", pd.concat(content))
+    settings = {"variants": VARIANTS, "figures": look, "luminosity_fb": 3000, "signal": "H → hh"}
     rows = check(
-        lambda outputs, csv: draw_limits_by_variant(
-            path, outputs, csv, variants=VARIANTS, figures=look, luminosity_fb=3000, signal="H → hh"
-        )
+        lambda outputs, csv: draw_limits_by_variant(path, outputs, csv, demonstration=True, **settings)
     )
-    assert sorted(row["variant"] for row in rows) == sorted(name for name in VARIANTS for _ in MASSES)
+    assert sorted(row["variant"] for row in rows) == sorted(name for name in VARIANTS for _ in range(number))
     assert {row["ratio_error"] for row in rows if row["variant"] != reference} == {"0.2"}
+    assert "demonstration: weights scaled" in texts(check)
+    # equal limits do not cover each other, and no bar leaves the frame
+    upper = check.figures[-1].axes[0]
+    points = [container.lines[0].get_xydata() for container in upper.containers]
+    assert np.array_equal(*(each[:, 1] for each in points))
+    assert not set(points[0][:, 0]) & set(points[1][:, 0])
+    (left, right), (low, high) = upper.get_xlim(), upper.get_ylim()
+    for container in upper.containers:
+        for bar in container.lines[2][0].get_segments():
+            assert left < bar[:, 0].min() <= bar[:, 0].max() < right
+            assert low < bar[:, 1].min() <= bar[:, 1].max() < high
 
 
 @pytest.mark.parametrize("against", ["luminosity_fb", "signal_efficiency"])
@@ -132,10 +145,37 @@ def test_significance(check, look, tables, against):
     path = tables("significance", content)
     rows = check(
         lambda outputs, csv: draw_significance(
-            path, outputs, csv, against=against, axis_label="x axis", variants=VARIANTS, figures=look
+            path,
+            outputs,
+            csv,
+            against=against,
+            axis_label="x axis",
+            variants=VARIANTS,
+            figures=look,
+            demonstration=against == "luminosity_fb",
         )
     )
+    assert ("demonstration: weights scaled" in texts(check)) is (against == "luminosity_fb")
     assert floats(rows, "significance") == pytest.approx(content["significance"].tolist())
+
+
+def test_significance_of_many_variants(check, look, tables):
+    """The legend of twenty lines leaves the frame to the lines."""
+    many = variant_looks(FiguresConfig(), [f"variant_{n}" for n in range(20)])
+    x = np.linspace(0.1, 0.9, 4)
+    content = [
+        pd.DataFrame({"variant": name, "x": x, "significance": x * (1 + 0.05 * n)})
+        for n, name in enumerate(many)
+    ]
+    path = tables("significance", pd.concat(content))
+    check(
+        lambda outputs, csv: draw_significance(
+            path, outputs, csv, against="x", axis_label="x axis", variants=many, figures=look
+        )
+    )
+    low, high = check.figures[-1].axes[0].get_ylim()
+    assert low == 0
+    assert 0.9 * 1.95 < high < 1.2 * 0.9 * 1.95
 
 
 @pytest.mark.parametrize("data", [False, True])
@@ -191,7 +231,10 @@ def test_pulls_are_ranked_by_impact(check, look, tables):
             "impact_down": [-0.12, -0.02, 0.25, -0.05],
         },
     )
-    rows = check(lambda outputs, csv: draw_pulls(path, outputs, csv, figures=look, largest=3))
+    rows = check(
+        lambda outputs, csv: draw_pulls(path, outputs, csv, figures=look, largest=3, demonstration=True)
+    )
+    assert "demonstration: weights scaled" in texts(check)
     assert [row["parameter"] for row in rows] == ["tt_normalisation", "jet_energy_scale", "free"]
 
 
@@ -219,8 +262,33 @@ def test_closure(check, look, tables):
         "ratio_error": 0.1,
     }
     path = tables("closure", columns)
-    rows = check(lambda outputs, csv: draw_closure(path, outputs, csv, label="trees", figures=look))
+    rows = check(
+        lambda outputs, csv: draw_closure(path, outputs, csv, label="trees", figures=look, demonstration=True)
+    )
     assert floats(rows, "ratio") == [0.9, 1.2]
+    assert "trees, demonstration: weights scaled" in texts(check)
+
+
+def texts(check):
+    return [text.get_text() for text in check.figures[-1].findobj(Text)]
+
+
+def test_closure_with_tests(check, look, tables):
+    """A test of each line and one of all; what lies far out, and what is missing, is told in words."""
+    columns = {
+        "region": 4 * ["QCD light"] + 3 * ["tt"],
+        "test": ["0 tags", "1 tag", "2 tags", "all", "0 tags", "1 tag", "all"],
+        "ratio": [0.99, 1.1, 7.0, np.nan, 1.0, np.nan, np.nan],
+        "ratio_error": [0.02, 0.2, 4.0, np.nan, 0.1, np.nan, np.nan],
+        "chi2": [0.25, 0.25, np.nan, 3.1, 0.0, np.nan, 0.4],
+        "ndf": [1, 1, np.nan, 2, 1, np.nan, 1],
+        "p_value": [0.617, 0.617, np.nan, 0.212, 1.0, np.nan, 0.53],
+    }
+    path = tables("closure", columns)
+    check(lambda outputs, csv: draw_closure(path, outputs, csv, label="tag weights", figures=look))
+    shown = texts(check)
+    assert {"χ²/ndf = 3.1/2, p = 0.21", "p = 0.62", "7 ± 4 →", "none estimated"} <= set(shown)
+    assert shown.count("p = 0.62") == 2
 
 
 def test_sculpting_is_seen_where_it_is_and_gone_with_the_decorrelated_score(check, look, tables):

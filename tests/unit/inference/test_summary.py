@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from jetlens.inference.breakdown import SIMULATION, STATISTICS
-from jetlens.inference.summary import summarise
+from jetlens.inference.summary import DEMONSTRATION, summarise
 from jetlens.report.tables import TABLES, read_table
 
 
-def results(folder: Path, replicas: Sequence[float] = (), **changes: object) -> None:
+def results(
+    folder: Path, replicas: Sequence[float] = (), *, demonstration: bool = False, **changes: object
+) -> None:
     """The files of one limit."""
     own = folder / "inference" / "net" / "1000"
     own.mkdir(parents=True)
@@ -52,7 +55,7 @@ def results(folder: Path, replicas: Sequence[float] = (), **changes: object) -> 
     pd.DataFrame(drawn).to_csv(own.parent / "resampled.csv", index=False)
     summarise(
         {("net", "1000"): own}, folder / "inference", energy_tev=14, luminosity_fb=100,
-        reaction="P P --> X", demonstration=False,
+        reaction="P P --> X", demonstration=demonstration,
     )  # fmt: skip
 
 
@@ -83,3 +86,26 @@ def test_without_a_limit_there_is_no_line(tmp_path: Path) -> None:
     results(tmp_path, limits={}, breakdown=[], significance=[], remark="not computable")
     assert pd.read_csv(tmp_path / "inference" / "limits_breakdown.csv").empty
     assert shown(tmp_path).empty
+
+
+def test_a_demonstration_says_so_in_every_table(tmp_path: Path) -> None:
+    folder = tmp_path / "inference"
+    results(tmp_path, demonstration=True, notes=["few events"])
+    for name in ("limits", "limits_breakdown", "luminosity", "yields"):
+        notes = pd.read_csv(folder / f"{name}.csv")["notes"]
+        assert len(notes)
+        assert notes.str.startswith(DEMONSTRATION).all()
+    assert pd.read_csv(folder / "limits.csv")["notes"].tolist() == [f"{DEMONSTRATION}; few events"]
+    assert set(shown(tmp_path)["remark"]) == {DEMONSTRATION}
+    assert DEMONSTRATION in (folder / "yields.tex").read_text()
+    about, *tables = yaml.safe_load_all((folder / "hepdata" / "submission.yaml").read_text())
+    assert len(tables) == 2
+    assert about["comment"].startswith("Demonstration: weights scaled")
+    assert all(table["description"].startswith("Demonstration: weights scaled") for table in tables)
+
+
+def test_what_is_no_demonstration_does_not_say_so(tmp_path: Path) -> None:
+    results(tmp_path)
+    for path in (tmp_path / "inference").rglob("*.*"):
+        assert "emonstration" not in path.read_text()
+    assert "remark" not in shown(tmp_path)
