@@ -134,7 +134,7 @@ def test_events_are_scored_at_every_hypothesis(
     files = PartFiles(parts["ttbar_had"], demo_features["ttbar_had"].with_suffix(".parquet"))
     write_events([files], tmp_path / "o.parquet", scorer=scorer, observables={"mass": "fat_jets[0].mass"})
     found = pq.read_table(tmp_path / "o.parquet").to_pandas()
-    assert list(found) == ["event_number", "fold", "weight", "score_m1000", "score_m2000", "mass"]
+    assert list(found) == ["event", "event_number", "fold", "weight", "score_m1000", "score_m2000", "mass"]
     # both signals are the same events: nothing depends on the hypothesis but by chance
     assert np.corrcoef(found.score_m1000, found.score_m2000)[0, 1] > 0.9
     with pytest.raises(FileError, match="new files come without a hypothesis"):
