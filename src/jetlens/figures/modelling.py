@@ -186,7 +186,7 @@ def draw_closure(
 
 
 def _p(value: float) -> str:
-    return f"p = {value:.2f}" if value >= 0.01 else f"p = {value:.1g}"
+    return f"p = {value:.{2 if value >= 0.1 else 3}f}" if value >= 0.001 else f"p = {value:.1g}"
 
 
 FARTHEST = 3.0
