@@ -98,6 +98,11 @@ def methods_of(options: Any, methods: list[MethodName]) -> list[MethodName]:
     return served
 
 
+def title_of(method: str) -> str:
+    """Return what a method, or an order of it, is called in a text."""
+    return method.replace("gradcam", "Grad-CAM").replace("_", " ")
+
+
 def _attends(options: Any) -> bool:
     """Whether a network has a layer of attention at all."""
     if hasattr(options, "cross") or hasattr(options, "class_attention"):

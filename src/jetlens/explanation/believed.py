@@ -9,6 +9,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jetlens.config.explanation import title_of
 from jetlens.explanation.verdict import AGREE, FORGOTTEN, SIGMAS
 
 SHARE = "0.2"
@@ -20,7 +21,8 @@ STYLE = (
     "table{border-collapse:collapse;margin:.6em 0 1.4em}td,th{border:1px solid #ccc;padding:.25em .6em;text-align:left}"
     "th{background:#f3f3f3}td.n{text-align:right;white-space:nowrap}tr.rule td{background:#f7f7f7;color:#555}"
     ".good{background:#dcefdc}.bad{background:#f6d9d5}.open{background:#eee}"
-    "caption{text-align:left;color:#555;padding:.2em 0}"
+    "p.caption{color:#555;margin:.2em 0}h1,h3{overflow-wrap:anywhere}"
+    "@media(max-width:40em){table{display:block;overflow-x:auto}h1{font-size:1.4em}}"
 )
 JUDGES = {
     "companion": "judged by companions of the networks, trained on with 0 to 100 % of the constituents dropped",
@@ -56,7 +58,8 @@ def page(variant: str, tests: Mapping[str, Any]) -> str:
         *_questions(tests["verdicts"]),
     ]
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style>{''.join(parts)}</html>\n"
     )
 
@@ -161,7 +164,8 @@ def _table(header: Sequence[str], rows: Sequence[tuple[Sequence[str], str]], cap
     """Return a table; rows are cells and a class."""
     top = "".join(f"<th>{html.escape(text)}</th>" for text in header)
     body = "".join(f'<tr class="{kind}">{"".join(cells)}</tr>' for cells, kind in rows)
-    return f"<table><caption>{html.escape(caption)}</caption><tr>{top}</tr>{body}</table>"
+    above = f'<p class="caption">{html.escape(caption)}</p>' if caption else ""
+    return f"{above}<table><tr>{top}</tr>{body}</table>"
 
 
 def _cell(text: str, kind: str = "") -> str:
@@ -177,7 +181,7 @@ def _pair(value: Sequence[float | None] | None) -> str:
 
 
 def _name(order: str) -> str:
-    return NAMES.get(order, order.replace("_", " ").replace("matched in pt", "shuffled at equal pT"))
+    return NAMES.get(order, title_of(order).replace("matched in pt", "shuffled at equal pT"))
 
 
 def _verb(label: str) -> str:

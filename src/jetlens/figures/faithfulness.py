@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jetlens.config.evaluation import FiguresConfig
+from jetlens.config.explanation import title_of
 from jetlens.errors import FileError
 from jetlens.figures.style import figure_header, line_style, look, save, write_table
 from jetlens.files import read_json
@@ -67,7 +68,7 @@ def draw_faithfulness(
 
 def label_of(name: str) -> str:
     """Return what an order is called in a figure."""
-    return YARDSTICKS.get(name, name.replace("_", " "))
+    return YARDSTICKS.get(name, title_of(name))
 
 
 def _curve(axes: Axes, shares: np.ndarray[Any, Any], lost: list[list[float]], number: int, name: str) -> None:

@@ -53,6 +53,8 @@ def test_event_display_in_a_browser(explained, tmp_path, browser):
     write_display(sorted(explained.glob("*.npz")), page, variant="toy", events=2)
     assert page.stat().st_size < 6e6
     browser.get(page.as_uri())
+    # a window that is not in front gets no focus events otherwise
+    browser.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
 
     def drawn():
         dots = "[...document.querySelectorAll('circle.token')]"
