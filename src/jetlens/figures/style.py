@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,10 @@ def entries_of(panels: Iterable[Axes]) -> tuple[list[Any], list[str]]:
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], title: str) -> None:
-    """Put a legend under all panels, in two columns if they fit."""
+    """Put a legend under all panels, in two columns if they fit; a long title is broken into lines."""
+    title = "\n".join(
+        textwrap.wrap(title, int(11 * figure.get_figwidth()))
+    )  # 11 of its letters are an inch, nearly
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     for ncols in (2, 1):
         legend = figure.legend(

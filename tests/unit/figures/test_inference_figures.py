@@ -214,7 +214,8 @@ def test_postfit(check, look, tables, data):
             figures=look,
             luminosity_fb=3000,
             observable="$m(J_1 J_2)$ [GeV]",
-            label="trees",
+            label="cross-attention of three streams",
+            demonstration=data,
         )
     )
     assert {row["process"] for row in rows} == set(events)
