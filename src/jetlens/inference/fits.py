@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cabinetry
@@ -96,12 +97,27 @@ def fit(workspace: Workspace, *, strength: float = 0.0) -> Fit:
     try:
         found, deviance, covariance = minimise(model, data, start, bounds, fixed)
     except pyhf.exceptions.FailedMinimization as error:
-        raise NotComputableError(f"the fit of the workspace failed: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise NotComputableError(
+            f"the fit of the workspace failed: {reason}; {_told(model, data)}"
+        ) from error
     errors = np.sqrt(np.diag(covariance))
     scale = np.where(errors > 0, errors, 1.0)
     correlations = covariance / np.outer(scale, scale)
     result = FitResults(found, errors, model.config.par_names, correlations, deviance)
     return Fit(workspace, result, data)
+
+
+def _told(model: pyhf.Model, data: Sequence[float]) -> str:
+    """Say how far data and expectation are apart, the usual reason why a fit does not end."""
+    start = list(model.config.suggested_init())
+    start[model.config.poi_index] = 0.0
+    expected = float(np.sum(model.expected_actualdata(start)))
+    observed = float(np.sum(data[: model.config.nmaindata]))
+    return (
+        f"the data are {observed:.4g} events, {expected:.4g} are expected without signal; if these are far apart, "
+        "look at inference.data, luminosity_fb and cross sections"
+    )
 
 
 def injected(workspace: Workspace, strength: float) -> list[float]:
