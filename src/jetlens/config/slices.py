@@ -35,7 +35,7 @@ STAGE = {
     "training": 3,
     "evaluation": 4,
     "application": 2,
-    "explanation": 10,
+    "explanation": 11,
     "inference": 6,
     "figures": 9,
 }

@@ -27,6 +27,8 @@ CASCADE = (0.1, 0.5, 1.0)
 """Shares of the weights that are randomised, from the logit down."""
 RANDOMISED_EVENTS = 20
 """Events, of both classes, that networks with random weights explain."""
+RANDOMISED = 3
+"""Networks with random weights: each is some function, like the trained one or its opposite by chance."""
 PERMUTED_EVENTS = 50
 """Events, of both classes, that networks trained on permuted labels explain."""
 
@@ -38,7 +40,18 @@ def random_weights(
     removable: Mask,
     explanation: ExplanationConfig,
 ) -> dict[str, Any]:
-    """Return by method the rank correlation with the answer of networks whose weights are more and more random."""
+    """Return by method how far the answers of networks whose weights are ever more random agree with the true ones.
+
+    Args:
+        models: folders of the trainings, of which the first is randomised.
+        events: N events.
+        answers: by method, values (S, N, T) in favour of signal.
+        removable: (N, T) slots to compare.
+        explanation: settings of the methods.
+
+    Returns:
+        By method, per share of random weights: the mean rank correlation, and its standard error over networks.
+    """
     from jetlens.trained import load_model
 
     model = load_model(models[0])
@@ -46,13 +59,23 @@ def random_weights(
     if network is None:
         return {}
     index = _few(len(events), RANDOMISED_EVENTS)
-    table: dict[str, list[Any]] = {name: [] for name in answers}
-    for share in randomise_from_the_top(network, explanation.seed, CASCADE):
-        for name, values in answers.items():
-            again = METHODS[name].explain(model, events.select(index), explanation).value[0]
-            pair = rank_correlation(values[0, index], again, removable[index])
-            table[name].append({"randomised": share, "rank_correlation": _rounded(pair)})
-    return table
+    some, trained = events.select(index), network.get_weights()
+    found: dict[MethodName, dict[float, list[float]]] = {
+        name: {share: [] for share in CASCADE} for name in answers
+    }
+    for draw in range(RANDOMISED):
+        network.set_weights(trained)
+        for share in randomise_from_the_top(network, explanation.seed + draw, CASCADE):
+            for name, values in answers.items():
+                again = METHODS[name].explain(model, some, explanation).value[0]
+                found[name][share].append(_of(values[0, index], again, removable[index]))
+    return {
+        name: [
+            {"randomised": share, "rank_correlation": mean_and_error(np.array(each))}
+            for share, each in rows.items()
+        ]
+        for name, rows in found.items()
+    }
 
 
 def random_labels(

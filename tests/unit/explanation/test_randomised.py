@@ -3,8 +3,12 @@
 import numpy as np
 
 from jetlens.config.explanation import ExplanationConfig
-from jetlens.explanation.randomised import random_labels, randomise_from_the_top
+from jetlens.explanation import randomised
+from jetlens.explanation.randomised import random_labels, random_weights, randomise_from_the_top
 from jetlens.explanation.registry import METHODS
+from jetlens.explanation.relevance import layout
+from jetlens.explanation.yardsticks import removable_slots
+from jetlens.trained import load_model
 
 SETTINGS = ExplanationConfig(variants=[])
 
@@ -24,6 +28,25 @@ def test_trainings_on_permuted_labels_are_the_unit_of_the_error(events, network_
     one = random_labels({"leave_one_out": {"signal": true[None]}}, [model], events, SETTINGS)["leave_one_out"]
     assert np.isnan([one["permuted"][1], *one["less"]]).all()
     assert random_labels({}, [], events, SETTINGS) == {}
+
+
+def test_every_network_with_random_weights_is_made_of_the_trained_one(toy_models, events, monkeypatch):
+    """Three at once are what each is by itself: their mean, and its error over networks."""
+    model = load_model(toy_models[0])
+    about = layout(events, list(model.streams))
+    removable = about["mask"] & removable_slots(about)[None]
+    true = METHODS["leave_one_out"].explain(model, events, SETTINGS).value[:1]
+
+    def at(seed):
+        settings = SETTINGS.model_copy(update={"seed": seed})
+        rows = random_weights(toy_models, events, {"leave_one_out": true}, removable, settings)
+        return [row["rank_correlation"] for row in rows["leave_one_out"]]
+
+    together = at(5)
+    monkeypatch.setattr(randomised, "RANDOMISED", 1)
+    each = np.array([at(seed) for seed in (5, 6, 7)])[..., 0]
+    np.testing.assert_allclose(np.array(together)[:, 0], each.mean(axis=0), atol=2e-5)
+    np.testing.assert_allclose(np.array(together)[:, 1], each.std(axis=0, ddof=1) / np.sqrt(3), atol=2e-5)
 
 
 def test_weights_are_randomised_from_the_logit_down(network_of_kind):
