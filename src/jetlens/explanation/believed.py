@@ -81,15 +81,15 @@ def _short(tests: Mapping[str, Any]) -> str:
 
 def _thresholds() -> str:
     return (
-        "<p>Thresholds: an order beats another if the logit it takes away, averaged over the curve, is more by over "
-        f"{SIGMAS:g} standard errors of the difference, event by event. Trainings agree from a mean rank correlation "
-        f"of {AGREE:g} on. With random weights its mean over {RANDOMISED} networks must lie within ±{FORGOTTEN:g}. "
-        "A method that never beats chance among constituents of equal pT cannot be believed; one that fails "
-        "more than half of all tests hardly; one that passes everything can, as a ranking; in between: with care. "
-        "Networks trained on permuted labels "
-        "must get explanations that agree with those of true labels less than two seeds do, by over "
-        f"{SIGMAS:g} standard errors over trainings; not asked without explanation.permuted_labels. An explanation "
-        "that is true to the network makes no network right.</p>"
+        "<p>Thresholds: an order beats another if the logit it takes away, averaged over the curve, is more by "
+        f"over {SIGMAS:g} standard errors of the difference, event by event (of few events by Student's factor "
+        f"more). Trainings agree from a mean rank correlation of {AGREE:g} on. With random weights its mean over "
+        f"{RANDOMISED} networks must lie within ±{FORGOTTEN:g}. A method that never beats chance among "
+        "constituents of equal pT cannot be believed; one that fails more than half of all tests hardly; one that "
+        "passes everything can, as a ranking; in between: with care. Networks trained on permuted labels must get "
+        f"explanations that agree with those of true labels less than two seeds do, by over {SIGMAS:g} standard "
+        "errors over trainings; not asked without explanation.permuted_labels. An explanation that is true to the "
+        "network makes no network right.</p>"
     )
 
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scipy.special import ndtr, stdtrit
+
 SIGMAS = 2.0
-"""An order beats another if its paired difference is this many standard errors above zero."""
+"""An order beats another if its paired difference is so many standard errors above zero; of few events, which do not
+know their own error, by Student's factor more."""
 AGREE = 0.5
 """Least mean rank correlation between trainings that counts as agreement."""
 FORGOTTEN = 0.2
@@ -40,7 +43,7 @@ def criteria(method: str, tests: Mapping[str, Any]) -> list[Criterion]:
             for key, rival in RIVALS:
                 if key in deletion:
                     question = f"{kind}, {way}: takes more of the logit away than {rival} (> {SIGMAS:g} σ)"
-                    result.append(_beats(question, deletion[key]))
+                    result.append(_beats(question, deletion[key], tests["events"][kind]))
     seeds = tests["agreement"]["between_seeds"].get(method)
     question = f"trainings agree (rank correlation ≥ {AGREE:g})"
     result.append(_correlation(question, seeds, lambda value: value >= AGREE))
@@ -89,11 +92,12 @@ def verdicts(tests: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _beats(question: str, pair: Sequence[float]) -> Criterion:
+def _beats(question: str, pair: Sequence[float], events: float = float("inf")) -> Criterion:
     mean, error = pair
+    needed = float(stdtrit(events - 1, ndtr(SIGMAS))) if events > 1 else float("inf")
     known = mean == mean and error == error
     found = f"{mean:+.3f} ± {error:.3f}".replace("-", "−") if known else "not known"
-    return Criterion(question, found, mean > SIGMAS * error if known else None)
+    return Criterion(question, found, mean > needed * error if known else None)
 
 
 def _correlation(question: str, pair: Sequence[float] | None, enough: Any) -> Criterion:

@@ -36,3 +36,13 @@ def test_words_follow_the_numbers():
     )
     assert word(*GOOD[:2], None, GOOD[3]).startswith("can be believed")
     assert word([float("nan")] * 2, *GOOD[1:]).startswith("not known")
+
+
+def test_few_events_must_show_more():
+    """Two and a half standard errors of 10 events are two of many (p = 0.017, 0.023), of four they are not (0.044)."""
+    content = content_of([0.25, 0.1], *GOOD[1:])
+    passed = {}
+    for events in (1, 4, 10, 1000):
+        content["events"]["signal"] = events
+        passed[events] = criteria("m", content)[0].passed
+    assert passed == {1: False, 4: False, 10: True, 1000: True}
