@@ -188,10 +188,13 @@ def _points(axes: Axes, x: pd.Index, value: pd.Series, error: pd.Series, **style
 
 
 def _around(table: pd.DataFrame) -> pd.DataFrame:
-    """A single mass has no width: its limits are drawn from 2 % below to 2 % above."""
-    if len(table) != 1:
-        return table
-    return pd.concat([table.assign(mass_GeV=factor * table["mass_GeV"]) for factor in (0.98, 1.02)])
+    """A limit without neighbours has no width: it is drawn from 2 % below its mass to 2 % above."""
+    known = table["expected"].notna()
+    parts = []
+    for _, part in table.groupby((known != known.shift()).cumsum(), sort=False):
+        alone = len(part) == 1 and part["expected"].notna().all()
+        parts += [part.assign(mass_GeV=f * part["mass_GeV"]) for f in (0.98, 1.02)] if alone else [part]
+    return pd.concat(parts)
 
 
 def _missing(axes: Axes, table: pd.DataFrame) -> None:
@@ -294,8 +297,9 @@ def _relative(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mass_axis(axes: Axes, table: pd.DataFrame, label: str) -> None:
-    low, high = table["mass_GeV"].min(), table["mass_GeV"].max()
-    axes.set_xlim(*((low, high) if low < high else (0.92 * low, 1.09 * high)))
+    masses = _around(table)["mass_GeV"]
+    low, high = masses.min(), masses.max()
+    axes.set_xlim(*((low, high) if table["mass_GeV"].nunique() > 1 else (0.94 * low, 1.07 * high)))
     axes.set(xlabel="$m$ [GeV]", ylabel=label)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: scientific(y)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: _between(axes, y)))

@@ -82,6 +82,21 @@ def test_masses_without_limit_are_named(check, look, tables, gone):
     assert any("effective events" in t.get_text() for t in check.figures[-1].findobj(Text))
 
 
+@pytest.mark.parametrize("alone", [0, 2])
+def test_a_limit_without_neighbours_has_a_band(check, look, tables, alone):
+    content = limit_table() | {"variant": "cross_attention"}
+    for name in content.keys() - {"mass_GeV", "variant"}:
+        content[name][np.arange(4) != alone] = np.nan
+    path = tables("alone", content)
+    check(lambda outputs, csv: draw_limits(path, outputs, csv, figures=look, **SETTINGS))
+    axes = check.figures[-1].axes[0]
+    left, right = axes.get_xlim()
+    assert len(axes.collections) == 2
+    for band in axes.collections:
+        x = np.concatenate([piece.vertices[:, 0] for piece in band.get_paths()])
+        assert left <= x.min() < MASSES[alone] < x.max() <= right
+
+
 def test_a_single_mass_and_a_table_that_lacks_a_column(check, look, tables, tmp_path):
     single = {name: values[:1] for name, values in limit_table().items()} | {"variant": "cross_attention"}
     check(lambda outputs, csv: draw_limits(tables("one", single), outputs, csv, figures=look, **SETTINGS))
