@@ -87,12 +87,12 @@ def shuffled_at_equal(values: Floats, quantity: Floats, removable: Mask, seed: i
     rng = np.random.default_rng(seed)
     rank = order_of(quantity, removable)
     by_rank = np.argsort(rank, axis=1)
-    blocks = np.arange(values.shape[1]) // block
-    shuffled = np.argsort(blocks + rng.random(values.shape), axis=1)
-    # a constituent keeps its block, unless the block reaches into what is not removable
+    slots = np.arange(values.shape[1])
+    # what is not removable stands last, and stays
+    free = np.take_along_axis(removable, by_rank, axis=1)
+    drawn = slots // block + rng.random(values.shape)
+    shuffled = np.argsort(np.where(free, drawn, len(slots) + slots), axis=1)
     source = np.take_along_axis(by_rank, shuffled, axis=1)
-    there = np.take_along_axis(removable, source, axis=1) & np.take_along_axis(removable, by_rank, axis=1)
-    source = np.where(there, source, by_rank)
     result = np.empty_like(values)
     np.put_along_axis(result, by_rank, np.take_along_axis(values, source, axis=1), axis=1)
     return result

@@ -98,3 +98,14 @@ def test_rank_correlation_ignores_padding():
     assert rank_correlation(np.where(mask, first, 9), np.where(mask, second, -9), mask) == cut
     assert between_seeds(first[None], mask) is None
     assert between_methods({"a": first, "b": second}, mask)["b"]["a"] == cut
+
+
+def test_values_shuffled_at_equal_quantity_are_the_same_values():
+    rng = np.random.default_rng(0)
+    values, quantity = rng.normal(size=(2, 20, 13))
+    removable = rng.random((20, 13)) < 0.7
+    found = shuffled_at_equal(values, quantity, removable, seed=1)
+    for own, before, real in zip(found, values, removable, strict=True):
+        np.testing.assert_array_equal(np.sort(own[real]), np.sort(before[real]))
+        np.testing.assert_array_equal(own[~real], before[~real])
+    assert (found != values)[removable].mean() > 0.5
