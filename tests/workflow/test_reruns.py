@@ -330,6 +330,7 @@ def trees_only(workspace: Workspace) -> Workspace:
     config["explanation"]["variants"] = []
     config["features"]["streams"] = {"kinematics": config["features"]["streams"]["kinematics"]}
     kinematics = config["figures"]["kinematics"]
+    config["figures"].pop("variants", None)  # of networks that are not there
     config["figures"] |= {"formats": ["pdf"], "kinematics": {n: kinematics[n] for n in list(kinematics)[:1]}}
     return workspace
 
