@@ -92,10 +92,11 @@ def _stack_of_region(upper: Axes, lower: Axes, table: pd.DataFrame, processes: M
     lowest = float(value[value > 0].min()) / 10
     for name in (name for name in processes if name in groups and processes[name]["role"] == "signal"):
         events = groups[name]["events"].to_numpy()
-        lowest = min([lowest, 0.3 * float(events.max())][: 1 + (events.max() > 0)])
-        upper.stairs(
-            events, edges, linewidth=1.8, label=pretty(processes[name]["label"]), **line(processes[name])
-        )
+        if not (events > 0).any():  # no limit was found at which to draw it
+            continue
+        lowest = min(lowest, 0.3 * float(events.max()))
+        label = f"{pretty(processes[name]['label'])} at its limit"
+        upper.stairs(events, edges, linewidth=1.8, label=label, **line(processes[name]))
     if "data" in groups:
         _data(upper, lower, edges, groups["data"]["events"].to_numpy(), value)
     share = np.divide(error, value, out=np.zeros_like(error), where=value > 0)

@@ -193,13 +193,13 @@ def test_significance_of_many_variants(check, look, tables):
     assert 0.9 * 1.95 < high < 1.2 * 0.9 * 1.95
 
 
-@pytest.mark.parametrize("data", [False, True])
-def test_postfit(check, look, tables, data):
+@pytest.mark.parametrize(("data", "limit"), [(False, True), (True, True), (False, False)])
+def test_postfit(check, look, tables, data, limit):
     samples = {
         name: Sample(name, name, role, {}, 1.0)
         for name, role in (("H", "signal"), ("QCD", "background"), ("tt", "background"))
     }
-    events = {"H": [1, 5, 20, 3], "QCD": [300, 150, 60, 20], "tt": [50, 60, 40, 10]}
+    events = {"H": [1, 5, 20, 3] if limit else [0] * 4, "QCD": [300, 150, 60, 20], "tt": [50, 60, 40, 10]}
     events["total"] = list(np.add(events["QCD"], events["tt"]))
     if data:
         events["data"] = [360, 200, 130, 30]
@@ -234,6 +234,7 @@ def test_postfit(check, look, tables, data):
         )
     )
     assert {row["process"] for row in rows} == set(events)
+    assert ("H at its limit" in texts(check)) == limit
 
 
 def test_pulls_are_ranked_by_impact(check, look, tables):
