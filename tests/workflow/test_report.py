@@ -65,5 +65,5 @@ def test_the_page_of_results_needs_nothing_else(finished: Workspace, browser) ->
         if not target.startswith(("#", "data:")):
             assert finished.results(target).is_file(), target
     text = browser.find_element("tag name", "body").text
-    for found in ("Largest AUC", "1000 (100.0 %)", "gradient boosting", "Provenance", "expected limit"):
+    for found in ("Largest AUC", "1000 (100.0 %)", "boosted trees", "Provenance", "expected limit"):
         assert found in text, text

@@ -156,6 +156,7 @@ def test_an_analysis_runs_through_slurm(cluster: Path, new_workspace: Callable[[
     workspace.config["training"]["variants"] = ["mlp"]
     workspace.config["explanation"]["variants"] = []
     workspace.config["inference"]["variants"] = []
+    workspace.config["figures"].pop("variants", None)
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
     # two nodes share one small host: shorter waits, less memory asked for
     profile |= {"jobs": 8, "latency-wait": 10, "slurm-init-seconds-before-status-checks": 1, "retries": 0}

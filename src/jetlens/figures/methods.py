@@ -22,7 +22,7 @@ from jetlens.figures.subjets import TITLES, map_panel, profile_panel, weak_cells
 from jetlens.files import read_json
 
 SHARE = "0.2"
-BARS = "first 20 % masked, pale: replaced\n(tick: shuffled at equal $p_T$)"
+BARS = "first 20 % masked\n(pale: replaced; tick:\nshuffled at equal $p_T$)"
 COLUMNS = ("method", "class", "way", "quantity", "value", "error")
 KINDS = ("signal", "background")
 WAYS = (("masked", 1.0), ("replaced", 0.45))

@@ -114,7 +114,10 @@ def test_a_key_draws_again_what_depends_on_it(demo):
     }
     name = next(iter(demo.samples.values())).process
     assert changed(demo, "figures.processes", {name: {"color": "#123456"}}) == processes
-    label = {"gradient_boosting": {"label": "trees"}}
+    label = {
+        **demo.config.model_dump(mode="json")["figures"]["variants"],
+        "gradient_boosting": {"label": "trees"},
+    }
     everything = targets(demo.config, demo.samples)
     own = {"training", "scores", "limits", "postfit", "pulls", "sculpting", "closure", "variations"}
     of_variant = {
