@@ -295,9 +295,9 @@ def test_all_methods_stand_side_by_side(check, explanation, look):
         assert float(row["value"]) == orders[row["method"]]["comprehensiveness"]["0.2"][0]
     assert {row["method"] for row in rows} == {"leave_one_out", "gradcam"}
     labels = [axes.get_ylabel() for axes in check.figures[-1].axes]
-    for method in ("leave_one_out", "gradcam"):
+    for method, title in (("leave_one_out", "leave one out"), ("gradcam", "Grad-CAM")):
         word = content["verdicts"][method]["verdict"].partition(":")[0]
-        assert f"{method.replace('_', ' ')}\n({word})" in labels
+        assert f"{title}\n({word})" in labels
 
 
 def test_attention_matrices(check, explanation, look):
