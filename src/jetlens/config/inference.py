@@ -28,6 +28,8 @@ OWN_COLUMNS = ("event", "event_number", "fold", "weight")
 """Columns that every event has in ``inference/events``, whatever its observables."""
 FLAVOURS = ("light", "c", "b")
 """Of tagged objects."""
+DEMONSTRATION = "demonstration: weights scaled"
+"""What figures and tables say whose events were scaled."""
 
 
 class FittedConfig(Section):

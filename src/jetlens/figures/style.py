@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from jetlens.config.evaluation import FiguresConfig
+from jetlens.config.inference import DEMONSTRATION
 from jetlens.errors import FileError
 from jetlens.figures.palette import COLOURS, Look, hatch, line
 from jetlens.files import atomic_path
@@ -32,7 +33,6 @@ from jetlens.files import atomic_path
 EMPTY_COLOUR = "0.93"
 SEQUENTIAL = "viridis"
 DIVERGING = "PuOr_r"
-DEMONSTRATION = "demonstration: weights scaled"
 
 _RC: dict[Any, Any] = {
     "font.size": 11,
@@ -130,7 +130,7 @@ def pretty(text: str) -> str:
 
 def titled(*parts: str, demonstration: bool = False) -> str:
     """Return what a legend is headed with; where weights were scaled, the figure itself says so."""
-    return ", ".join([*map(pretty, filter(None, parts)), *[DEMONSTRATION][:demonstration]])
+    return ", ".join(filter(None, [*map(pretty, parts), DEMONSTRATION if demonstration else ""]))
 
 
 def indexed(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jetlens.config.inference import DEMONSTRATION
 from jetlens.files import read_json, write_text
 from jetlens.inference.filltables import write_csv
 from jetlens.inference.hepdata import limits_table, write_record, yields_table
@@ -21,8 +22,6 @@ LIMITS = (
     *("cross_section_fb", "level", "method", "remark", "notes"),
 )
 BREAKDOWN = ("variant", "mass_GeV", "uncertainty", "alone", "cumulative", "without", "notes")
-DEMONSTRATION = "demonstration: weights scaled, no result"
-"""What every line of a table says whose events were scaled."""
 LATEX = {"→": r"$\to$ ", "≥": r"$\geq$ ", "t̄": r"$\bar{t}$", "–": "--", "_": r"\_", "%": r"\%", "&": r"\&"}
 
 
@@ -51,7 +50,7 @@ def summarise(
         demonstration: whether weights were scaled, so that nothing is a result.
     """
     read = {key: read_json(folder / "limit.json") for key, folder in folders.items()}
-    note = DEMONSTRATION if demonstration else ""
+    note = f"{DEMONSTRATION}, no result" if demonstration else ""
     limits = pd.DataFrame(
         [_limit(variant, of, note) for (variant, _), of in read.items()], columns=list(LIMITS)
     )
@@ -172,9 +171,10 @@ def latex(yields: pd.DataFrame, luminosity_fb: float, note: str = "") -> str:
         f"% expected events at {luminosity_fb:g}/fb; needs \\usepackage{{booktabs}}",
         r"\begin{tabular}{lrr}",
         r"\toprule",
-        *[rf"\multicolumn{{3}}{{l}}{{\emph{{{_escaped(note)}}}}} \\"][: bool(note)],
-        r"Process & before the fit & after the fit \\",
     ]
+    if note:
+        lines.append(rf"\multicolumn{{3}}{{l}}{{\emph{{{_escaped(note)}}}}} \\")
+    lines.append(r"Process & before the fit & after the fit \\")
     for (variant, mass, region), own in yields.groupby(["variant", "mass_GeV", "region"], sort=False):
         lines += [
             r"\midrule",

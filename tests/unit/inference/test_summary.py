@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from jetlens.config.inference import DEMONSTRATION
 from jetlens.inference.breakdown import SIMULATION, STATISTICS
-from jetlens.inference.summary import DEMONSTRATION, summarise
+from jetlens.inference.summary import summarise
 from jetlens.report.tables import TABLES, read_table
 
 
@@ -95,8 +96,8 @@ def test_a_demonstration_says_so_in_every_table(tmp_path: Path) -> None:
         notes = pd.read_csv(folder / f"{name}.csv")["notes"]
         assert len(notes)
         assert notes.str.startswith(DEMONSTRATION).all()
-    assert pd.read_csv(folder / "limits.csv")["notes"].tolist() == [f"{DEMONSTRATION}; few events"]
-    assert set(shown(tmp_path)["remark"]) == {DEMONSTRATION}
+    assert pd.read_csv(folder / "limits.csv")["notes"].tolist() == [f"{DEMONSTRATION}, no result; few events"]
+    assert set(shown(tmp_path)["remark"]) == {f"{DEMONSTRATION}, no result"}
     assert DEMONSTRATION in (folder / "yields.tex").read_text()
     about, *tables = yaml.safe_load_all((folder / "hepdata" / "submission.yaml").read_text())
     assert len(tables) == 2
