@@ -229,9 +229,7 @@ class EventFile:
         for scalar in computed:
             if scalar.field.fill == "entry":
                 content[scalar.name] = np.arange(start, stop, dtype=scalar.field.dtype)
-        if not self.numbered:
-            content["event_number"] = np.arange(start, stop, dtype=content["event_number"].dtype)
-        numbers = np.asarray(content["event_number"])
+        numbers = content["event_number"] = self._numbers(np.asarray(content["event_number"]), start, stop)
         for name, objects in self.objects.items():
             content[name], counts[name] = objects.read(start, stop, numbers)
         for scalar in computed:
@@ -240,20 +238,20 @@ class EventFile:
         events = ak.Array(record(content, stop - start))
         return Batch(self, events, start, stop, counts, numbers)
 
-    @property
-    def numbered(self) -> bool:
-        """Whether the file's event numbers tell its events apart; where files were merged they may not.
+    def _numbers(self, found: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+        """Return numbers that tell the file's events apart: those found, or a count from 0 where they repeat.
 
-        They are in place of a name: folds, random numbers and what two variations share go by them. Where they repeat,
-        events are counted from 0 instead.
+        They are in place of a name: folds, random numbers and what two variations share go by them. In merged files
+        they may repeat. All are read for that, once, unless the batch is the whole file.
         """
         if self._numbered is None:
             own = [f for f in self._scalars if f.name == "event_number" and not f.constant]
-            numbers = self._scalar_columns(0, self.entries, own)["event_number"] if own else np.empty(0)
-            self._numbered = len(np.unique(numbers)) == len(numbers)
+            whole = not own or stop - start == self.entries
+            every = found if whole else self._scalar_columns(0, self.entries, own)["event_number"]
+            self._numbered = not own or len(np.unique(every)) == len(every)
             if not self._numbered:
                 self.assume("event_number", f"position in the file, as {own[0].columns[0]} repeats")
-        return self._numbered
+        return found if self._numbered else np.arange(start, stop, dtype=found.dtype)
 
     def _scalar_columns(
         self, start: int, stop: int, scalars: list[Resolved] | None = None
