@@ -11,9 +11,9 @@ structure shows some, too. Do not read physics from single cells.
 
 KINEMATICS = """\
 Distribution of **{quantity}** after selection. Above: events expected at {luminosity_fb:g} fb⁻¹,
-backgrounds stacked, the signal as a line, scaled by the power of ten that the legend gives. Its cross
-section depends on the couplings chosen for the sample: take its shape, not its size. The hatched band and
-the bars are statistical errors of the simulation, √Σw². The legend gives the simulated events of each
+backgrounds stacked, the signal as a line, one for each of its masses, scaled by the power of ten that the
+legend gives. Its cross section depends on the couplings chosen for the sample: take its shape, not its size.
+The hatched band and the bars are statistical errors of the simulation, √Σw². The legend gives the simulated events of each
 process and what one of them stands for on average; a bin of about that height holds a single event. Below:
 the same normalised to one, process by process. Where the figure says so, the first or last bin also holds
 what lies beyond the axis; events that lack the object are left out. All selected events are shown, those
@@ -29,7 +29,8 @@ generated, which differs between samples.
 
 JET_IMAGES = """\
 Average jet images: mean share of a jet's scalar pT sum per pixel, for signal and background events after
-selection, weighted by σ·L, so that the background is mostly the process with the largest cross section.
+selection, weighted by σ·L, so that the background is mostly the process with the largest cross section, and
+a signal of several masses mostly the one with the most events.
 Each jet is moved, turned and mirrored into one frame: pT-weighted centroid at the origin, principal axis
 upright, the harder half on top and to the right; coordinates are distances in (η, φ). The image holds 99 %
 of the constituents. Only the constituents kept in the features enter (the leading ones in pT). All panels
@@ -63,7 +64,8 @@ confidence.
 """
 
 SCORES = """\
-Output of **{label}** on test events, as a density for each process by itself, normalised to one. The output
+Output of **{label}** on test events, as a density for each process, and for each mass of a signal, by itself,
+normalised to one. The output
 is the sigmoid of the mean logit over training seeds. Classes were balanced in training, so it is no
 probability under the cross sections of the sample table. Numbers in brackets are events. Each process has
 bins of its own, merged until each holds at least five events; bars are 68 % Garwood intervals of the

@@ -76,6 +76,7 @@ def draw_kinematics(
     luminosity_fb: float,
     figures: FiguresConfig,
     definitions: Mapping[str, str] | None = None,
+    apart: Mapping[str, str] | None = None,
 ) -> None:
     """Draw one distribution: expected events above, shapes of all processes, normalised to one, below.
 
@@ -95,6 +96,7 @@ def draw_kinematics(
         luminosity_fb: integrated luminosity [1/fb].
         figures: the look.
         definitions: names that quantities may use, each an expression.
+        apart: sample to name among ``processes``, of signals that are drawn mass by mass.
 
     Raises:
         ConfigError: if the quantity cannot be read.
@@ -103,9 +105,10 @@ def draw_kinematics(
     """
     histogram = Histogram.model_validate(histogram)
     scale = Normalisation.read(normalisation)
-    drawn = _fill(skims, events, scale, histogram, processes, definitions or {})
+    drawn = _fill(skims, events, scale, histogram, processes, definitions or {}, apart or {})
     with look(figures):
-        figure = Figure(figsize=(5.0, 6.2))
+        signals = sum(p.signal for p in drawn)
+        figure = Figure(figsize=(5.0, 6.0 + 0.2 * max(signals, 1)))  # each has a line of the legend
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _expected(upper, drawn, histogram)
         _shapes(lower, drawn, histogram)
@@ -131,6 +134,7 @@ def _fill(
     histogram: Histogram,
     processes: Mapping[str, Look],
     definitions: Mapping[str, str],
+    apart: Mapping[str, str],
 ) -> list[Process]:
     axis = hist.axis.Regular(histogram.bins, histogram.min, histogram.max)
     sums: dict[str, hist.Hist] = {}
@@ -140,7 +144,8 @@ def _fill(
         number, values = read_values(skim, {"x": histogram.quantity}, definitions)
         if not np.array_equal(number, content.event_number):
             raise FileError(f"{event}: its events are not those of {skim}; run the features stage again")
-        name = normalisation.of_sample(content.metadata.sample).process
+        sample = content.metadata.sample
+        name = apart.get(sample, normalisation.of_sample(sample).process)
         filled = fill(axis, values["x"], content.weight)
         sums[name] = sums[name] + filled if name in sums else filled
         simulated[name] = simulated.get(name, 0) + int(np.isfinite(values["x"]).sum())

@@ -7,6 +7,7 @@ dashes tell them apart without colour.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jetlens.config.evaluation import FiguresConfig, LookConfig
@@ -46,6 +47,39 @@ def process_looks(figures: FiguresConfig, samples: Mapping[str, Sample]) -> dict
             **_look(figures.processes, name, number, roles[name]),
         }
     return looks
+
+
+def curve_looks(
+    figures: FiguresConfig, samples: Mapping[str, Sample]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Return :func:`process_looks` with a signal of several masses as one curve each: their sum is no hypothesis.
+
+    Returns:
+        Looks by name of the curve, and the name of the curve of each sample that is not drawn by its process's name.
+    """
+    masses: dict[str, set[float]] = {}
+    for sample in samples.values():
+        if sample.role == "signal" and sample.mass_gev:
+            masses.setdefault(sample.process, set()).add(sample.mass_gev)
+    apart = {
+        name: at_mass(sample.process, sample.mass_gev)
+        for name, sample in samples.items()
+        if sample.role == "signal" and sample.mass_gev and len(masses[sample.process]) > 1
+    }
+    chosen = dict(figures.processes)
+    for name, curve in apart.items():
+        own = figures.processes.get(samples[name].process, LookConfig())
+        label = at_mass(own.label, samples[name].mass_gev) if own.label else None
+        chosen[curve] = own.model_copy(update={"label": label})
+    renamed = {
+        name: replace(sample, process=apart.get(name, sample.process)) for name, sample in samples.items()
+    }
+    return process_looks(figures.model_copy(update={"processes": chosen}), renamed), apart
+
+
+def at_mass(process: str, mass: float | None) -> str:
+    """Return what a signal of a mass [GeV] is called."""
+    return f"{process}, {mass:g} GeV"
 
 
 def variant_looks(figures: FiguresConfig, variants: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -37,6 +37,7 @@ def draw_scores(
     processes: Mapping[str, Look],
     applications: Mapping[str, str],
     figures: FiguresConfig,
+    apart: Mapping[str, str] | None = None,
 ) -> None:
     """Draw the output of the ensemble on the test events as a density, each process normalised to one.
 
@@ -53,12 +54,13 @@ def draw_scores(
         processes: look of every process.
         applications: process of each application sample.
         figures: the look.
+        apart: sample to name among ``processes``, of signals that are drawn mass by mass.
 
     Raises:
         FileError: if the scores cannot be read or an output has another suffix.
     """
     evaluated = read_scores(scores)
-    drawn = _test_processes(evaluated, processes)
+    drawn = _test_processes(evaluated, processes, apart or {})
     taken = [each.name for each in drawn] + list(applications.values())
     for number, (sample, name) in enumerate(applications.items()):
         files = [file for file in applied if file.parent.name == sample]
@@ -133,16 +135,21 @@ def _applied(name: str, files: Sequence[Path], scores: Scores, linestyle: Any) -
     return _Process(name, name, output, events.weight, {"color": "black", "linestyle": linestyle})
 
 
-def _test_processes(scores: Scores, processes: Mapping[str, Look]) -> list[_Process]:
+def _test_processes(
+    scores: Scores, processes: Mapping[str, Look], apart: Mapping[str, str]
+) -> list[_Process]:
     """Return the processes of the test events in the order of their looks, signals first."""
     output = np.exp(-np.logaddexp(0, -scores.ensemble))
-    of_event = scores.process_names[scores.sample]
-    names = [name for name in processes if name in set(scores.process_names.tolist())]
+    pairs = zip(scores.sample_names.tolist(), scores.process_names.tolist(), strict=True)
+    curves = [apart.get(sample, process) for sample, process in pairs]
+    of_event = np.array(curves)[scores.sample]
+    names = [name for name in processes if name in curves]
+    signals = sum(processes[name]["role"] == "signal" for name in names)
     drawn = []
     for name in sorted(names, key=lambda name: processes[name]["role"] != "signal"):
         own, entry = of_event == name, processes[name]
-        signal = entry["role"] == "signal"
+        shaded = entry["role"] == "signal" and signals == 1
         drawn.append(
-            _Process(name, entry["label"], output[None, own], scores.weight[own], line(entry), signal)
+            _Process(name, entry["label"], output[None, own], scores.weight[own], line(entry), shaded)
         )
     return drawn

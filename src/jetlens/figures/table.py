@@ -21,7 +21,7 @@ from jetlens.config.slices import Context
 from jetlens.expressions import used
 from jetlens.figures import captions
 from jetlens.figures.entry import FigureEntry
-from jetlens.figures.palette import process_looks, variant_looks
+from jetlens.figures.palette import at_mass, curve_looks, process_looks, variant_looks
 
 NORMALISATION = "features/normalisation.json"
 MANY = (
@@ -136,13 +136,18 @@ def _histogram(context: Context) -> dict[str, Any]:
     return {
         "histogram": histogram,
         "definitions": definitions,
-        **_processes(context),
+        **_curves(context),
         **_luminosity(context),
     }
 
 
 def _processes(context: Context) -> dict[str, Any]:
     return {"processes": process_looks(context.config.figures, context.samples)}
+
+
+def _curves(context: Context) -> dict[str, Any]:
+    looks, apart = curve_looks(context.config.figures, context.samples)
+    return {"processes": looks, "apart": apart}
 
 
 def _yields(context: Context) -> dict[str, Any]:
@@ -160,7 +165,7 @@ def _variant(context: Context) -> dict[str, Any]:
 
 def _applications(context: Context) -> dict[str, Any]:
     applied = {name: s.process for name, s in context.samples.items() if s.role == "application"}
-    return {"applications": applied, **_processes(context), **_variant(context)}
+    return {"applications": applied, **_curves(context), **_variant(context)}
 
 
 def _inferred(config: Config) -> list[dict[str, str]]:
@@ -222,10 +227,7 @@ def _templates_drawn(context: Context) -> dict[str, Any]:
     for sample in fitted_samples(config, context.samples).values():
         if sample.role == "signal" and sample.mass_gev:
             own = looks[sample.process]
-            looks[f"signal_{sample.mass_gev:g}"] = {
-                **own,
-                "label": f"{own['label']}, {sample.mass_gev:g} GeV",
-            }
+            looks[f"signal_{sample.mass_gev:g}"] = {**own, "label": at_mass(own["label"], sample.mass_gev)}
     model = config.inference.background
     if not isinstance(model, SimulationModel) and model.processes[0] in looks:
         looks[model.name] = {**looks[model.processes[0]], "label": f"{model.name} ({model.model})"}

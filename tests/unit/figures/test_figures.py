@@ -20,7 +20,7 @@ from jetlens.figures.images import draw_jet_images
 from jetlens.figures.kinematics import draw_kinematics
 from jetlens.figures.matrices import draw_attention_matrices
 from jetlens.figures.methods import draw_methods
-from jetlens.figures.palette import process_looks, variant_looks
+from jetlens.figures.palette import curve_looks, process_looks, variant_looks
 from jetlens.figures.relevance import draw_relevance
 from jetlens.figures.roc import draw_rejection, draw_roc
 from jetlens.figures.scores import draw_scores
@@ -78,6 +78,32 @@ def test_kinematics_counts_every_event_once(check, parts, scales, normalisation,
         error = np.sqrt(sum(float(row["error"]) ** 2 for row in own))
         assert error == pytest.approx(np.sqrt((content.weight**2).sum()), rel=1e-6)
         assert sum(float(row["share"]) for row in own) == pytest.approx(1, rel=1e-5)
+
+
+def test_signals_of_several_masses_are_drawn_one_by_one(
+    check, parts, scales, evaluations, look, demo_features
+):
+    signal, other, *rest = sorted(demo_features, key=lambda name: not name.startswith("signal"))
+    masses = {signal: 800.0, other: 1000.0}
+    samples = {
+        name: Sample(name, "H", "signal", {}, 1.0, mass_gev=masses[name])
+        if name in masses
+        else Sample(name, name, "background", {}, 1.0)
+        for name in demo_features
+    }
+    looks, apart = curve_looks(FiguresConfig(), samples)
+    shared = {"processes": looks, "apart": apart, "figures": look}
+    rows = check(
+        lambda outputs, csv: draw_kinematics(
+            *parts, scales, outputs, csv, histogram=MASS, luminosity_fb=3, **shared
+        )
+    )
+    assert {row["process"] for row in rows} == {"H, 800 GeV", "H, 1000 GeV", *rest}
+    scores = evaluations[0] / "scores.npz"
+    rows = check(
+        lambda outputs, csv: draw_scores(scores, [], outputs, csv, label="v", applications={}, **shared)
+    )
+    assert {row["process"] for row in rows} == {"H, 800 GeV", "H, 1000 GeV", *rest}
 
 
 def test_joined_quantities(parts):

@@ -8,7 +8,7 @@ from jetlens.config.evaluation import FiguresConfig
 from jetlens.config.samples import Sample
 from jetlens.figures.histograms import fill, filled_edges, fold, interval
 from jetlens.figures.maps import position_labels
-from jetlens.figures.palette import hatch, line, process_looks, variant_looks
+from jetlens.figures.palette import curve_looks, hatch, line, process_looks, variant_looks
 from jetlens.figures.style import conditions, headroom, indexed, line_style, look, pretty, write_table
 from tests.unit.figures.conftest import Checker
 
@@ -97,6 +97,28 @@ def test_processes_look_the_same_whatever_is_drawn():
     assert (chosen["tt"]["label"], chosen["tt"]["color"]) == ("$t\\bar{t}$", "#123456")
     with pytest.raises(ValueError, match="string_pattern_mismatch"):
         FiguresConfig(processes={"tt": {"color": "red"}})
+
+
+def test_signals_of_several_masses_are_curves_apart():
+    samples = {
+        name: Sample(name, process, role, {}, 1.0, mass_gev=mass)
+        for name, process, role, mass in (
+            ("a", "H", "signal", 800.0),
+            ("b", "H", "signal", 1000.0),
+            ("c", "H", "signal", 800.0),
+            ("d", "A", "signal", 800.0),
+            ("e", "QCD", "background", None),
+        )
+    }
+    looks, apart = curve_looks(FiguresConfig(processes={"H": {"label": "$H$"}}), samples)
+    assert apart == {"a": "H, 800 GeV", "b": "H, 1000 GeV", "c": "H, 800 GeV"}
+    assert list(looks) == ["H, 800 GeV", "H, 1000 GeV", "A", "QCD"]
+    assert [entry["label"] for entry in looks.values()] == ["$H$, 800 GeV", "$H$, 1000 GeV", "A", "QCD"]
+    assert len({(entry["color"], str(line(entry))) for entry in looks.values()}) == 4
+    assert curve_looks(FiguresConfig(), {"d": samples["d"]}) == (
+        process_looks(FiguresConfig(), {"d": samples["d"]}),
+        {},
+    )
 
 
 def test_variants_come_in_the_order_asked_for():
