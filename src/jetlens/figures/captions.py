@@ -13,9 +13,9 @@ KINEMATICS = """\
 Distribution of **{quantity}** after selection. Above: events expected at {luminosity_fb:g} fb⁻¹,
 backgrounds stacked, the signal as a line, one for each of its masses, scaled by the power of ten that the
 legend gives. Its cross section depends on the couplings chosen for the sample: take its shape, not its size.
-The hatched band and the bars are statistical errors of the simulation, √Σw². The legend gives the simulated events of each
-process and what one of them stands for on average; a bin of about that height holds a single event. Below:
-the same normalised to one, process by process. Where the figure says so, the first or last bin also holds
+The hatched band and the bars are statistical errors of the simulation, √Σw². The legend gives the simulated
+events of each process and what one of them stands for on average; a bin of about that height holds a single
+event. Below: the same normalised to one, process by process. Where the figure says so, the first or last bin also holds
 what lies beyond the axis; events that lack the object are left out. All selected events are shown, those
 used in training included.
 """
