@@ -4,7 +4,8 @@
 
 The networks are the pipeline's own, with its own training. Prints the rank accuracy of each training, then per method,
 and per baseline where it has two, the share of relevance on the planted constituents and the rank accuracy: mean and
-standard deviation over trainings, the worst training, the largest standard error over events; pT order beside them.
+standard deviation over trainings, the worst training, the largest standard error over events, and what the mean of all
+trainings' relevances has, as the pipeline's maps and figures average over seeds; pT order beside them.
 Blind spots to look for: Grad-CAM, and leave-one-out on redundant prongs (``two_prong``, events with a displaced track
 in both). Of the mass pair also, what a constituent's partner is worth to its self-attention: through what is gathered
 from it, and through how much attention it takes from others.
@@ -104,34 +105,62 @@ def partner(model: TrainedModel, events: FeatureSet, planted: NDArray[np.bool_])
 
 def trained(
     name: str, options: Any, settings: TrainingConfig, events: int, seed: int
-) -> tuple[TrainedModel, Toy, dict[str, float]]:
-    """Return a network, as many new toys as hold :data:`TESTED` to be explained, and what the training took."""
+) -> tuple[TrainedModel, dict[str, float]]:
+    """Return a network, and what the training took."""
     rng, started = np.random.default_rng(seed), time.process_time()
     with contextlib.redirect_stderr(io.StringIO()):
         model = train(TOYS[name](events, rng), options, settings, seed)
-    facts = {"CPU seconds": time.process_time() - started, "epoch kept": model.manifest["best_epoch"]}
-    return model, TOYS[name](8 * TESTED, rng), facts
+    return model, {"CPU seconds": time.process_time() - started, "epoch kept": model.manifest["best_epoch"]}
 
 
-def rows(name: str, model: TrainedModel, test: Toy, facts: dict[str, float]) -> list[dict[str, Any]]:
-    """Return the scores of all methods on the test toys with most planted constituents, and complete the facts."""
-    facts |= removed(model, test)
+def explained(test: Toy) -> Toy:
+    """Return the test toys with most planted constituents, :data:`TESTED` of them."""
     planted = test.planted.sum(axis=1)
     chosen = np.flatnonzero(planted == planted.max())[:TESTED]
-    events, planted = test.features.select(chosen), test.planted[chosen]
-    if name == "mass_pair":
-        facts |= {f"lost with the partner's {k}": v for k, v in partner(model, events, planted).items()}
+    return Toy(test.features.select(chosen), test.planted[chosen])
+
+
+def rows(values: dict[str, Floats], toy: Toy) -> list[dict[str, Any]]:
+    """Return the scores of all methods, with errors."""
     found = []
-    for method, value in explanations(model, events).items():
-        scores = score(value, planted, events.masks[STREAM])
-        values = {k: v[0] for k, v in scores.items()} | {f"{k}_error": v[1] for k, v in scores.items()}
-        found.append({"method": method, "auc": facts["AUC"], **values})
+    for method, value in values.items():
+        scores = score(value, toy.planted, toy.features.masks[STREAM])
+        own = {k: v[0] for k, v in scores.items()} | {f"{k}_error": v[1] for k, v in scores.items()}
+        found.append({"method": method, **own})
     return found
 
 
+def of_toy(
+    name: str, options: Any, settings: TrainingConfig, events: int, seeds: int
+) -> list[dict[str, Any]]:
+    """Train on one kind of toy, once per seed, and return the scores of each training and of all together (seed 0)."""
+    test = TOYS[name](8 * TESTED, np.random.default_rng(0))
+    few = explained(test)
+    found: list[dict[str, Any]] = []
+    answers: list[dict[str, Floats]] = []
+    for seed in range(1, seeds + 1):
+        model, facts = trained(name, options, settings, events, seed)
+        facts |= removed(model, test)
+        if name == "mass_pair":
+            lost = partner(model, few.features, few.planted)
+            facts |= {f"lost with the partner's {k}": v for k, v in lost.items()}
+        answers.append(explanations(model, few.features))
+        own = rows(answers[-1], few)
+        found += [{"toy": name, "seed": seed, "auc": facts["AUC"], **row} for row in own]
+        ranked = {row["method"]: round(row["rank_accuracy"], 3) for row in own}
+        print(name, seed, {k: round(v, 3) for k, v in facts.items()}, ranked, flush=True)
+    together = {method: np.mean([each[method] for each in answers], axis=0) for method in answers[0]}
+    return found + [{"toy": name, "seed": 0, **row} for row in rows(together, few)]
+
+
 def table(found: pd.DataFrame) -> pd.DataFrame:
-    """Return by network, epochs, toy and method the mean, spread and worst over trainings, and the largest error."""
-    groups = found.groupby(["network", "epochs", "toy", "method"], sort=False)
+    """Return by network, epochs, toy and method the mean, spread and worst over trainings, the largest error, and what
+    all trainings have together, with its error.
+    """
+    groups, together = (
+        part.groupby(["network", "epochs", "toy", "method"], sort=False)
+        for part in (found[found["seed"] > 0], found[found["seed"] == 0])
+    )
     columns: dict[str, Any] = {"auc": groups["auc"].mean()}
     for name in ("mass", "rank_accuracy"):
         columns |= {
@@ -139,6 +168,8 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
             f"{name}_spread": groups[name].std(),
             f"{name}_worst": groups[name].min(),
             f"{name}_error": groups[f"{name}_error"].max(),
+            f"{name}_together": together[name].first(),
+            f"{name}_together_error": together[f"{name}_error"].first(),
         }
     return pd.DataFrame(columns).round(3)
 
@@ -160,13 +191,9 @@ def main() -> None:
         for epochs in arguments.epochs or [config.training.epochs]:
             settings = config.training.model_copy(update={"epochs": epochs})
             for name in arguments.toy or TOYS:
-                for seed in range(1, arguments.seeds + 1):
-                    model, test, facts = trained(name, options, settings, arguments.events, seed)
-                    key = {"network": variant, "epochs": epochs, "toy": name, "seed": seed}
-                    own = rows(name, model, test, facts)
-                    found += [key | row for row in own]
-                    ranked = {row["method"]: round(row["rank_accuracy"], 3) for row in own}
-                    print(*key.values(), {k: round(v, 3) for k, v in facts.items()}, ranked, flush=True)
+                print(f"{variant}, {epochs} epochs")
+                own = of_toy(name, options, settings, arguments.events, arguments.seeds)
+                found += [{"network": variant, "epochs": epochs, **row} for row in own]
     print(table(pd.DataFrame(found)).to_string())
 
 

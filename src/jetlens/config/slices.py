@@ -35,7 +35,7 @@ STAGE = {
     "training": 3,
     "evaluation": 4,
     "application": 2,
-    "explanation": 12,
+    "explanation": 13,
     "inference": 6,
     "figures": 9,
 }

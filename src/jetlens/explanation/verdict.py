@@ -9,8 +9,8 @@ from typing import Any
 from scipy.special import ndtr, stdtrit
 
 SIGMAS = 2.0
-"""An order beats another if its paired difference is so many standard errors above zero; of few events, which do not
-know their own error, by Student's factor more."""
+"""A difference counts if it is so many standard errors above zero; of few events or trainings, which do not know their
+own error, by Student's factor more."""
 AGREE = 0.5
 """Least mean rank correlation between trainings that counts as agreement."""
 FORGOTTEN = 0.2
@@ -55,7 +55,8 @@ def criteria(method: str, tests: Mapping[str, Any]) -> list[Criterion]:
         )
         labels = tests["random_labels"].get(method)
         question = f"permuted labels give another answer than another seed does (> {SIGMAS:g} σ)"
-        result.append(_beats(question, labels["less"]) if labels else Criterion(question, "not asked", None))
+        found = _beats(question, labels["less"], len(labels["trainings"])) if labels else None
+        result.append(found or Criterion(question, "not asked", None))
     return result
 
 
@@ -92,9 +93,10 @@ def verdicts(tests: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _beats(question: str, pair: Sequence[float], events: float = float("inf")) -> Criterion:
+def _beats(question: str, pair: Sequence[float], draws: int) -> Criterion:
+    """Ask whether a difference, known from so many events or trainings, is above zero."""
     mean, error = pair
-    needed = float(stdtrit(events - 1, ndtr(SIGMAS))) if events > 1 else float("inf")
+    needed = float(stdtrit(draws - 1, ndtr(SIGMAS))) if draws > 1 else float("inf")
     known = mean == mean and error == error
     found = f"{mean:+.3f} ± {error:.3f}".replace("-", "−") if known else "not known"
     return Criterion(question, found, mean > needed * error if known else None)

@@ -137,9 +137,8 @@ def load_model(directory: str | os.PathLike[str], threads: int = 1) -> TrainedNe
         manifest = read_json(folder / "manifest.json")
         options: Any = TypeAdapter(ModelOptions).validate_python(manifest["options"])
     except (OSError, ValueError, KeyError) as error:
-        raise FileError(
-            f"{folder}: holds no trained model ({error}); run the training stage first"
-        ) from error
+        why = "manifest.json is missing" if isinstance(error, FileNotFoundError) else str(error)
+        raise FileError(f"{folder}: holds no trained model ({why}); run the training stage first") from error
     path = folder / model_file(options)
     if isinstance(options, GradientBoostingOptions):
         return TrainedTrees(trees.read(path), manifest, options, threads)

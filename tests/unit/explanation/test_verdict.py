@@ -1,7 +1,7 @@
 from jetlens.explanation.verdict import criteria, verdict
 
 
-def content_of(matched, pt, seeds, random, labels=None):
+def content_of(matched, pt, seeds, random, labels=None, trainings=3):
     order = {"deletion": {"minus_matched": matched, "minus_pt": pt}}
     ways = {way: {"orders": {"m": order}} for way in ("masked", "replaced")}
     return {
@@ -10,7 +10,7 @@ def content_of(matched, pt, seeds, random, labels=None):
         "masked_judged_by": "itself",
         "agreement": {"between_seeds": {"m": seeds}},
         "random_weights": {"m": [{"randomised": 1.0, "rank_correlation": random}]},
-        "random_labels": {"m": {"less": labels}} if labels else {},
+        "random_labels": {"m": {"less": labels, "trainings": [0.0] * trainings}} if labels else {},
     }
 
 
@@ -36,6 +36,12 @@ def test_words_follow_the_numbers():
     )
     assert word(*GOOD[:2], None, GOOD[3]).startswith("can be believed")
     assert word([float("nan")] * 2, *GOOD[1:]).startswith("not known")
+
+
+def test_few_trainings_must_show_more():
+    """3.3 standard errors of three trainings are p = 0.04, one-sided, of five p = 0.015: less likely than 2 of many."""
+    passed = {n: criteria("m", content_of(*GOOD, [0.33, 0.1], n))[-1].passed for n in (1, 3, 5)}
+    assert passed == {1: False, 3: False, 5: True}
 
 
 def test_few_events_must_show_more():

@@ -291,5 +291,5 @@ def test_another_back_end_in_one_process_is_refused(files: list[Path], tmp_path:
 
 
 def test_no_model_no_guess(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="holds no trained model"):
+    with pytest.raises(FileError, match=r"holds no trained model \(manifest.json is missing\)"):
         load_model(tmp_path)
