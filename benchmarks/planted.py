@@ -80,14 +80,18 @@ def partner(model: TrainedModel, events: FeatureSet, planted: NDArray[np.bool_])
     Values: nothing is gathered from the partner, all weights as they are. Weights: the partner gets no attention, and
     all others what it had. The partner's own token stays in either case.
     """
+    import keras
+
     from jetlens.models import probe
 
     own_network: Any = network_of(model)
     name = f"{STREAM}_self_attention_0"
-    layer = own_network.get_layer(name)
     inputs = input_arrays(events, [STREAM])
     weights = probe.attention_scores(own_network, inputs, [name])[name].astype(float)
-    cut = probe.Cut(own_network, {"gathered": layer.output[0], "qkv": layer.input[0]})
+    again = keras.models.model_from_json(own_network.to_json())  # to be cut open
+    layer = again.get_layer(name)
+    cut = probe.Cut(again, {"gathered": layer.output[0], "qkv": layer.input[0]})
+    cut.fill(own_network)
     point = cut.point(inputs)
     own = np.split(point["qkv"], 3, axis=-1)[2]
     own = own.reshape(*own.shape[:2], layer.heads, -1).transpose(0, 2, 1, 3)
