@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 OUT = Console()
 ERR = Console(stderr=True)
+DEFAULT = Path("config/config.yaml")
 
 
 @contextmanager
@@ -46,25 +48,30 @@ def _root() -> None:
 
 @app.command()
 def check(
-    config: Annotated[Path, typer.Argument(help="configuration file")] = Path("config/config.yaml"),
+    config: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="configuration file; several: each on top of those before it", show_default=str(DEFAULT)
+        ),
+    ] = None,
     files: Annotated[
         bool, typer.Option("--files", help="open the event files too: is what is asked for in them?")
     ] = False,
 ) -> None:
     """Check a configuration and its sample table without running anything."""
     with _for_users():
-        OUT.print(_checked(config, files), soft_wrap=True)
+        OUT.print(_checked(config or [DEFAULT], files), soft_wrap=True)
 
 
-def _checked(config: Path, opened: bool = False) -> str:
+def _checked(config: Sequence[Path], opened: bool = False) -> str:
     """Check all that can be known before a run, and say what was found."""
     from jetlens.config.load import load
     from jetlens.config.preflight import preflight
     from jetlens.config.samples import read_samples
 
-    analysis = load(config)
+    analysis = load(*config)
     samples = read_samples(analysis.samples)
-    preflight(analysis, samples, sources=[config])
+    preflight(analysis, samples, sources=config)
     files = sum(len(sample.files) for sample in samples.values())
     remarks = []
     if opened:
@@ -72,8 +79,9 @@ def _checked(config: Path, opened: bool = False) -> str:
 
         remarks = check_files(analysis, samples)
     valid = (
-        f"{config} is valid: analysis '{analysis.analysis}', {len(samples)} samples, {files} files"
-        f"{', which hold what is asked for' if opened else ''}, variants {', '.join(analysis.training.variants)}"
+        f"{' with '.join(map(str, config))} is valid: analysis '{analysis.analysis}', "
+        f"{len(samples)} samples, {files} files{', which hold what is asked for' if opened else ''}, "
+        f"variants {', '.join(analysis.training.variants)}"
     )
     return "\n".join([*remarks, valid])
 
@@ -81,11 +89,14 @@ def _checked(config: Path, opened: bool = False) -> str:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
-    config: Annotated[Path, typer.Argument(help="configuration file")] = Path("config/config.yaml"),
+    config: Annotated[
+        Path, typer.Argument(help="configuration file; more may follow, to go on top")
+    ] = DEFAULT,
 ) -> None:
     """Check a configuration, then run its analysis: snakemake --configfile CONFIG, with all further options given."""
     with _for_users():
-        _checked(config)
+        above = itertools.takewhile(lambda word: not word.startswith("-"), context.args)
+        _checked([config, *map(Path, above)])
         if not Path("Snakefile").is_file():
             raise ConfigError("no Snakefile here; run this at the top of the jetlens repository")
     words = ["--configfile", str(config), *context.args]

@@ -36,6 +36,22 @@ def test_a_run_gets_the_configuration_and_the_options() -> None:
     assert "train_network" in done.stdout
 
 
+def test_a_configuration_on_top_of_another() -> None:
+    files = "config/paper.yaml", "config/demonstration.yaml"
+    done = jetlens("check", *files)
+    assert (done.returncode, done.stdout.startswith(" with ".join(files) + " is valid")) == (0, True), (
+        done.stdout
+    )
+
+
+def test_what_goes_on_top_is_checked_before_a_run(tmp_path: Path) -> None:
+    (tmp_path / "top.yaml").write_text("inference: {scales: {}}\n", encoding="utf-8")
+    done = jetlens("run", "config/paper.yaml", str(tmp_path / "top.yaml"), "--dry-run")
+    assert done.returncode == 1
+    assert f"{tmp_path / 'top.yaml'}, line 1" in done.stdout
+    assert "scales" in done.stdout
+
+
 def test_a_run_elsewhere(tmp_path: Path) -> None:
     for name in ("config", "resources"):
         (tmp_path / name).symlink_to(ROOT / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,20 @@ from jetlens.config.text import read_text
 from jetlens.errors import ConfigError
 
 
-def load(path: str | os.PathLike[str]) -> Config:
-    """Read and check one YAML file.
+def load(*paths: str | os.PathLike[str]) -> Config:
+    """Read and check one YAML file, or several, each on top of those before it as Snakemake's ``--configfile`` has it.
 
     Raises:
-        ConfigError: with one line per problem, if the file cannot be read or is not valid.
+        ConfigError: with one line per problem, if a file cannot be read or what they make is not valid.
     """
-    return validate(read_yaml(path), [path])
+    return validate(functools.reduce(_on_top, map(read_yaml, paths)), paths)
+
+
+def _on_top(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return sections with the keys of both; of a key that both have a value for, a list too, the second one's."""
+    both = {key: value for key, value in above.items() if isinstance(value, dict)}
+    inner = {k: _on_top(below[k], v) for k, v in both.items() if isinstance(below.get(k), dict)}
+    return below | above | inner
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -88,8 +88,8 @@ def _thresholds() -> str:
         "constituents of equal pT cannot be believed; one that fails more than half of all tests hardly; one that "
         "passes everything can, as a ranking; in between: with care. Networks trained on permuted labels must get "
         f"explanations that agree with those of true labels less than two seeds do, by over {SIGMAS:g} standard "
-        "errors over trainings, Student's factor more; not asked without explanation.permuted_labels. An explanation that is true to the "
-        "network makes no network right.</p>"
+        "errors over trainings (Student's factor more); not asked without explanation.permuted_labels. An explanation "
+        "that is true to the network makes no network right.</p>"
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.utils import update_config
 
-from jetlens.config.load import load, validate
+from jetlens.config.load import _on_top, load, validate
 from jetlens.errors import ConfigError
 from tests.conftest import ROOT
 
@@ -465,3 +469,19 @@ def test_a_configuration_in_another_encoding(tmp_path: Path) -> None:
         ConfigError, match=r"latin\.yaml: is not UTF-8 text, found byte 0xe4 in line 2; save it as"
     ):
         load(path)
+
+
+LEAVES = st.dictionaries(st.sampled_from("xyz"), st.integers() | st.lists(st.integers()))
+CONTENT = st.recursive(
+    LEAVES,
+    lambda inner: st.tuples(LEAVES, st.dictionaries(st.sampled_from("AB"), inner)).map(
+        lambda pair: pair[0] | pair[1]
+    ),
+)
+
+
+@given(CONTENT, CONTENT)
+def test_a_file_goes_on_top_of_another_as_in_snakemake(below: dict[str, Any], above: dict[str, Any]) -> None:
+    expected = copy.deepcopy(below)
+    update_config(expected, copy.deepcopy(above))
+    assert _on_top(below, above) == expected

@@ -32,7 +32,9 @@ def tests():
             "with_pt": {"m": None},
         },
         "random_weights": {"m": [{"randomised": 1.0, "rank_correlation": [0.05, 0.05]}]},
-        "random_labels": {"m": {"permuted": [0.12, 0.11], "less": [0.68, 0.11], "trainings": [0.0, 0.1, 0.26]}},
+        "random_labels": {
+            "m": {"permuted": [0.12, 0.11], "less": [0.68, 0.11], "trainings": [0.0, 0.1, 0.26]}
+        },
     }
     return content | {"verdicts": verdicts(content)}
 
