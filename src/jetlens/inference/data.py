@@ -21,7 +21,7 @@ def write_data(
 ) -> int:
     """Write the scored events of a sample of data, in the layout of :mod:`jetlens.inference.scored`.
 
-    As in the simulation, an event is scored by the networks that test its fold; where there are none, by all.
+    As in the simulation, an event is scored by the networks of one rotation: of that which tests its fold, if any.
 
     Args:
         models: folders ``training/<variant>/seed<k>``, one per seed and rotation.

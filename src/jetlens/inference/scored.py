@@ -13,8 +13,10 @@ A row per selected event, whose columns are:
 each observable       float64  of ``inference.observables``; NaN where the event lacks what it needs
 ====================  =======  =======================================================================================
 
-An event is scored by networks of which none was trained on its fold, and is left out where there are none: with k-fold
-training by those that test it, otherwise by those that validate on it; locked folds, once unlocked, by all.
+An event is scored by the networks of one rotation, which were not trained on its fold, and is left out where there are
+none: with k-fold training by those that test it, otherwise by those that validate on it. Locked folds, once unlocked,
+and data of folds that no simulated event is scored in, take turns in the rotations: a mean over all of them would tell
+signal from background better than the networks that cuts are chosen for.
 """
 
 from __future__ import annotations
@@ -59,8 +61,7 @@ class Scorer:
         models: folders ``training/<variant>/seed<k>``, one per seed and rotation.
         scores: ``evaluation/<variant>/scores.npz``, for the scale of the rotations.
         unlock: whether locked folds are scored.
-        data: whether these are events that no training can have seen: then all are scored, those of a fold that
-            nobody tests by all networks.
+        data: whether these are events that no training can have seen: then all are scored.
         masses: hypotheses [GeV], for classifiers that read them.
 
     Attributes:
@@ -85,10 +86,8 @@ class Scorer:
         self.models = [load_model(folder) for folder in models]
         self._scale: Scale = read_scores(scores).scale
         self.streams = self.models[0].streams
-        self.rotations = rotations_of_folds([model.manifest for model in self.models], unlock=unlock)
-        if data:
-            every = sorted({int(model.manifest["rotation"]) for model in self.models})
-            self.rotations = {fold: self.rotations.get(fold, every) for fold in range(256)}
+        manifests = [model.manifest for model in self.models]
+        self.rotations = rotations_of_folds(manifests, unlock=unlock, data=data)
         features = list(self.models[0].manifest["features"]["event"]["features"])
         reads = MASS_FEATURE in features and self.models[0].options.use_event
         self._mass_column = features.index(MASS_FEATURE) if reads else None
@@ -114,10 +113,9 @@ class Scorer:
             fold: (N,).
         """
         score = np.empty(len(fold))
-        for entitled in {tuple(self.rotations[int(k)]) for k in np.unique(fold)}:
-            own = np.isin(fold, [k for k, of in self.rotations.items() if tuple(of) == entitled])
-            chosen = {name: array[own] for name, array in inputs.items()}
-            score[own] = np.mean([self._of_rotation(r, chosen, metadata) for r in entitled], axis=0)
+        for rotation in {self.rotations[int(k)] for k in np.unique(fold)}:
+            own = np.isin(fold, [k for k, of in self.rotations.items() if of == rotation])
+            score[own] = self._of_rotation(rotation, {k: array[own] for k, array in inputs.items()}, metadata)
         return score
 
     def _of_rotation(self, rotation: int, inputs: Columns, metadata: Any) -> Floats:
@@ -131,33 +129,36 @@ class Scorer:
 
 
 def rotations_of_folds(
-    manifests: Sequence[Mapping[str, Any]], *, unlock: bool = False
-) -> dict[int, list[int]]:
-    """Return by whose networks each fold's events are scored; a fold that all have trained on is not there.
+    manifests: Sequence[Mapping[str, Any]], *, unlock: bool = False, data: bool = False
+) -> dict[int, int]:
+    """Return the rotation whose networks score each fold's events; a fold that all have trained on is not there.
 
     Args:
         manifests: of all models of a variant.
         unlock: whether locked folds are scored.
+        data: whether all folds are.
 
     Raises:
         FileError: if the models do not make up a whole k-fold training, or one of those to be used was trained on the
             fold.
     """
-    found = {fold: [r] for r, test in folds_by_rotation(list(map(dict, manifests))).items() for fold in test}
+    found = {fold: r for r, test in folds_by_rotation(list(map(dict, manifests))).items() for fold in test}
     by_rotation = {int(entry["rotation"]): entry["folds"] for entry in manifests}
     for rotation, folds in sorted(by_rotation.items()):
         for fold in folds["validation"]:
-            if all(fold not in other["test"] for other in by_rotation.values()):
-                found.setdefault(int(fold), []).append(rotation)
+            found.setdefault(int(fold), rotation)
     if unlock:
-        found |= {int(fold): sorted(by_rotation) for fold in manifests[0]["features"]["locked_folds"]}
+        locked = manifests[0]["features"]["locked_folds"]
+        found |= {int(fold): int(fold) % len(by_rotation) for fold in locked}
     for entry in manifests:
-        own = {fold for fold, of in found.items() if int(entry["rotation"]) in of}
+        own = {fold for fold, of in found.items() if int(entry["rotation"]) == of}
         if seen := own & set(entry["folds"]["training"]):
             raise FileError(
                 f"'{entry['variant']}', rotation {entry['rotation']}: was trained on fold {min(seen)}, whose events it "
                 "would score; run the training stage again"
             )
+    if data:
+        found = {fold: found.get(fold, fold % len(by_rotation)) for fold in range(256)}
     return dict(sorted(found.items()))
 
 

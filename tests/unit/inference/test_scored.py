@@ -72,13 +72,22 @@ def manifests(rotations: int, seeds: int = 2, locked: tuple[int, ...] = ()) -> l
 
 
 def test_a_fold_is_scored_by_those_that_never_trained_on_it() -> None:
-    assert rotations_of_folds(manifests(1)) == {0: [0], 1: [0], 2: [0]}
+    assert rotations_of_folds(manifests(1)) == {0: 0, 1: 0, 2: 0}
     whole = rotations_of_folds(manifests(5))
-    assert whole == {fold: [fold // 2] for fold in range(10)}
+    assert whole == {fold: fold // 2 for fold in range(10)}
     # fold 4 is validated on by rotation 1, fold 2 is tested by it
-    assert rotations_of_folds(manifests(2)) == {0: [0], 1: [0], 2: [1], 3: [1], 4: [1]}
+    assert rotations_of_folds(manifests(2)) == {0: 0, 1: 0, 2: 1, 3: 1, 4: 1}
     assert set(rotations_of_folds(manifests(1, locked=(9,)))) == {0, 1, 2}
-    assert rotations_of_folds(manifests(2, locked=(9,)), unlock=True)[9] == [0, 1]
+    assert rotations_of_folds(manifests(2, locked=(9,)), unlock=True)[9] == 1
+
+
+def test_data_are_scored_by_as_many_networks_as_the_simulation_whatever_their_fold() -> None:
+    every = manifests(2, locked=(8, 9))
+    data = rotations_of_folds(every, data=True)
+    unlocked = rotations_of_folds(every, unlock=True)
+    assert set(data) == set(range(256))
+    assert all(data[fold] == rotation for fold, rotation in unlocked.items())
+    assert [data[fold] for fold in (6, 7, 8, 9)] == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize("rotations", [1, 2, 5])
@@ -87,9 +96,9 @@ def test_nobody_scores_what_it_was_trained_on(rotations: int, locked: tuple[int,
     if rotations == 5 and locked:
         return  # there are no so many rotations of the eight folds that are left
     every = manifests(rotations, locked=locked)
-    for fold, entitled in rotations_of_folds(every, unlock=True).items():
+    for fold, scoring in rotations_of_folds(every, unlock=True).items():
         for entry in every:
-            assert entry["rotation"] not in entitled or fold not in entry["folds"]["training"]
+            assert entry["rotation"] != scoring or fold not in entry["folds"]["training"]
 
 
 def test_a_manifest_that_contradicts_the_rotations_is_refused() -> None:
