@@ -34,7 +34,7 @@ STAGE = {
     "features": 2,
     "training": 3,
     "evaluation": 4,
-    "application": 2,
+    "application": 3,
     "explanation": 13,
     "inference": 7,
     "figures": 9,

@@ -20,11 +20,13 @@ from jetlens.evaluation.scores import Scores, read_scores
 from jetlens.evaluation.stage import SIGNAL_EFFICIENCIES
 from jetlens.files import write_text
 from jetlens.skim.cutflow import efficiency_error, generated_weight
+from jetlens.statistics import clopper_pearson, gamma_interval, typical_weight
 
 COLUMNS = (
     *("variant", "sample", "process", "signal_efficiency", "logit_cut"),
     *("generated_events", "selected_events", "passing_events"),
-    *("efficiency", "efficiency_error", "yield", "yield_error"),
+    *("efficiency", "efficiency_error", "efficiency_low", "efficiency_high"),
+    *("yield", "yield_error", "yield_low", "yield_high"),
 )
 SUMS = ("generated_events", "generated_weight", "generated_weight_squared")
 """Arrays of an application's score file with one entry per event file."""
@@ -93,8 +95,9 @@ def summarise_applications(
     A working point is the tightest cut on the mean logit that keeps 30, 50 or 70 % of the selected test signal by its
     σ·L weight (rejections in ``summary.csv`` are of single seeds, each with a cut of its own). The
     efficiency counts from all generated events; errors are statistical, as in :mod:`jetlens.skim.cutflow`, and empty
-    where nothing passes. With k-fold training, what passes is the mean over rotations. Yields are empty where the
-    table gives no cross section.
+    where nothing passes; ``_low`` and ``_high`` are the ends of 68 % intervals that hold for few events, and for none:
+    Clopper and Pearson's of the efficiency, Garwood's of the yield, of effective events where weights differ. With
+    k-fold training, what passes is the mean over rotations. Yields are empty where the table gives no cross section.
 
     Args:
         evaluations: folders ``evaluation/<variant>``.
@@ -136,13 +139,18 @@ def _lines(
         efficiency = float((events.weight * share).sum()) / whole
         of_passing = float((events.weight**2 * share).sum())
         error = efficiency_error(efficiency, of_passing, squared * whole / total, whole)
+        one, passing = typical_weight(events.weight) if len(share) else squared / total, efficiency * whole
+        ends = [float(end) / whole for end in gamma_interval(passing, of_passing, one)]
+        one = of_passing / passing if passing > 0 else one
+        shares = clopper_pearson(max(passing, 0.0) / one, whole / one)
         cells = [f"{signal_efficiency:.2f}", f"{cut:.6g}"]
         cells += [f"{number:.0f}", str(len(share)), f"{share.sum():.6g}", f"{efficiency:.6g}"]
-        cells.append(f"{error:.3g}" if share.any() else "")
+        cells += [f"{error:.3g}" if share.any() else "", *(f"{end:.4g}" for end in shares)]
         if sample.cross_section_pb is None:
-            cells += ["", ""]
+            cells += [""] * 4
         else:
             produced = sample.produced(luminosity_fb)
             cells.append(f"{produced * efficiency:.6g}")
             cells.append(f"{produced * math.sqrt(of_passing) / whole:.3g}" if share.any() else "")
+            cells += [f"{produced * end:.4g}" for end in ends]
         yield cells

@@ -154,8 +154,8 @@ def _application(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
         "sample": _text("sample"),
         "cut at ε_S": _text("signal_efficiency"),
         "events pass": _text("passing_events"),
-        "efficiency": _value("efficiency", "efficiency_error"),
-        "yield": _value("yield", "yield_error"),
+        "efficiency": _with_range("efficiency"),
+        "yield": _with_range("yield"),
     }
     return _rows(frame, columns)
 

@@ -99,6 +99,19 @@ def test_rotations_are_cut_on_one_by_one(evaluation, tmp_path):
         assert float(row["efficiency"]) == 0.25
 
 
+def test_few_events_have_garwoods_interval(evaluation, tmp_path):
+    """Of 0 and 1 events: 0 to 1.841 and 0.173 to 3.300 (PDG, Statistics); 1,000 generated stand for 50,000."""
+    output, sample = tmp_path / "summary.csv", dataclasses.replace(SAMPLE, cross_section_pb=50.0)
+    for passing, low, high in ((0, 0.0, 1.841), (1, 0.173, 3.300)):
+        logit = np.repeat([50.0, -50.0], [passing, 20 - passing])
+        file = write_application(tmp_path / "a.npz", logit, np.ones(20), 1000.0)
+        summarise_applications([evaluation], {"trees": {"new": [file]}}, [sample], output, luminosity_fb=1.0)
+        for row in rows_of(output):
+            assert float(row["yield_low"]) == pytest.approx(50 * low, rel=0.01)
+            assert float(row["yield_high"]) == pytest.approx(50 * high, rel=0.01)
+            assert float(row["efficiency_high"]) == pytest.approx(high / 1000, rel=0.01)
+
+
 def test_nothing_selected_gives_no_error_that_is_zero(evaluation, tmp_path):
     file = write_application(tmp_path / "a.npz", np.zeros((1, 0)), np.zeros(0), 8.0)
     output = tmp_path / "summary.csv"
@@ -106,3 +119,4 @@ def test_nothing_selected_gives_no_error_that_is_zero(evaluation, tmp_path):
     assert {(r["selected_events"], r["efficiency"], r["efficiency_error"]) for r in rows_of(output)} == {
         ("0", "0", "")
     }
+    assert {float(r["efficiency_high"]) for r in rows_of(output)} == {0.2056}  # 1 − 0.1587^(1/8)
