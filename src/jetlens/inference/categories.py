@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from jetlens.inference.binning import N_EFF, merged_bins, resolved
+from jetlens.inference.binning import INFLATION, N_EFF, merged_bins, resolved
 from jetlens.inference.selected import Selected
 
 Floats = NDArray[np.float64]
@@ -59,8 +59,9 @@ def choose(
     """Choose the cuts with the smallest expected limit, the geometric mean over signals.
 
     The limit is estimated as Φ⁻¹(0.975)/√I with the information I = Σ s²/(b + σ_sim² + (δb)²) over categories and their
-    merged bins. Cuts behind which the simulation could not resolve a background are not considered: in validation
-    folds a ``share`` of the effective events that templates need is asked for.
+    merged bins, where the error of the simulation is that of the templates, a ``share`` of the validation events'
+    variance. Cuts behind which the simulation could not resolve a background are not considered: in validation folds
+    a ``share`` of the effective events that templates need is asked for.
 
     Args:
         number: of categories; 0: everything is one.
@@ -131,10 +132,12 @@ def _information(
 ) -> dict[tuple[int, int], Floats]:
     """Information of each range of slices, (signals,); zeros where a background is not resolved."""
     found = {}
+    inflation = np.sqrt(1 + (INFLATION**2 - 1) / share)  # of the templates' error by INFLATION
     for i in range(b.shape[1]):
         for j in range(i + 1, b.shape[1] + 1):
             of, its = b[:, i:j].sum(axis=1), variance[:, i:j].sum(axis=1)
-            starts = merged_bins(of, its, typical, systematic, n_eff=share * N_EFF)[:-1]
+            needed = {"n_eff": share * N_EFF, "inflation": float(inflation)}
+            starts = merged_bins(of, its, typical, systematic, **needed)[:-1]
             of, its = (np.add.reduceat(x, starts, axis=1) for x in (of, its))
             total, error = of.sum(axis=0), its.sum(axis=0)
             good = (total > 0).all() and all(
@@ -142,6 +145,6 @@ def _information(
                 for k in range(len(starts))
             )
             signal = np.add.reduceat(s[:, i:j].sum(axis=1), starts, axis=1)
-            spread = total + error + (systematic * total) ** 2
+            spread = total + share * error + (systematic * total) ** 2
             found[i, j] = (signal**2 / spread).sum(axis=1) if good else np.zeros(len(s))
     return found

@@ -8,7 +8,6 @@ import pytest
 
 from jetlens.config.inference import AbcdModel, FactorisedModel, SimulationModel
 from jetlens.inference.backgrounds import estimate, process_names
-from jetlens.inference.categories import EVERYTHING, choose
 from jetlens.inference.selected import Selected
 from jetlens.inference.systematics import effect
 from jetlens.inference.templates import Region
@@ -109,39 +108,3 @@ def test_simulation_changes_nothing_and_an_empty_control_region_is_told():
 def test_what_a_model_lacks_is_told(model, columns, expected):
     with pytest.raises(NotComputableError, match=expected):
         estimate(model, {"qcd": selected(**columns)}, OF)
-
-
-def scored(rng, size, mean, weight, mass):
-    return selected(weight, score=rng.normal(mean, 1, size), mass=mass)
-
-
-def test_the_chosen_cut_is_that_of_the_smallest_limit():
-    """Against a scan of single cuts by the counting formula."""
-    rng = np.random.default_rng(6)
-    signal = scored(rng, 4000, 1.5, 0.02, np.full(4000, 1000.0))
-    background = scored(rng, 40000, -1.0, 1.0, np.full(40000, 1000.0))
-    settings = {"systematic": 0.05, "share": 1.0}
-    (category,) = choose(
-        1, [signal], {"b": background}, "score", "mass", np.array([900.0, 1100.0]), **settings
-    )
-
-    def sensitivity(cut):
-        s = signal.weight[signal.columns["score"] >= cut].sum()
-        b = float((background.columns["score"] >= cut).sum())
-        return s**2 / (b + b + (0.05 * b) ** 2) if b >= 10 else 0.0
-
-    grid = np.quantile(signal.columns["score"], 1 - np.arange(0.05, 1.01, 0.05))
-    assert sensitivity(category.low) == pytest.approx(max(map(sensitivity, grid)), rel=0.02)
-    two = choose(2, [signal], {"b": background}, "score", "mass", np.array([900.0, 1100.0]), **settings)
-    assert [c.name for c in two] == ["category1", "category2"]
-    assert two[1].high == two[0].low > two[1].low
-
-
-def test_without_events_behind_any_cut_there_is_none():
-    rng = np.random.default_rng(7)
-    signal = scored(rng, 100, 3.0, 1.0, np.full(100, 1000.0))
-    few = scored(rng, 5, -3.0, 100.0, np.full(5, 1000.0))
-    found = choose(
-        1, [signal], {"b": few}, "score", "mass", np.array([900.0, 1100.0]), systematic=0.1, share=1.0
-    )
-    assert found == EVERYTHING
