@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jetlens.inference.templates import Region
 
@@ -127,6 +127,23 @@ def resolved(
     # ten of equal weights may be a rounding error less, by the order in which they are added
     enough = have >= n_eff * (1 - 1e-9)
     return enough | (upper < NEGLIGIBLE * total)
+
+
+def lacking(weight: ArrayLike, own: ArrayLike, total: float) -> Floats:
+    """Return times as many events that samples need of which none is in a region; at most 1 where they have enough.
+
+    One event more of a sample whose events are much heavier than the others of its process would change its yield. It
+    has enough if that is within the error that :data:`N_EFF` effective events have, or cannot matter.
+
+    Args:
+        weight: what one event of each sample weighs, (samples,).
+        own: expected events of its process in the region, by other samples, (samples,).
+        total: of all background.
+    """
+    allowed: Floats = np.maximum(np.asarray(own) / np.sqrt(N_EFF), NEGLIGIBLE * total / ONE_SIDED)
+    # one of two equal weights may be a rounding error heavier
+    found: Floats = np.asarray(weight) * (1 - 1e-9) / np.maximum(allowed, np.finfo(float).tiny)
+    return found
 
 
 def shortfalls(region: Region, backgrounds: Sequence[str], *, n_eff: float = N_EFF) -> list[Shortfall]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from jetlens.inference.binning import INFLATION, N_EFF, merged_bins, resolved
+from jetlens.inference.binning import INFLATION, N_EFF, lacking, merged_bins, resolved
 from jetlens.inference.selected import Selected
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,7 @@ def choose(
     systematic: float,
     share: float,
     event_weights: Mapping[str, float] | None = None,
+    parts: Sequence[tuple[str, Selected, float]] = (),
 ) -> tuple[Category, ...]:
     """Choose the cuts with the smallest expected limit, the geometric mean over signals.
 
@@ -73,6 +75,7 @@ def choose(
         systematic: δ, relative error of the background.
         share: validation events over events of the templates.
         event_weights: what an event of a process weighs, for those of which none is among ``backgrounds``.
+        parts: of backgrounds made of several samples: the process, a sample's validation events, what one weighs.
 
     Returns:
         the categories, highest scores first; if no cut is possible, a single one without.
@@ -87,13 +90,18 @@ def choose(
     cuts = np.unique(scores[order][at])[::-1]
     inner = np.append(np.inf, cuts)
     s = np.stack([_slices(events, score, observable, inner, edges)[0] for events in signals])
-    parts = [_slices(events, score, observable, inner, edges) for events in backgrounds.values()]
-    b, variance = (np.stack([part[k] for part in parts]) for k in (0, 1))
+    sums = [_slices(events, score, observable, inner, edges) for events in backgrounds.values()]
+    b, variance = (np.stack([part[k] for part in sums]) for k in (0, 1))
     others = event_weights or {}
     typical = np.array(
         [events.event_weight() or others.get(name, 0.0) for name, events in backgrounds.items()]
     )
-    information = _information(s, b, variance, typical, systematic, share)
+    absent = _Absent(
+        np.array([_slices(its, score, observable, inner, edges)[1].sum(axis=1) == 0 for _, its, _ in parts]),
+        np.array([list(backgrounds).index(name) for name, _, _ in parts], dtype=np.int64),
+        share * np.array([weight for _, _, weight in parts]),
+    )
+    information = _information(s, b, variance, typical, systematic, share, absent)
     best = np.inf
     chosen: tuple[int, ...] = ()
     for pick in combinations(range(1, len(inner)), number):
@@ -127,8 +135,30 @@ def _slices(
     return tuple(np.bincount(index, x[inside], number * bins).reshape(number, bins) for x in sums)  # type: ignore[return-value]
 
 
+class _Absent(NamedTuple):
+    """Slices without an event of a sample, (samples, slices); its process, and what one event weighs in templates."""
+
+    where: NDArray[np.bool_]
+    process: NDArray[np.int64]
+    weight: Floats
+
+    def matters(self, i: int, j: int, own: Floats) -> bool:
+        """Tell whether one is in no slice of a range, and would matter there; ``own``: events by process."""
+        if not len(self.weight):
+            return False
+        others = own[self.process]
+        needed = lacking(self.weight, others, own.sum())
+        return bool((self.where[:, i:j].all(axis=1) & (others > 0) & (needed > 1)).any())
+
+
 def _information(
-    s: Floats, b: Floats, variance: Floats, typical: Floats, systematic: float, share: float
+    s: Floats,
+    b: Floats,
+    variance: Floats,
+    typical: Floats,
+    systematic: float,
+    share: float,
+    absent: _Absent,
 ) -> dict[tuple[int, int], Floats]:
     """Information of each range of slices, (signals,); zeros where a background is not resolved."""
     found = {}
@@ -144,6 +174,7 @@ def _information(
                 resolved(of[:, k], its[:, k], typical, total[k], share * N_EFF).all()
                 for k in range(len(starts))
             )
+            good = good and not absent.matters(i, j, of.sum(axis=1))
             signal = np.add.reduceat(s[:, i:j].sum(axis=1), starts, axis=1)
             spread = total + share * error + (systematic * total) ** 2
             found[i, j] = (signal**2 / spread).sum(axis=1) if good else np.zeros(len(s))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jetlens.config.inference import SCORE, BackgroundModel, InferenceConfig, SimulationModel, score_of
 from jetlens.errors import ConfigError
 from jetlens.inference.backgrounds import Estimate, estimate, in_region, process_names
-from jetlens.inference.binning import describe, merged_edges, shortfalls
+from jetlens.inference.binning import Shortfall, describe, lacking, merged_edges, shortfalls
 from jetlens.inference.categories import MEDIAN, Category, choose
 from jetlens.inference.sculpting import Decorrelation
 from jetlens.inference.selected import Selected, elsewhere, joined, passing, read_selected
@@ -21,6 +21,7 @@ from jetlens.inference.simulation import SIGNAL, Simulation
 from jetlens.inference.systematics import Systematic
 from jetlens.inference.templates import Filling, Region
 from jetlens.inference.workspace import NotComputableError
+from jetlens.statistics import typical_weight
 
 Floats = NDArray[np.float64]
 LOG = logging.getLogger(__name__)
@@ -150,10 +151,12 @@ def _fill(
     nominal = view({name: events for name, events in source.items() if name in kept})
     _check_range(config, np.concatenate([events.columns[view.observable] for events in nominal.values()]))
     few = _for_cuts(model, validation, process_of)
+    several = _several(names, model, backgrounds)
     least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
     heaviest = {name: events.event_weight() or least[name] for name, events in read.items()}
+    parts = [(name, _of_row(read[name], least[name])) for name in several]
     categories = _categories(
-        config, few, nominal, names, signals, view.observable, edges, systematic, heaviest
+        config, few, nominal, names, signals, view.observable, edges, systematic, heaviest, parts
     )
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
     # of events before any selection: a process of which none passes is not absent for that
@@ -199,8 +202,46 @@ def _fill(
         fine = filling.region()
         regions.append(fine.rebinned([float(e) for e in merged_edges(fine, backgrounds, systematic)]))
     missing = [each for region in regions for each in shortfalls(region, backgrounds)]
+    for region, made in zip(regions, estimates, strict=True):
+        empty = {
+            name: (names[name], _of_row(source[name], least[name]))
+            for name in several
+            if not len(made.events[name])
+        }
+        missing += _unseen(region, backgrounds, empty)
     remark = describe(missing, config.fit.unit) if missing else ""
     return Hypotheses(masses, categories, regions, backgrounds, view, systematics, closure, remark)
+
+
+def _several(names: Mapping[str, str], model: BackgroundModel, backgrounds: Sequence[str]) -> list[str]:
+    """Samples of backgrounds that have several; what one more event of an estimated process weighs, no sample tells."""
+    estimated = None if isinstance(model, SimulationModel) else model.name
+    return [
+        name
+        for name, process in names.items()
+        if process in backgrounds and process != estimated and list(names.values()).count(process) > 1
+    ]
+
+
+def _of_row(events: Selected, least: float) -> float:
+    """What one row more weighs: of an event that tags seldom pass, one pattern does."""
+    one = typical_weight(events.weight)
+    return one if 0 < one < np.inf else least
+
+
+def _unseen(
+    region: Region, backgrounds: Sequence[str], empty: Mapping[str, tuple[str, float]]
+) -> list[Shortfall]:
+    """Of samples without an event in a region, by their process, those of which one would matter: :func:`lacking`."""
+    total = float(region.total(backgrounds)[0].sum())
+    found = []
+    for name, (process, one) in empty.items():
+        own = float(region.values(process).sum())
+        needed = lacking([one], [own], total)[0]
+        if own > 0 and needed > 1:
+            low, high = (float(region.edges[k]) for k in (0, -1))
+            found.append(Shortfall(f"{process} (sample {name})", low, high, 0.0, needed))
+    return found
 
 
 def _inside(
@@ -251,6 +292,7 @@ def _categories(
     edges: Floats,
     systematic: float,
     event_weights: Mapping[str, float],
+    parts: Sequence[tuple[str, float]],
 ) -> tuple[Category, ...]:
     def together(process: str) -> Selected:
         return joined([events for name, events in validation.items() if names[name] == process])
@@ -272,6 +314,7 @@ def _categories(
             process: max(event_weights[name] for name in validation if names[name] == process)
             for process in backgrounds
         },
+        parts=[(names[name], validation[name], weight) for name, weight in parts],
     )
 
 

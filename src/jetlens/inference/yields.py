@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from jetlens.evaluation.metrics import roc_curve
 from jetlens.evaluation.scores import Scores, read_scores
@@ -17,6 +18,7 @@ from jetlens.files import write_text
 from jetlens.inference.asimov import asimov_significance, significance_error
 from jetlens.statistics import Yield, typical_weight, weighted_yield
 
+Floats = NDArray[np.float64]
 SIGNAL_EFFICIENCIES = np.round(np.arange(0.05, 1.0001, 0.05), 2)
 ENOUGH_EVENTS = 10
 """Effective events of a process from which its yield is taken at its value."""
@@ -39,6 +41,7 @@ class Process:
         simulated: test events before the cut.
         passing: its yield.
         before: its yield before the cut.
+        unseen: what one event weighs of its samples of which none passes, the heaviest; 0 if all pass, or none does.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Process:
     simulated: int
     passing: Yield
     before: float
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,16 +138,24 @@ def yields(scores: Scores, cut: float, *, validation: bool = False) -> list[Proc
         own = of_event == name
         passes = own & (logit >= cut)
         before = float(scores.sample_expected[scores.process_names == name].sum())
-        passing = weighted_yield(weight[passes], typical_weight(weight[own]))
-        found.append(Process(name, name in signals, int(own.sum()), passing, before))
+        unseen = _unseen(weight[own], sample[own], passes[own])
+        passing = weighted_yield(weight[passes], max(typical_weight(weight[own]), unseen))
+        found.append(Process(name, name in signals, int(own.sum()), passing, before, unseen))
     return sorted(found, key=lambda process: not process.signal)
+
+
+def _unseen(weight: Floats, sample: NDArray[np.integer], passes: NDArray[np.bool_]) -> float:
+    """Return the weight of one event of the heaviest sample of which none passes, where others of a process do."""
+    absent = np.setdiff1d(sample, sample[passes]) if passes.any() else ()
+    return max((typical_weight(weight[sample == each]) for each in absent), default=0.0)
 
 
 def significance(processes: Sequence[Process], background_uncertainty: float) -> Significance:
     """Return the expected significance, or why it cannot be computed.
 
-    It can where every process has at least ten effective events above the cut, or, a background, a limit below a
-    tenth of all background: what the simulation does not show is then small. Of several processes with too few events
+    It can where every process has at least ten effective events above the cut, and one event of a sample that has none
+    there is within the error of as many; or, a background, a limit below a tenth of all background: what the simulation
+    does not show is then small. Of several processes with too few events
     the one that lacks most is named.
 
     Args:
@@ -175,7 +187,7 @@ def _error(found: Yield) -> float:
 def _known(process: Process, background: float) -> bool:
     """Whether the simulation can tell a process's yield, or that it is small."""
     found = process.passing
-    enough = found.n_effective >= ENOUGH_EVENTS and found.value > 0
+    enough = _factor(process, background) <= 1 and found.value > 0
     return enough or (not process.signal and found.limit < NEGLIGIBLE * background)
 
 
@@ -183,7 +195,9 @@ def _factor(process: Process, background: float) -> float:
     """How many times its test events a process needs, if as many of them pass as now; infinite if nobody can tell."""
     found = process.passing
     if found.n_effective > 0:
-        return ENOUGH_EVENTS / found.n_effective
+        one = process.unseen / abs(found.value) * math.sqrt(ENOUGH_EVENTS) if found.value else math.inf
+        # of equal weights, n events and one, a rounding error more
+        return max(ENOUGH_EVENTS / found.n_effective, one) * (1 - 1e-9)
     if process.simulated and not process.signal and background > 0:
         return found.limit / (NEGLIGIBLE * background)  # the limit shrinks with the number of events
     return math.inf

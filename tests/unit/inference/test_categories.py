@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from jetlens.inference.categories import EVERYTHING, choose
-from jetlens.inference.selected import Selected
+from jetlens.inference.selected import Selected, joined
 
 EDGES = np.array([900.0, 1100.0])
 EFFICIENCIES = np.arange(0.05, 1.01, 0.05)
@@ -41,6 +41,18 @@ def test_the_chosen_cut_is_that_of_the_smallest_limit():
     two = choose(2, [signal], {"b": background}, "score", "mass", EDGES, **settings)
     assert [c.name for c in two] == ["category1", "category2"]
     assert two[1].high == two[0].low > two[1].low
+
+
+def test_no_cut_is_chosen_behind_which_a_heavy_sample_of_a_process_may_only_be_missing():
+    rng = np.random.default_rng(6)
+    signal = scored(rng, 4000, 1.5, 0.02, np.full(4000, 1000.0))
+    light = scored(rng, 40000, -1.0, 1.0, np.full(40000, 1000.0))
+    heavy = scored(rng, 60, -1.0, 1000.0, np.full(60, 1000.0))
+    settings = {"systematic": 0.05, "share": 1.0}
+    for parts, behind in (((), False), ((("b", light, 1.0), ("b", heavy, 1000.0)), True)):
+        background = {"b": joined([light, heavy])}
+        (category,) = choose(1, [signal], background, "score", "mass", EDGES, **settings, parts=parts)
+        assert (heavy.columns["score"] >= category.low).any() == behind
 
 
 def test_without_events_behind_any_cut_there_is_none():

@@ -66,3 +66,28 @@ def test_a_process_none_of_whose_events_is_selected_is_not_taken_for_absent(
     assert has_empty_terms(workspace)
     terms = {s["name"]: sum(s["data"]) for s in workspace.spec["channels"][0]["samples"]}
     assert terms[f"no_events:light:{filled.regions[0].name}:0"] == pytest.approx(weight / 0.8)
+
+
+@pytest.mark.parametrize(("weight", "matters"), [(1e-3, False), (1.0, False), (1e3, True)])
+def test_a_sample_none_of_whose_events_is_in_a_region_counts_though_others_of_its_process_are(
+    tmp_path, weight, matters
+):
+    """A heavy slice of phase space beside a light one: of the two as one process the light one has ten events."""
+    rng = np.random.default_rng(6)
+    events = simulation(tmp_path, rng, 1500, 0.0)
+    table = pq.read_table(events.samples[1].nominal.path)
+    out = pa.array(np.full(len(table), -100.0))
+    pq.write_table(table.drop(["score"]).append_column("score", out), tmp_path / "slice.parquet")
+    files = EventsFile(tmp_path / "slice.parquet", weight / 0.8, weight / 0.2)
+    every = [*events.samples, SampleFiles("slice", "b", False, files, {})]
+    config = InferenceConfig.model_validate(
+        {
+            "variants": ["toy"],
+            "observables": {"mass": "ht"},
+            "select": "score > -90",
+            "fit": {"observable": "mass", "bins": 4, "min": 0, "max": 1},
+        }
+    )
+    (filled,) = fill_all(replace(events, samples=every), config, [100.0], 0.1)
+    assert ("b (sample slice) has 0 effective events in 0–1" in filled.remark) == matters
+    assert bool(filled.remark) == matters

@@ -57,6 +57,21 @@ def test_a_process_of_which_nothing_passes_is_not_left_out(scores, tmp_path) -> 
     assert total["remark"].endswith(" events (has 110)")
 
 
+@pytest.mark.parametrize(("weight", "computable"), [(1e6, True), (1.58e8, False)])
+def test_a_heavy_sample_is_missed_though_others_of_its_process_pass(scores, weight, computable) -> None:
+    """Of the two backgrounds as one process ten events pass, none of them a heavy one."""
+    names = np.array(["S", "B", "B"])
+    weights = np.where(scores.sample == 2, weight, scores.weight)
+    processes = yields(
+        dataclasses.replace(scores, process_names=names, weight=weights), choose_cuts(scores)[0.4]
+    )
+    (background,) = (process for process in processes if not process.signal)
+    assert background.passing.n_effective >= 10
+    found = significance(processes, 0.1)
+    assert (found.value is not None) is computable
+    assert computable or found.remark.startswith("not computable: B needs about ")
+
+
 def test_what_is_needed_suffices(scores) -> None:
     """With as many multijet events as the remark asks for, of which none passes, Z is computed."""
     processes = yields(scores, choose_cuts(scores)[0.4])
