@@ -6,9 +6,11 @@ import copy
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -431,3 +433,15 @@ def test_another_configuration_of_the_same_name_is_refused(new_workspace: Callab
     assert "Traceback" not in refused.stdout
     allowed = workspace.snakemake(*words, "--config", "take_over=true")
     assert allowed.returncode == 0, allowed.stdout
+
+
+def test_what_is_no_longer_made_is_told(finished: Workspace, tmp_path: Path) -> None:
+    assert "earlier configuration" not in finished.transcript
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    config = copy.deepcopy(finished.config)
+    del config["figures"]["kinematics"]["met"]
+    done = Workspace(tmp_path / "copy", config, finished.rows).snakemake("--config", "take_over=true")
+    assert done.returncode == 0, done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if "earlier configuration" in line)
+    names = ", ".join(f"figures/kinematics/met.{suffix}" for suffix in ("csv", "pdf", "png"))
+    assert line.endswith(f"configuration: {names}; delete them if not wanted"), line

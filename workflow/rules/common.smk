@@ -8,6 +8,7 @@ from jetlens.config.load import validate as validate_config
 from jetlens.config.preflight import preflight
 from jetlens.config.samples import is_url, read_samples
 from jetlens.figures.table import targets as figure_targets
+from jetlens.running.leftovers import told
 from jetlens.running.owner import TAKE_OVER, check_owner, claim
 
 take_over = str(config.pop(TAKE_OVER, False)).lower() in ("true", "1", "yes")
