@@ -153,15 +153,16 @@ def _fill(
     few = _for_cuts(model, validation, process_of)
     several = _several(names, model, backgrounds)
     least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
-    heaviest = {name: events.event_weight() or least[name] for name, events in read.items()}
-    parts = [(name, _of_row(read[name], least[name])) for name in several]
+    heaviest = {name: _of_row(events, least[name]) for name, events in read.items()}
+    parts = [(name, heaviest[name]) for name in several]
     categories = _categories(
         config, few, nominal, names, signals, view.observable, edges, systematic, heaviest, parts
     )
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
     # of events before any selection: a process of which none passes is not absent for that
+    rows = {name: _of_row(source[name], least[name]) for name in kept}
     weights = {
-        process: max(source[name].event_weight() or least[name] for name in kept if names[name] == process)
+        process: max(rows[name] for name in kept if names[name] == process)
         for process in dict.fromkeys(names[name] for name in kept)
     }
     fillings = [
@@ -203,11 +204,7 @@ def _fill(
         regions.append(fine.rebinned([float(e) for e in merged_edges(fine, backgrounds, systematic)]))
     missing = [each for region in regions for each in shortfalls(region, backgrounds)]
     for region, made in zip(regions, estimates, strict=True):
-        empty = {
-            name: (names[name], _of_row(source[name], least[name]))
-            for name in several
-            if not len(made.events[name])
-        }
+        empty = {name: (names[name], rows[name]) for name in several if not len(made.events[name])}
         missing += _unseen(region, backgrounds, empty)
     remark = describe(missing, config.fit.unit) if missing else ""
     return Hypotheses(masses, categories, regions, backgrounds, view, systematics, closure, remark)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,12 +35,14 @@ def test_data_are_cut_on_the_score_that_the_simulation_is_cut_on(tmp_path, decor
     np.testing.assert_allclose(counts, region.values("b") / background.nominal.factor)
 
 
-@pytest.mark.parametrize("scored", [True, False])
-@pytest.mark.parametrize(("weight", "matters"), [(1e-3, False), (1e3, True)])
+@pytest.mark.parametrize(
+    ("weight", "rows", "scored", "matters"),
+    [(1e-3, 1, True, False), (1e3, 1, True, True), (1e3, 1, False, True), (1e-2, 20, True, False)],
+)
 def test_a_process_none_of_whose_events_is_selected_is_not_taken_for_absent(
-    tmp_path, weight, matters, scored
+    tmp_path, weight, rows, scored, matters
 ):
-    """Untagged events of much weight: one of them, tagged, would be more than all other background."""
+    """Untagged events of much weight: one of them, or one of its drawn tags, would be more than all else."""
     rng = np.random.default_rng(6)
     events = simulation(tmp_path, rng, 1500, 0.0)
     made = []
@@ -49,6 +52,9 @@ def test_a_process_none_of_whose_events_is_selected_is_not_taken_for_absent(
         pq.write_table(table.append_column("tags", tags), sample.nominal.path)
         made.append(sample)
     table = table.append_column("tags", pa.array(np.zeros(len(table))))
+    if rows > 1:
+        shared = table.drop(["weight"]).append_column("weight", pc.divide(table["weight"], float(rows)))
+        table = pa.concat_tables([shared] * rows)
     pq.write_table(table if scored else table[:0], tmp_path / "light.parquet")
     light = EventsFile(tmp_path / "light.parquet", weight / 0.8, weight / 0.2, event_weight=weight / 0.8)
     config = InferenceConfig.model_validate(
@@ -65,7 +71,7 @@ def test_a_process_none_of_whose_events_is_selected_is_not_taken_for_absent(
     workspace = build_workspace(filled.regions, "signal_100", filled.backgrounds)
     assert has_empty_terms(workspace)
     terms = {s["name"]: sum(s["data"]) for s in workspace.spec["channels"][0]["samples"]}
-    assert terms[f"no_events:light:{filled.regions[0].name}:0"] == pytest.approx(weight / 0.8)
+    assert terms[f"no_events:light:{filled.regions[0].name}:0"] == pytest.approx(weight / 0.8 / rows)
 
 
 @pytest.mark.parametrize(("weight", "matters"), [(1e-3, False), (1.0, False), (1e3, True)])
