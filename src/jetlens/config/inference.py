@@ -71,8 +71,8 @@ class AbcdModel(Section):
         description="second condition, independent of the first: (mass_j1 > 90) & (mass_j1 < 150)"
     )
     sideband: str = Field(
-        description="what stands for the window in the closure test, such as a window beside it; its non-closure is "
-        "the uncertainty of the estimate"
+        description="what stands for the window in the closure test, such as a wider one, whatever lies in the window "
+        "left out; its non-closure is the uncertainty of the estimate"
     )
 
 

@@ -110,6 +110,8 @@ def _abcd(model: AbcdModel, samples: Samples) -> Estimate:
         name: {key: passing(events, getattr(model, key)) for key in ("tagged", "window", "sideband")}
         for name, events in samples.items()
     }
+    for mask in masks.values():  # a sideband that is written as a wider window must not look into it
+        mask["sideband"] &= ~mask["window"]
 
     def region(tagged: bool, where: Callable[[dict[str, NDArray[np.bool_]]], NDArray[np.bool_]]) -> _Sum:
         total = _Sum(0.0, 0.0)

@@ -57,6 +57,12 @@ def test_independent_conditions_close(model):
     assert len(made.events["tt"]) < 500
 
 
+def test_a_sideband_written_as_a_wider_window_does_not_look_into_it():
+    samples = {"qcd": dijets(np.random.default_rng(4), 2000, correlated=1.0)}
+    wider = ABCD.model_copy(update={"sideband": "(m > 60) & (m < 150)"})
+    assert estimate(wider, samples, OF).closure == estimate(ABCD, samples, OF).closure
+
+
 def test_dependence_becomes_an_uncertainty():
     samples = {"qcd": dijets(np.random.default_rng(4), 20000, correlated=1.0)}
     row = estimate(ABCD, samples, OF).closure[-1]
