@@ -314,6 +314,8 @@ def _between(axes: Axes, y: float) -> str:
 
 FEW = 6
 """Lines that a legend has room for inside of the frame."""
+LONG = 38
+"""Letters that a line of its heading has room for."""
 
 
 def _legend_above(axes: Axes, note: str, where: str = "upper right", share: float = 0.062) -> None:
@@ -328,6 +330,7 @@ def _legend_above(axes: Axes, note: str, where: str = "upper right", share: floa
     handles, labels = axes.get_legend_handles_labels()
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
+    lines = textwrap.wrap(note, LONG)
     if len(labels) > FEW:
         figure = axes.get_figure(root=True)
         assert isinstance(figure, Figure)
@@ -337,8 +340,8 @@ def _legend_above(axes: Axes, note: str, where: str = "upper right", share: floa
         room = figure.legends[-1].get_window_extent(renderer).height / figure.dpi
         figure.set_figheight(figure.get_figheight() + room)
         return
-    headroom(axes, high, share * (len(labels) + 0.5 + bool(note)))
-    axes.legend(handles, labels, **{"loc": where, **_title(note)})
+    headroom(axes, high, share * (len(labels) + 0.5 + len(lines)))
+    axes.legend(handles, labels, **{"loc": where, **_title("\n".join(lines))})
 
 
 def _title(text: str) -> dict[str, Any]:

@@ -207,11 +207,10 @@ def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str], 
 
 
 def mark_flow(axes: Axes, below: bool, above: bool) -> None:
-    """Say at the ends of the axis where its first or last bin also holds what lies beyond."""
-    for there, x, side in ((below, 0.012, "left"), (above, 1.012, "left")):
-        if there:
-            text = "incl. underflow" if x < 0.5 else "last bin incl. overflow"
-            axes.text(x, 0.98, text, transform=axes.transAxes, rotation=90, ha=side, va="top", size=8)
+    """Say beside the frame whether the first or last bin also holds what lies beyond."""
+    ends = (("first bin incl. underflow", below), ("last bin incl. overflow", above))
+    text = ",\n".join(words for words, there in ends if there)
+    axes.text(1.012, 0.98, text, transform=axes.transAxes, rotation=90, ha="left", va="top", size=8)
 
 
 def scientific(x: float) -> str:
