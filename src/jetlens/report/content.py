@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +14,23 @@ from jetlens.figures.palette import variant_looks
 from jetlens.figures.table import FIGURES
 
 
+INDICES = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def without_mathtext(label: str) -> str:
+    """Return a label as a page shows it: ``$d_0$`` is d₀."""
+
+    def plain(formula: re.Match[str]) -> str:
+        return re.sub(r"_(\d)", lambda index: index[1].translate(INDICES), formula[1])
+
+    return re.sub(r"\$([^$]*)\$", plain, label)
+
+
 def contents(config: Config, samples: Mapping[str, Sample]) -> dict[str, Any]:
     """Return the argument ``shown`` of :func:`jetlens.report.write_page`."""
     others = alternatives(config)
     looks = variant_looks(config.figures, list(config.models))
-    labels = {name: look["label"].replace("$", "") for name, look in looks.items()}
+    labels = {name: without_mathtext(look["label"]) for name, look in looks.items()}
     figures = [
         {
             "name": entry.name.format(**wildcards),
