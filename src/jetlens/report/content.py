@@ -13,7 +13,6 @@ from jetlens.config.slices import Context
 from jetlens.figures.palette import variant_looks
 from jetlens.figures.table import FIGURES
 
-
 INDICES = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
