@@ -45,6 +45,7 @@ def configuration() -> Any:
     trees = {"kind": "gradient_boosting", "streams": ["kinematics"], "leaves": 8, "column_share": 0.5}
     network = {"kind": "kinematics_mlp", "streams": ["kinematics"], "head": [64, 64], "use_event": True}
     content |= {"models": {"trees": trees, "network": network}, "variations": {}}
+    content["figures"]["variants"] = {}
     content["training"]["variants"] = ["trees", "network"]
     content["features"]["split"] |= {"folds": 12, "test": [0, 1, 2, 3], "validation": [4], "locked": []}
     content["training"] |= {"k_fold": 1}

@@ -52,6 +52,7 @@ def configuration() -> Any:
     content["features"]["streams"] = {"kinematics": stream}
     trees = {"kind": "gradient_boosting", "streams": ["kinematics"], "iterations": 100}
     content |= {"models": {"trees": trees}, "variations": {}}
+    content["figures"]["variants"] = {}
     content["training"] |= {"variants": ["trees"], "seeds": [1], "k_fold": 1}
     content["explanation"]["variants"], content["inference"]["variants"] = [], ["trees"]
     return validate(content)
