@@ -80,9 +80,9 @@ def choose(
     Returns:
         the categories, highest scores first; if no cut is possible, a single one without.
     """
-    if not number:
-        return EVERYTHING
     scores = np.concatenate([events.columns[score] for events in signals])
+    if not (number and share and len(scores)):
+        return EVERYTHING
     weights = np.concatenate([events.weight / events.weight.sum() for events in signals])
     order = np.argsort(-scores)
     passed = np.cumsum(weights[order]) / weights.sum()

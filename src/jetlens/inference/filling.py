@@ -155,8 +155,14 @@ def _fill(
     least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
     heaviest = {name: _of_row(events, least[name]) for name, events in read.items()}
     parts = [(name, heaviest[name]) for name in several]
+    # before the background model, which takes templates' events from elsewhere
+    folds = [
+        sum(len(events) for name, events in of.items() if names[name] not in signals)
+        for of in (validation, nominal)
+    ]
+    share = folds[0] / max(folds[1], 1)
     categories = _categories(
-        config, few, nominal, names, signals, view.observable, edges, systematic, heaviest, parts
+        config, few, names, signals, view.observable, edges, systematic, share, heaviest, parts
     )
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
     # of events before any selection: a process of which none passes is not absent for that
@@ -282,12 +288,12 @@ def _edges(config: InferenceConfig, signals: Sequence[Selected], observable: str
 def _categories(
     config: InferenceConfig,
     validation: Mapping[str, Selected],
-    nominal: Mapping[str, Selected],
     names: Mapping[str, str],
     signals: set[str],
     observable: str,
     edges: Floats,
     systematic: float,
+    share: float,
     event_weights: Mapping[str, float],
     parts: Sequence[tuple[str, float]],
 ) -> tuple[Category, ...]:
@@ -295,9 +301,6 @@ def _categories(
         return joined([events for name, events in validation.items() if names[name] == process])
 
     backgrounds = list(dict.fromkeys(names[name] for name in validation if names[name] not in signals))
-    rows = [
-        sum(len(each) for n, each in of.items() if names[n] not in signals) for of in (validation, nominal)
-    ]
     return choose(
         config.categories,
         [together(process) for process in sorted(signals)],
@@ -306,7 +309,7 @@ def _categories(
         observable,
         edges,
         systematic=systematic,
-        share=rows[0] / max(rows[1], 1),
+        share=share,
         event_weights={
             process: max(event_weights[name] for name in validation if names[name] == process)
             for process in backgrounds

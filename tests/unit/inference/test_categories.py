@@ -63,6 +63,14 @@ def test_without_events_behind_any_cut_there_is_none():
     assert found == EVERYTHING
 
 
+@pytest.mark.parametrize(("signals", "share"), [(100, 0.0), (0, 0.5), (0, 0.0)])
+def test_without_events_in_the_validation_folds_there_is_no_cut(signals, share):
+    signal = scored(np.random.default_rng(8), signals, 1.0, 1.0, np.full(signals, 1000.0))
+    background = signal.take(np.full(signals, share > 0))
+    found = choose(1, [signal], {"b": background}, "score", "mass", EDGES, systematic=0.1, share=share)
+    assert found == EVERYTHING
+
+
 def test_the_simulation_counts_with_the_error_that_templates_have():
     """A tenth of the events chooses the cut that all of them do; by its own errors it would be at 0.3, not 0.15."""
 

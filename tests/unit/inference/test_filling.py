@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jetlens.config.inference import InferenceConfig
+from jetlens.inference import filling
+from jetlens.inference.categories import EVERYTHING
 from jetlens.inference.filling import fill_all, observed_counts
 from jetlens.inference.simulation import EventsFile, SampleFiles
 from jetlens.inference.workspace import build_workspace, has_empty_terms
@@ -97,3 +99,21 @@ def test_a_sample_none_of_whose_events_is_in_a_region_counts_though_others_of_it
     (filled,) = fill_all(replace(events, samples=every), config, [100.0], 0.1)
     assert ("b (sample slice) has 0 effective events in 0–1" in filled.remark) == matters
     assert bool(filled.remark) == matters
+
+
+@pytest.mark.parametrize("model", ["simulation", "abcd"])
+def test_the_error_that_templates_have_does_not_hang_on_the_background_model(tmp_path, monkeypatch, model):
+    """Two folds of ten choose cuts; ABCD takes a part of the events of each, and of neither more than of the other."""
+    seen = []
+    monkeypatch.setattr(filling, "choose", lambda *_, share, **__: seen.append(share) or EVERYTHING)
+    config = {
+        "variants": ["toy"],
+        "observables": {"mass": "ht"},
+        "fit": {"observable": "mass", "bins": 4, "min": 0, "max": 1},
+    }
+    if model == "abcd":
+        regions = {"tagged": "mass > 0.9", "window": "score > 0", "sideband": "score > -0.5"}
+        config["background"] = {"model": "abcd", "processes": ["b"], **regions}
+    events = simulation(tmp_path, np.random.default_rng(6), 1500, 0.0)
+    fill_all(events, InferenceConfig.model_validate(config), [100.0], 0.1)
+    assert seen == [pytest.approx(0.2 / 0.8)]
