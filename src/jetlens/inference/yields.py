@@ -41,7 +41,7 @@ class Process:
         simulated: test events before the cut.
         passing: its yield.
         before: its yield before the cut.
-        unseen: what one event weighs of its samples of which none passes, the heaviest; 0 if all pass, or none does.
+        unseen: what one event weighs of its samples of which none passes, the heaviest; 0 if there are no such samples.
     """
 
     name: str
@@ -138,16 +138,25 @@ def yields(scores: Scores, cut: float, *, validation: bool = False) -> list[Proc
         own = of_event == name
         passes = own & (logit >= cut)
         before = float(scores.sample_expected[scores.process_names == name].sum())
-        unseen = _unseen(weight[own], sample[own], passes[own])
+        unseen = _unseen(scores, name, sample, weight, passes)
         passing = weighted_yield(weight[passes], max(typical_weight(weight[own]), unseen))
         found.append(Process(name, name in signals, int(own.sum()), passing, before, unseen))
     return sorted(found, key=lambda process: not process.signal)
 
 
-def _unseen(weight: Floats, sample: NDArray[np.integer], passes: NDArray[np.bool_]) -> float:
-    """Return the weight of one event of the heaviest sample of which none passes, where others of a process do."""
-    absent = np.setdiff1d(sample, sample[passes]) if passes.any() else ()
-    return max((typical_weight(weight[sample == each]) for each in absent), default=0.0)
+def _unseen(
+    scores: Scores, process: str, sample: NDArray[np.integer], weight: Floats, passes: NDArray[np.bool_]
+) -> float:
+    """Return the weight of one event of the heaviest sample of a process of which none passes.
+
+    Of a sample that has no event at all one would stand for the whole sample.
+    """
+    absent = np.setdiff1d(np.flatnonzero(scores.process_names == process), sample[passes])
+    own = {each: weight[sample == each] for each in absent}
+    return max(
+        (typical_weight(w) if len(w) else float(scores.sample_expected[k]) for k, w in own.items()),
+        default=0.0,
+    )
 
 
 def significance(processes: Sequence[Process], background_uncertainty: float) -> Significance:
@@ -155,8 +164,7 @@ def significance(processes: Sequence[Process], background_uncertainty: float) ->
 
     It can where every process has at least ten effective events above the cut, and one event of a sample that has none
     there is within the error of as many; or, a background, a limit below a tenth of all background: what the simulation
-    does not show is then small. Of several processes with too few events
-    the one that lacks most is named.
+    does not show is then small. Of several processes with too few events the one that lacks most is named.
 
     Args:
         processes: from :func:`yields`.

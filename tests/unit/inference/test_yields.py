@@ -72,6 +72,39 @@ def test_a_heavy_sample_is_missed_though_others_of_its_process_pass(scores, weig
     assert computable or found.remark.startswith("not computable: B needs about ")
 
 
+@pytest.mark.parametrize(("expected", "computable"), [(1e6, True), (1e9, False)])
+def test_a_sample_without_any_test_event_is_missed_though_others_of_its_process_have_some(
+    scores, expected, computable
+) -> None:
+    light = dataclasses.replace(
+        scores,
+        weight=np.where(scores.sample == 2, 750.0, scores.weight),
+        sample_names=np.append(scores.sample_names, "slice"),
+        process_names=np.append(scores.process_names, "tt"),
+        sample_expected=np.append(scores.sample_expected, expected),
+    )
+    found = significance(yields(light, choose_cuts(light)[0.4]), 0.1)
+    assert (found.value is not None) is computable
+    assert computable or found.remark.startswith("not computable: tt needs about ")
+
+
+def test_of_a_process_none_of_which_passes_one_of_its_heaviest_sample_may(scores) -> None:
+    """A hundred light events beside ten heavy ones: one more weighs as a heavy one, not as all do on average."""
+    names = np.array(["s", "light", "heavy"])
+    sample = np.where((scores.sample == 2) & (np.arange(len(scores.sample)) % 11 > 0), 1, scores.sample)
+    weight = np.select([sample == 0, sample == 1], [40.0, 10.0], 1000.0)
+    both = dataclasses.replace(
+        scores,
+        sample=sample.astype(np.int16),
+        weight=weight,
+        sample_names=names,
+        process_names=np.array(["S", "B", "B"]),
+    )
+    (background,) = (p for p in yields(both, 1e3) if not p.signal)
+    assert (background.passing.events, background.unseen) == (0, 1000.0)
+    assert background.passing.limit == pytest.approx(3.0 * 1000.0, rel=0.01)
+
+
 def test_what_is_needed_suffices(scores) -> None:
     """With as many multijet events as the remark asks for, of which none passes, Z is computed."""
     processes = yields(scores, choose_cuts(scores)[0.4])
