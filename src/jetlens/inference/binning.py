@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from jetlens.inference.templates import Region
 
@@ -129,21 +130,22 @@ def resolved(
     return enough | (upper < NEGLIGIBLE * total)
 
 
-def lacking(weight: ArrayLike, own: ArrayLike, total: float) -> Floats:
-    """Return times as many events that samples need of which none is in a region; at most 1 where they have enough.
+def lacking(weight: float, own: float, total: float) -> float:
+    """Return times as many events that a sample needs of which none is in a region; at most 1 where it has enough.
 
     One event more of a sample whose events are much heavier than the others of its process would change its yield. It
-    has enough if that is within the error that :data:`N_EFF` effective events have, or cannot matter.
+    has enough if that is within the error that :data:`N_EFF` effective events have, or cannot matter. Where its process
+    has no other event there, the process is what is missed, by :func:`resolved`: 0.
 
     Args:
-        weight: what one event of each sample weighs, (samples,).
-        own: expected events of its process in the region, by other samples, (samples,).
+        weight: what one event of the sample weighs.
+        own: expected events of its process in the region, by other samples.
         total: of all background.
     """
-    allowed: Floats = np.maximum(np.asarray(own) / np.sqrt(N_EFF), NEGLIGIBLE * total / ONE_SIDED)
+    if own <= 0:
+        return 0.0
     # one of two equal weights may be a rounding error heavier
-    found: Floats = np.asarray(weight) * (1 - 1e-9) / np.maximum(allowed, np.finfo(float).tiny)
-    return found
+    return weight * (1 - 1e-9) / max(own / math.sqrt(N_EFF), NEGLIGIBLE * total / ONE_SIDED)
 
 
 def shortfalls(region: Region, backgrounds: Sequence[str], *, n_eff: float = N_EFF) -> list[Shortfall]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +73,9 @@ def choose(
         edges: of its fine bins.
         systematic: δ, relative error of the background.
         share: validation events over events of the templates.
-        event_weights: what an event of a process weighs, for those of which none is among ``backgrounds``.
-        parts: of backgrounds made of several samples: the process, a sample's validation events, what one weighs.
+        event_weights: what an event of a process weighs in templates, for those of which none is among ``backgrounds``.
+        parts: of backgrounds made of several samples: the process, a sample's validation events, and what one weighs
+            in templates. Cuts behind which a sample has none, and may only be missing, are not considered either.
 
     Returns:
         the categories, highest scores first; if no cut is possible, a single one without.
@@ -94,14 +94,16 @@ def choose(
     b, variance = (np.stack([part[k] for part in sums]) for k in (0, 1))
     others = event_weights or {}
     typical = np.array(
-        [events.event_weight() or others.get(name, 0.0) for name, events in backgrounds.items()]
+        [events.event_weight() or others.get(name, 0.0) / share for name, events in backgrounds.items()]
     )
-    absent = _Absent(
-        np.array([_slices(its, score, observable, inner, edges)[1].sum(axis=1) == 0 for _, its, _ in parts]),
-        np.array([list(backgrounds).index(name) for name, _, _ in parts], dtype=np.int64),
-        share * np.array([weight for _, _, weight in parts]),
-    )
-    information = _information(s, b, variance, typical, systematic, share, absent)
+    information = _information(s, b, variance, typical, systematic, share)
+    for process, its, weight in parts:
+        there = _slices(its, score, observable, inner, edges)[1].sum(axis=1)
+        for i, j in information:
+            if not there[i:j].any():
+                of = b[:, i:j].sum(axis=(1, 2))
+                missed = lacking(weight, of[list(backgrounds).index(process)], of.sum()) > 1
+                information[i, j] *= not missed
     best = np.inf
     chosen: tuple[int, ...] = ()
     for pick in combinations(range(1, len(inner)), number):
@@ -135,30 +137,8 @@ def _slices(
     return tuple(np.bincount(index, x[inside], number * bins).reshape(number, bins) for x in sums)  # type: ignore[return-value]
 
 
-class _Absent(NamedTuple):
-    """Slices without an event of a sample, (samples, slices); its process, and what one event weighs in templates."""
-
-    where: NDArray[np.bool_]
-    process: NDArray[np.int64]
-    weight: Floats
-
-    def matters(self, i: int, j: int, own: Floats) -> bool:
-        """Tell whether one is in no slice of a range, and would matter there; ``own``: events by process."""
-        if not len(self.weight):
-            return False
-        others = own[self.process]
-        needed = lacking(self.weight, others, own.sum())
-        return bool((self.where[:, i:j].all(axis=1) & (others > 0) & (needed > 1)).any())
-
-
 def _information(
-    s: Floats,
-    b: Floats,
-    variance: Floats,
-    typical: Floats,
-    systematic: float,
-    share: float,
-    absent: _Absent,
+    s: Floats, b: Floats, variance: Floats, typical: Floats, systematic: float, share: float
 ) -> dict[tuple[int, int], Floats]:
     """Information of each range of slices, (signals,); zeros where a background is not resolved."""
     found = {}
@@ -174,7 +154,6 @@ def _information(
                 resolved(of[:, k], its[:, k], typical, total[k], share * N_EFF).all()
                 for k in range(len(starts))
             )
-            good = good and not absent.matters(i, j, of.sum(axis=1))
             signal = np.add.reduceat(s[:, i:j].sum(axis=1), starts, axis=1)
             spread = total + share * error + (systematic * total) ** 2
             found[i, j] = (signal**2 / spread).sum(axis=1) if good else np.zeros(len(s))

@@ -151,10 +151,14 @@ def _fill(
     nominal = view({name: events for name, events in source.items() if name in kept})
     _check_range(config, np.concatenate([events.columns[view.observable] for events in nominal.values()]))
     few = _for_cuts(model, validation, process_of)
-    several = _several(names, model, backgrounds)
     least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
-    heaviest = {name: _of_row(events, least[name]) for name, events in read.items()}
-    parts = [(name, heaviest[name]) for name in several]
+    # of events before any selection: a process of which none passes is not absent for that
+    rows = {name: _of_row(source[name], least[name]) for name in kept}
+    weights = {
+        process: max(rows[name] for name in kept if names[name] == process)
+        for process in dict.fromkeys(names[name] for name in kept)
+    }
+    several = {name: rows[name] for name in _several(names, model, backgrounds)}
     # before the background model, which takes templates' events from elsewhere
     folds = [
         sum(len(events) for name, events in of.items() if names[name] not in signals)
@@ -162,15 +166,9 @@ def _fill(
     ]
     share = folds[0] / max(folds[1], 1)
     categories = _categories(
-        config, few, names, signals, view.observable, edges, systematic, share, heaviest, parts
+        config, few, names, signals, view.observable, edges, systematic, share, weights, several
     )
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
-    # of events before any selection: a process of which none passes is not absent for that
-    rows = {name: _of_row(source[name], least[name]) for name in kept}
-    weights = {
-        process: max(rows[name] for name in kept if names[name] == process)
-        for process in dict.fromkeys(names[name] for name in kept)
-    }
     fillings = [
         Filling(prefix + c.name, edges.tolist(), unit=config.fit.unit, event_weights=weights)
         for c in categories
@@ -210,7 +208,7 @@ def _fill(
         regions.append(fine.rebinned([float(e) for e in merged_edges(fine, backgrounds, systematic)]))
     missing = [each for region in regions for each in shortfalls(region, backgrounds)]
     for region, made in zip(regions, estimates, strict=True):
-        empty = {name: (names[name], rows[name]) for name in several if not len(made.events[name])}
+        empty = {name: (names[name], one) for name, one in several.items() if not len(made.events[name])}
         missing += _unseen(region, backgrounds, empty)
     remark = describe(missing, config.fit.unit) if missing else ""
     return Hypotheses(masses, categories, regions, backgrounds, view, systematics, closure, remark)
@@ -237,12 +235,11 @@ def _unseen(
 ) -> list[Shortfall]:
     """Of samples without an event in a region, by their process, those of which one would matter: :func:`lacking`."""
     total = float(region.total(backgrounds)[0].sum())
+    low, high = (float(region.edges[k]) for k in (0, -1))
     found = []
     for name, (process, one) in empty.items():
-        own = float(region.values(process).sum())
-        needed = lacking([one], [own], total)[0]
-        if own > 0 and needed > 1:
-            low, high = (float(region.edges[k]) for k in (0, -1))
+        needed = lacking(one, float(region.values(process).sum()), total)
+        if needed > 1:
             found.append(Shortfall(f"{process} (sample {name})", low, high, 0.0, needed))
     return found
 
@@ -294,8 +291,8 @@ def _categories(
     edges: Floats,
     systematic: float,
     share: float,
-    event_weights: Mapping[str, float],
-    parts: Sequence[tuple[str, float]],
+    weights: Mapping[str, float],
+    several: Mapping[str, float],
 ) -> tuple[Category, ...]:
     def together(process: str) -> Selected:
         return joined([events for name, events in validation.items() if names[name] == process])
@@ -310,11 +307,8 @@ def _categories(
         edges,
         systematic=systematic,
         share=share,
-        event_weights={
-            process: max(event_weights[name] for name in validation if names[name] == process)
-            for process in backgrounds
-        },
-        parts=[(names[name], validation[name], weight) for name, weight in parts],
+        event_weights=weights,
+        parts=[(names[name], validation[name], one) for name, one in several.items()],
     )
 
 
