@@ -73,7 +73,7 @@ def choose(
         edges: of its fine bins.
         systematic: δ, relative error of the background.
         share: validation events over events of the templates.
-        event_weights: what an event of a process weighs in templates, for those of which none is among ``backgrounds``.
+        event_weights: what an event of a process weighs, for those of which none is among ``backgrounds``.
         parts: of backgrounds made of several samples: the process, a sample's validation events, and what one weighs
             in templates. Cuts behind which a sample has none, and may only be missing, are not considered either.
 
@@ -94,7 +94,7 @@ def choose(
     b, variance = (np.stack([part[k] for part in sums]) for k in (0, 1))
     others = event_weights or {}
     typical = np.array(
-        [events.event_weight() or others.get(name, 0.0) / share for name, events in backgrounds.items()]
+        [events.event_weight() or others.get(name, 0.0) for name, events in backgrounds.items()]
     )
     information = _information(s, b, variance, typical, systematic, share)
     for process, its, weight in parts:

@@ -151,14 +151,14 @@ def _fill(
     nominal = view({name: events for name, events in source.items() if name in kept})
     _check_range(config, np.concatenate([events.columns[view.observable] for events in nominal.values()]))
     few = _for_cuts(model, validation, process_of)
-    least = {sample.name: sample.nominal.event_weight for sample in simulation.samples}
-    # of events before any selection: a process of which none passes is not absent for that
-    rows = {name: _of_row(source[name], least[name]) for name in kept}
-    weights = {
-        process: max(rows[name] for name in kept if names[name] == process)
-        for process in dict.fromkeys(names[name] for name in kept)
+    files = {sample.name: sample.nominal for sample in simulation.samples if sample.name in kept}
+    # a process of which none passes is not absent for that
+    one = {name: _one_more(nominal[name], source[name], file.event_weight) for name, file in files.items()}
+    weights = _heaviest(one, names)
+    in_validation = {
+        name: weight * files[name].validation_factor / files[name].factor for name, weight in one.items()
     }
-    several = {name: rows[name] for name in _several(names, model, backgrounds)}
+    several = {name: one[name] for name in _several(names, model, backgrounds)}
     # before the background model, which takes templates' events from elsewhere
     folds = [
         sum(len(events) for name, events in of.items() if names[name] not in signals)
@@ -166,7 +166,16 @@ def _fill(
     ]
     share = folds[0] / max(folds[1], 1)
     categories = _categories(
-        config, few, names, signals, view.observable, edges, systematic, share, weights, several
+        config,
+        few,
+        names,
+        signals,
+        view.observable,
+        edges,
+        systematic,
+        share,
+        _heaviest(in_validation, names),
+        several,
     )
     prefix = f"m{masses[0]:g}_" if score != SCORE else ""
     fillings = [
@@ -208,7 +217,7 @@ def _fill(
         regions.append(fine.rebinned([float(e) for e in merged_edges(fine, backgrounds, systematic)]))
     missing = [each for region in regions for each in shortfalls(region, backgrounds)]
     for region, made in zip(regions, estimates, strict=True):
-        empty = {name: (names[name], one) for name, one in several.items() if not len(made.events[name])}
+        empty = {name: (names[name], of) for name, of in several.items() if not len(made.events[name])}
         missing += _unseen(region, backgrounds, empty)
     remark = describe(missing, config.fit.unit) if missing else ""
     return Hypotheses(masses, categories, regions, backgrounds, view, systematics, closure, remark)
@@ -224,10 +233,21 @@ def _several(names: Mapping[str, str], model: BackgroundModel, backgrounds: Sequ
     ]
 
 
-def _of_row(events: Selected, least: float) -> float:
-    """What one row more weighs: of an event that tags seldom pass, one pattern does."""
-    one = typical_weight(events.weight)
-    return one if 0 < one < np.inf else least
+def _one_more(events: Selected, before: Selected, least: float) -> float:
+    """What one event more of a sample weighs: as much as those that pass the selection; of none, one of their rows.
+
+    With tag weights the rows are patterns, of which many have the tags in events with true ones, one if any in others.
+    """
+    weight = events.event_weight() or typical_weight(before.weight)
+    return weight if 0 < weight < np.inf else least
+
+
+def _heaviest(weights: Mapping[str, float], names: Mapping[str, str]) -> dict[str, float]:
+    """Return by process the largest of its samples' weights."""
+    found: dict[str, float] = {}
+    for name, weight in weights.items():
+        found[names[name]] = max(weight, found.get(names[name], 0.0))
+    return found
 
 
 def _unseen(
@@ -308,7 +328,7 @@ def _categories(
         systematic=systematic,
         share=share,
         event_weights=weights,
-        parts=[(names[name], validation[name], one) for name, one in several.items()],
+        parts=[(names[name], validation[name], weight) for name, weight in several.items()],
     )
 
 

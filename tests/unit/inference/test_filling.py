@@ -76,6 +76,37 @@ def test_a_process_none_of_whose_events_is_selected_is_not_taken_for_absent(
     assert terms[f"no_events:light:{filled.regions[0].name}:0"] == pytest.approx(weight / 0.8 / rows)
 
 
+def test_one_event_more_of_a_process_with_tags_is_as_many_patterns_as_its_events_have(tmp_path):
+    """Twenty patterns of an event, ten of which have the tags; the score lets none of the process pass the cut."""
+    rows, weight = 20, 1e-2
+    events = simulation(tmp_path, np.random.default_rng(6), 1500, 0.0)
+    for sample in events.samples:
+        table = pq.read_table(sample.nominal.path)
+        tags = pa.array(np.full(len(table), 2.0))
+        pq.write_table(table.append_column("tags", tags), sample.nominal.path)
+    shared = table.drop(["weight", "score"])
+    for name, value in (("weight", 1.0 / rows), ("score", -100.0)):
+        shared = shared.append_column(name, pa.array(np.full(len(table), value)))
+    patterns = [
+        shared.append_column("tags", pa.array(np.full(len(table), 2.0 * (k % 2)))) for k in range(rows)
+    ]
+    pq.write_table(pa.concat_tables(patterns), tmp_path / "tagged.parquet")
+    tagged = EventsFile(tmp_path / "tagged.parquet", weight / 0.8, weight / 0.2)
+    config = InferenceConfig.model_validate(
+        {
+            "variants": ["toy"],
+            "observables": {"mass": "ht", "tags": "ht"},
+            "select": "tags > 1",
+            "fit": {"observable": "mass", "bins": 4, "min": 0, "max": 1},
+        }
+    )
+    every = [*events.samples, SampleFiles("tagged", "tagged", False, tagged, {})]
+    (filled,) = fill_all(replace(events, samples=every, observables=("mass", "tags")), config, [100.0], 0.1)
+    (region,) = filled.regions
+    assert region.values("tagged").sum() == 0
+    assert region.mean_weight("tagged") == pytest.approx(weight / 0.8 / 2)
+
+
 @pytest.mark.parametrize(("weight", "matters"), [(1e-3, False), (1.0, False), (1e3, True)])
 def test_a_sample_none_of_whose_events_is_in_a_region_counts_though_others_of_its_process_are(
     tmp_path, weight, matters
