@@ -26,11 +26,12 @@ def load(*paths: str | os.PathLike[str]) -> Config:
     return validate(functools.reduce(_on_top, map(read_yaml, paths)), paths)
 
 
-def _on_top(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _on_top(below: Any, above: dict[str, Any]) -> Any:
     """Return sections with the keys of both; of a key that both have a value for, a list too, the second one's."""
-    both = {key: value for key, value in above.items() if isinstance(value, dict)}
-    inner = {k: _on_top(below[k], v) for k, v in both.items() if isinstance(below.get(k), dict)}
-    return below | above | inner
+    if not above:
+        return below  # as Snakemake has it: an empty section takes nothing away
+    own = below if isinstance(below, dict) else {}
+    return own | {k: _on_top(own.get(k, {}), v) if isinstance(v, dict) else v for k, v in above.items()}
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:

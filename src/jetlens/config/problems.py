@@ -181,14 +181,20 @@ def _where(location: Location, sources: Sources) -> str:
             node = yaml.compose(read_text(source), Loader=yaml.SafeLoader)
         except (ConfigError, yaml.YAMLError):
             continue
-        line, reached = _line_of(node, location)
+        line, reached, replaces = _line_of(node, location)
         if reached > depth:
             best, depth = f"{source}, line {line}", reached
+        if replaces:
+            break
     return best
 
 
-def _line_of(node: yaml.Node | None, location: Location) -> tuple[int, int]:
-    line, reached = 1, 0
+def _line_of(node: yaml.Node | None, location: Location) -> tuple[int, int, bool]:
+    """Line of the deepest part of ``location`` that is there, its depth, and whether it replaces what other files say.
+
+    A list or a value does, all of it; sections of several files are one.
+    """
+    line, reached, replaces = 1, 0, False
     for step in location:
         if isinstance(node, yaml.MappingNode):
             pair = next(((key, value) for key, value in node.value if key.value == str(step)), None)
@@ -201,4 +207,5 @@ def _line_of(node: yaml.Node | None, location: Location) -> tuple[int, int]:
         else:
             break
         reached += 1
-    return line, reached
+        replaces |= not isinstance(node, yaml.MappingNode)
+    return line, reached, replaces

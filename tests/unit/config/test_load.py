@@ -471,17 +471,26 @@ def test_a_configuration_in_another_encoding(tmp_path: Path) -> None:
         load(path)
 
 
-LEAVES = st.dictionaries(st.sampled_from("xyz"), st.integers() | st.lists(st.integers()))
 CONTENT = st.recursive(
-    LEAVES,
-    lambda inner: st.tuples(LEAVES, st.dictionaries(st.sampled_from("AB"), inner)).map(
-        lambda pair: pair[0] | pair[1]
-    ),
+    st.none() | st.integers() | st.lists(st.integers()),
+    lambda inner: st.dictionaries(st.sampled_from("xyz"), inner),
 )
+SECTIONS = st.dictionaries(st.sampled_from("xyz"), CONTENT)
 
 
-@given(CONTENT, CONTENT)
+@given(SECTIONS, SECTIONS)
 def test_a_file_goes_on_top_of_another_as_in_snakemake(below: dict[str, Any], above: dict[str, Any]) -> None:
     expected = copy.deepcopy(below)
     update_config(expected, copy.deepcopy(above))
     assert _on_top(below, above) == expected
+
+
+def test_a_problem_is_in_the_file_whose_value_is_in_force(tmp_path: Path) -> None:
+    """The upper file's list stands in place of the lower one's, which has the key that is missing in it."""
+    cut = "{quantity: num(jets), min: 1}"
+    for name, cuts in (("low", f"[{{name: a, {cut[1:]}]"), ("top", f"[{cut}]")):
+        (tmp_path / f"{name}.yaml").write_text(f"skim:\n  cuts: {cuts}\n", encoding="utf-8")
+    files = [tmp_path / "low.yaml", tmp_path / "top.yaml"]
+    with pytest.raises(ConfigError) as raised:
+        load(ROOT / "config/config.yaml", *files)
+    assert str(raised.value).startswith(f"{files[1]}, line 2: key 'skim.cuts[0].name' is missing")
