@@ -8,7 +8,7 @@ from pathlib import Path
 REPORTED = ("application", "evaluation", "explanation", "figures", "inference")
 """Folders that a reader takes results from; what else is there may be wanted again, and is dear to make."""
 WHOLE = "hepdata"
-"""Folder that is written whole, in place of what was there; only its first file is an output."""
+"""Folder that is written whole, in place of what was there, where one of its files is an output."""
 NAMED = 3
 
 
@@ -20,8 +20,9 @@ def leftovers(results: Path, outputs: Collection[str]) -> list[Path]:
         outputs: of all steps of the configuration, done or not.
     """
     made = {Path(output) for output in outputs}
+    made |= {path.parent for path in made if path.parent.name == WHOLE}
     files = (path for name in REPORTED for path in sorted((results / name).rglob("*")) if path.is_file())
-    return [path for path in files if path.parent.name != WHOLE and made.isdisjoint((path, *path.parents))]
+    return [path for path in files if made.isdisjoint((path, *path.parents))]
 
 
 def told(results: Path, outputs: Collection[str]) -> str:
