@@ -119,7 +119,7 @@ def make_model(
     for of in filled:
         counts = observed_counts(of, config, data) if config.unblind else None
         everything = [*systematics, *of.systematics]
-        simulated = [f"with weights as simulated: {of.remark}"] if config.scale and of.remark else []
+        still = [f"even with weights scaled: {of.remark}"] if config.scale and of.remark else []
         for mass in of.masses:
             unit = _unit(of, mass, background_uncertainty)
             signal = SIGNAL.format(mass)
@@ -140,7 +140,7 @@ def make_model(
                 "unit": unit,
                 "remark": "" if config.scale else of.remark,
                 "lacking": of.remark,
-                "notes": [*simulated, *sorted(set(workspaces[mass].notes))],
+                "notes": [*still, *sorted(set(workspaces[mass].notes))],
             }
     names = {mass: SIGNAL.format(mass) for mass in workspaces}
     base, patches = patchset(workspaces, names, analysis=output.name)

@@ -188,6 +188,17 @@ def test_a_fitted_range_without_events_is_refused(toy):
         fill_all(simulation(toy, tev), tev, [800.0, 1000.0], 0.1)
 
 
+def test_a_demonstration_says_what_is_lacking_with_weights_scaled(toy, tmp_path):
+    """Of tt̄ scaled away nothing is missed; of what is not scaled too few events are selected all the same."""
+    config = config_with(categories=0, select="tags > 9", scale={"ttbar": 1e-6})
+    make_model(simulation(toy, config), tmp_path, config=config, systematics=[], background_uncertainty=0.1)
+    about = json.loads((tmp_path / "hypotheses.json").read_text())["1000"]
+    (note,) = (note for note in about["notes"] if "not computable" in note)
+    assert note.startswith("even with weights scaled: not computable from this simulation: qcd has ")
+    assert "ttbar" not in note
+    assert (about["remark"], note.partition("scaled: ")[2]) == ("", about["lacking"])
+
+
 def test_factors_of_other_events_are_refused(toy):
     path = toy / "weights" / "pt.parquet"
     events = pq.read_table(toy / "events" / "ttbar.parquet")
