@@ -66,15 +66,21 @@ def curve_looks(
         for name, sample in samples.items()
         if sample.role == "signal" and sample.mass_gev and len(masses[sample.process]) > 1
     }
-    chosen = dict(figures.processes)
-    for name, curve in apart.items():
-        own = figures.processes.get(samples[name].process, LookConfig())
-        label = at_mass(own.label, samples[name].mass_gev) if own.label else None
-        chosen[curve] = own.model_copy(update={"label": label})
+    curves: dict[str, dict[str, LookConfig]] = {name: {} for name in process_looks(figures, samples)}
+    for name, sample in samples.items():
+        own = figures.processes.get(sample.process, LookConfig())
+        if name in apart and own.label:
+            own = own.model_copy(update={"label": at_mass(own.label, sample.mass_gev)})
+        curves[sample.process][apart.get(name, sample.process)] = own
+    named = {name: own for of in curves.values() for name, own in of.items()}
+    # further masses come last, so that all others look as in other figures
+    firsts = {next(iter(of)) for of in curves.values()}
+    chosen = dict(sorted(named.items(), key=lambda pair: pair[0] not in firsts))
     renamed = {
         name: replace(sample, process=apart.get(name, sample.process)) for name, sample in samples.items()
     }
-    return process_looks(figures.model_copy(update={"processes": chosen}), renamed), apart
+    looks = process_looks(figures.model_copy(update={"processes": chosen}), renamed)
+    return {name: looks[name] for name in named}, apart
 
 
 def at_mass(process: str, mass: float | None) -> str:

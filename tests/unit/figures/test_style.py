@@ -115,6 +115,10 @@ def test_signals_of_several_masses_are_curves_apart():
     assert list(looks) == ["H, 800 GeV", "H, 1000 GeV", "A", "QCD"]
     assert [entry["label"] for entry in looks.values()] == ["$H$, 800 GeV", "$H$, 1000 GeV", "A", "QCD"]
     assert len({(entry["color"], str(line(entry))) for entry in looks.values()}) == 4
+    elsewhere = process_looks(FiguresConfig(), samples)
+    assert [line(looks[name]) for name in ("H, 800 GeV", "A")] == [
+        line(elsewhere[name]) for name in ("H", "A")
+    ]
     assert curve_looks(FiguresConfig(), {"d": samples["d"]}) == (
         process_looks(FiguresConfig(), {"d": samples["d"]}),
         {},
