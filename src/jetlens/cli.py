@@ -86,20 +86,26 @@ def _checked(config: Sequence[Path], opened: bool = False) -> str:
     return "\n".join([*remarks, valid])
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={"ignore_unknown_options": True})
 def run(
-    context: typer.Context,
-    config: Annotated[
-        Path, typer.Argument(help="configuration file; more may follow, to go on top")
-    ] = DEFAULT,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONFIG]... [OPTIONS]",
+            help="configuration files, each on top of those before it; then options of Snakemake",
+            show_default=str(DEFAULT),
+        ),
+    ] = None,
 ) -> None:
     """Check a configuration, then run its analysis: snakemake --configfile CONFIG, with all further options given."""
+    given = words or []
+    files = list(itertools.takewhile(lambda word: not word.startswith("-"), given))
+    configs = files or [str(DEFAULT)]
     with _for_users():
-        above = itertools.takewhile(lambda word: not word.startswith("-"), context.args)
-        _checked([config, *map(Path, above)])
+        _checked(list(map(Path, configs)))
         if not Path("Snakefile").is_file():
             raise ConfigError("no Snakefile here; run this at the top of the jetlens repository")
-    words = ["--configfile", str(config), *context.args]
+    words = ["--configfile", *configs, *given[len(files) :]]
     if not {word.partition("=")[0] for word in words} & {
         "--cores",
         "-c",

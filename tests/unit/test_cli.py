@@ -30,8 +30,9 @@ def test_a_file_that_is_no_yaml(command: str, tmp_path: Path) -> None:
     assert line.endswith("indent with spaces, not tabs")
 
 
-def test_a_run_gets_the_configuration_and_the_options() -> None:
-    done = jetlens("run", "config/config.yaml", "--dry-run", "--forceall", "--quiet", "host")
+@pytest.mark.parametrize("files", [["config/config.yaml"], []], ids=["named", "default"])
+def test_a_run_gets_the_configuration_and_the_options(files: list[str]) -> None:
+    done = jetlens("run", *files, "--dry-run", "--forceall", "--quiet", "host")
     assert done.returncode == 0, done.stdout
     assert "train_network" in done.stdout
 
