@@ -7,6 +7,7 @@ import csv
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,11 +78,17 @@ class Workspace:
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": "", "TERM": "xterm", "COLUMNS": "200"},
             start_new_session=True,
+            preexec_fn=_interruptible,
         )
 
     def results(self, *parts: str) -> Path:
         """Return a path under the results folder."""
         return self.folder.joinpath("results", self.config["analysis"], *parts)
+
+
+def _interruptible() -> None:
+    """Take Ctrl-C, though the tests be a background job of a script, which is deaf to it and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def small_config() -> dict[str, Any]:

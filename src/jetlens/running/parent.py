@@ -35,7 +35,20 @@ def follow() -> None:
     if orphan:  # it was killed before this step came here
         raise KeyboardInterrupt
     if started:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else nobody is to interrupt
+            signal.signal(signal.SIGINT, _interrupted)
         threading.Thread(target=_wait, args=(int(pid),), daemon=True).start()
+
+
+def _interrupted(number: int, frame: object) -> None:
+    """End this process though the exception be lost, as it is in callbacks, those of an import's locks among them."""
+    threading.Thread(target=_end, daemon=True).start()
+    raise KeyboardInterrupt
+
+
+def _end() -> None:
+    time.sleep(GRACE)
+    os._exit(130)
 
 
 def _wait(pid: int) -> None:
@@ -48,5 +61,4 @@ def _wait(pid: int) -> None:
         with contextlib.suppress(OSError):
             select.select([handle], [], [])
     os.kill(os.getpid(), signal.SIGINT)  # the main thread clears up as after Ctrl-C
-    time.sleep(GRACE)
-    os._exit(130)
+    _end()
